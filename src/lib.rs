@@ -1,0 +1,3 @@
+//! haul.
+pub mod fetch;
+pub mod model;
