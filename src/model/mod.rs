@@ -1,1 +1,16 @@
-//! The nouns.
+//! The nouns: plain data that every other part speaks in. Names nobody else in the crate.
+
+pub mod checksum;
+pub mod coverage;
+pub mod id;
+pub mod item;
+pub mod range;
+pub mod record;
+pub mod request;
+pub mod selector;
+pub mod state;
+pub mod time;
+pub mod units;
+pub mod update;
+pub mod validators;
+pub mod view;

@@ -1,0 +1,285 @@
+//! What a download is asked to be: its mode, its place in the queue and the settings it was added with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::checksum::Checksum;
+use super::id::CollectionId;
+
+/// How a download uses the machine and what becomes of it when its client leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One stream, in order, at full speed; gone when its client leaves.
+    RealTime,
+    /// In pieces, checkpointed; survives the client, a kill and a reboot.
+    #[default]
+    Background,
+}
+
+/// The order in the queue. Background at [`Priority::Now`] takes its full share of the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others, at full share.
+    Now,
+    /// Before the normal ones.
+    High,
+    /// In the order they were added.
+    #[default]
+    Normal,
+    /// After everything else.
+    Low,
+}
+
+impl Mode {
+    /// The word of the command line and the config.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::RealTime => "real-time",
+            Self::Background => "background",
+        }
+    }
+}
+
+impl Priority {
+    /// The word of the command line and the config.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// What to do where the wanted file name is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// Take the next free `name (1).ext`.
+    #[default]
+    Number,
+    /// Refuse: the name was asked for.
+    Refuse,
+    /// Replace the file in one step, once the new one is whole.
+    Replace,
+    /// Ask the server with the stored validators; keep the file where it is unchanged, else replace it.
+    IfChanged,
+}
+
+/// What to do when the file on the server is no longer the one that was begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChange {
+    /// Set the old partial aside and fetch the new version.
+    #[default]
+    Restart,
+    /// Fail and keep everything.
+    Stop,
+}
+
+/// What to do when nothing proves that the file is still the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWeak {
+    /// Compare samples, join if they agree and say so for good.
+    #[default]
+    Sample,
+    /// Never join without proof.
+    Restart,
+}
+
+/// What becomes of a real-time download whose client vanished without goodbye.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLost {
+    /// It becomes a paused background download with its bytes.
+    #[default]
+    Keep,
+    /// It is dropped with its part.
+    Drop,
+}
+
+/// When to stop trying, in time without a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GiveUp {
+    /// Tries on for ever.
+    Never,
+    /// Gives up after so many seconds without a byte.
+    AfterSecs(u64),
+}
+
+/// A request header that the user gave, secret or not, and where it may go.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GivenHeader {
+    /// Field name.
+    pub name: String,
+    /// Field value; never printed.
+    pub value: String,
+}
+
+/// A user name and a password, for the origin of the source URL only.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password; never printed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for GivenHeader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GivenHeader({}: …)", self.name)
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({}: …)", self.user)
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Everything about how a download is fetched. Downloads that were added together share one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TransferSettings {
+    /// Connections to use at most; the engine's own limits stand over it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub connections: Option<u32>,
+    /// Bytes per second at most.
+    #[serde(skip_serializing_if = "is_default")]
+    pub limit: Option<u64>,
+    /// Request headers, for the source URL's origin.
+    #[serde(skip_serializing_if = "is_default")]
+    pub headers: Vec<GivenHeader>,
+    /// A cookie file (Netscape format) or a Firefox profile's `cookies.sqlite`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cookies: Option<PathBuf>,
+    /// PEM file of certificate authorities to trust beside the system's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ca: Option<PathBuf>,
+    /// PEM file of the client certificate.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cert: Option<PathBuf>,
+    /// PEM file of the client certificate's key.
+    #[serde(skip_serializing_if = "is_default")]
+    pub key: Option<PathBuf>,
+    /// Keys that the server's certificate must have, each as `sha256//BASE64`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pins: Vec<String>,
+    /// Proxy for everything: `http`, `https`, `socks5` or `socks5h`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub proxy: Option<Url>,
+    /// Network interface to bind to; never another route.
+    #[serde(skip_serializing_if = "is_default")]
+    pub interface: Option<String>,
+    /// Referer to send to the source URL's origin.
+    #[serde(skip_serializing_if = "is_default")]
+    pub referer: Option<String>,
+    /// User-Agent to send instead of haul's own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub user_agent: Option<String>,
+    /// User name and password for the source URL's origin.
+    #[serde(skip_serializing_if = "is_default")]
+    pub credentials: Option<Credentials>,
+    /// How often to try in all where no byte came.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tries: Option<u32>,
+    /// How long to go on without a byte.
+    #[serde(skip_serializing_if = "is_default")]
+    pub give_up: Option<GiveUp>,
+    /// Whether a web page is taken as the file.
+    #[serde(skip_serializing_if = "is_default")]
+    pub accept_html: bool,
+    /// Whether redirects from https to http are followed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub allow_downgrade: bool,
+    /// What a taken name means.
+    #[serde(skip_serializing_if = "is_default")]
+    pub taken: Taken,
+    /// What a changed file means.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_change: OnChange,
+    /// What a missing proof means.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_weak: OnWeak,
+    /// What a vanished client means.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_lost: OnLost,
+    /// Whether the bytes are handed out in order while they come (`-o -`): then nothing is joined without proof and nothing starts over.
+    #[serde(skip_serializing_if = "is_default")]
+    pub streamed: bool,
+    /// The client's file mode mask, as `umask` counts.
+    #[serde(skip_serializing_if = "is_default")]
+    pub umask: Option<u32>,
+}
+
+/// Sums of equal pieces of a file, from a Metalink (RFC 5854, section 4.1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// Bytes in each piece but the last.
+    pub length: u64,
+    /// The pieces' sums, in order.
+    pub sums: Vec<Checksum>,
+}
+
+/// What is known of a download beside its URL, mostly from a Metalink. Rarely there, so it is kept apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Extras {
+    /// Other URLs of the same file, best first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mirrors: Vec<Url>,
+    /// The size that was announced, in bytes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub size: Option<u64>,
+    /// The sum to verify before the file gets its name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub checksum: Option<Checksum>,
+    /// Sums of the file's pieces.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pieces: Option<Pieces>,
+    /// Item info that was given with the request, by name: Title, Album, Distributor and so on.
+    #[serde(skip_serializing_if = "is_default")]
+    pub info: BTreeMap<String, String>,
+}
+
+/// One download to add.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewDownload {
+    /// Where it comes from.
+    pub url: Url,
+    /// Folder for the finished file, absolute.
+    pub folder: PathBuf,
+    /// File name where the user chose one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub name: Option<String>,
+    /// Mode.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Priority.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The collection it goes to; the default one where none is named.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub collection: Option<CollectionId>,
+    /// Whether a second copy is wanted of what is here already.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub again: bool,
+    /// Where in the batch's settings list its settings are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settings: usize,
+    /// What else is known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub extras: Extras,
+}

@@ -1,0 +1,170 @@
+//! What clients see: rows for lists, details on demand, totals. Everything from outside is already printable here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::id::{CollectionId, DownloadId};
+use super::item::{Mode, Priority};
+use super::range::ByteRange;
+use super::record::CollectionSettings;
+use super::state::{State, StateKind};
+use super::time::UnixMs;
+
+/// A download as one row of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DownloadRow {
+    /// Number.
+    pub id: DownloadId,
+    /// Collection.
+    pub collection: CollectionId,
+    /// Place in the queue; lower comes first within a priority.
+    pub order: f64,
+    /// File name, printable.
+    pub name: String,
+    /// Whether the name is only a guess so far.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
+    /// Host of the source URL.
+    pub host: String,
+    /// Mode.
+    pub mode: Mode,
+    /// Priority.
+    pub priority: Priority,
+    /// State.
+    pub state: State,
+    /// Size in bytes, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Bytes on disk.
+    pub covered: u64,
+    /// Bytes per second now; 0 when nothing moves.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub speed: u64,
+    /// Seconds left, where that is stable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_secs: Option<u64>,
+    /// When it was added.
+    pub added: UnixMs,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<UnixMs>,
+    /// Whether it was joined on samples only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined_on_samples: bool,
+    /// A remark on a running one: what it steps aside for, which rule it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// Everything about one download.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DownloadDetail {
+    /// The row.
+    pub row: DownloadRow,
+    /// Identity that never clashes with another machine's.
+    pub uuid: Uuid,
+    /// Source URL, secrets masked unless they were asked for.
+    pub source_url: String,
+    /// Where the bytes come from, after redirects, secrets masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_url: Option<String>,
+    /// The finished file, or where it will be.
+    pub path: String,
+    /// The part file, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Address of the server that is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// Entity tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Last-Modified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<UnixMs>,
+    /// The checksum that is verified at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// What is on disk, in order.
+    pub coverage: Vec<ByteRange>,
+    /// What is being fetched, one a connection: from where it has come to where it ends.
+    pub segments: Vec<ByteRange>,
+    /// Bytes that are safe against a power cut.
+    pub safe: u64,
+    /// When the last checkpoint was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpointed: Option<UnixMs>,
+    /// Tries without a byte between them.
+    pub attempts: u32,
+    /// Bytes received in this run of the engine.
+    pub received: u64,
+    /// Limit, in bytes per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Connections at most, where the download sets its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
+    /// The proxy, without its credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The network interface that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Partials of other versions that are kept beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
+    /// Item info by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub info: BTreeMap<String, String>,
+    /// The last things that happened to it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Note>,
+}
+
+/// A line about one download.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: UnixMs,
+    /// What happened, printable.
+    pub text: String,
+}
+
+/// A collection, with counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollectionRow {
+    /// Number.
+    pub id: CollectionId,
+    /// Name, printable.
+    pub name: String,
+    /// Whether a person holds it.
+    pub held: bool,
+    /// How many downloads, by state.
+    pub counts: BTreeMap<StateKind, u64>,
+    /// Its own settings.
+    pub settings: CollectionSettings,
+}
+
+/// Everything in a few numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many downloads, by state.
+    pub counts: BTreeMap<StateKind, u64>,
+    /// Bytes per second, all together.
+    pub speed: u64,
+    /// Bytes still to come, of the running and waiting ones whose size is known.
+    pub left: u64,
+    /// Bytes in all, of the same.
+    pub size: u64,
+    /// Whether everything is held.
+    pub held: bool,
+    /// Seconds until all is done, where that is stable.
+    pub eta_secs: Option<u64>,
+}
