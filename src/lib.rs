@@ -1,3 +1,4 @@
 //! haul.
 pub mod fetch;
+pub mod kernel;
 pub mod model;
