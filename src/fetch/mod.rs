@@ -1,1 +1,16 @@
-//! The network.
+//! The network: one GET at a time, what came back, and how to read what servers say.
+
+pub mod content_range;
+pub mod cookies;
+pub mod digest;
+pub mod disposition;
+pub mod error;
+pub mod hear;
+pub mod http;
+pub mod metalink;
+pub mod name;
+pub mod netrc;
+pub mod profile;
+pub mod retry_after;
+pub mod tls;
+pub mod transport;

@@ -3,56 +3,9 @@
 use std::time::Duration;
 
 use super::identity::{Verdict, same_file};
-use crate::model::range::ByteRange;
+use crate::model::heard::Heard;
+use crate::model::range::{Asked, ByteRange, ContentRange};
 use crate::model::validators::Validators;
-
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The whole file.
-    Whole,
-    /// The bytes from `start`, to `end` (exclusive) where one was named.
-    From {
-        /// First byte.
-        start: u64,
-        /// The byte after the last.
-        end: Option<u64>,
-    },
-}
-
-/// The Content-Range field (RFC 9110, section 14.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentRange {
-    /// Not sent.
-    Absent,
-    /// Sent, and nonsense.
-    Bad,
-    /// These bytes, of so many where that was said.
-    Bytes(ByteRange, Option<u64>),
-    /// None of so many: with 416.
-    Unsatisfied(u64),
-}
-
-/// What a server said, as far as it matters here.
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// Status code of the last hop.
-    pub status: u16,
-    /// Content-Range.
-    pub content_range: ContentRange,
-    /// Content-Length, in bytes.
-    pub content_length: Option<u64>,
-    /// Whether the body is compressed though that was refused.
-    pub encoded: bool,
-    /// Media type in lower case, without parameters.
-    pub media_type: Option<String>,
-    /// Validators.
-    pub validators: Validators,
-    /// Retry-After, from now.
-    pub retry_after: Option<Duration>,
-    /// Whether the answer came from a host that this download was never led to before, though it has bytes.
-    pub strange_host: bool,
-}
 
 /// What is known of the download before the answer.
 #[derive(Clone, Debug, Default)]

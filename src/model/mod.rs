@@ -2,12 +2,15 @@
 
 pub mod checksum;
 pub mod coverage;
+pub mod heard;
 pub mod id;
 pub mod item;
+pub mod printable;
 pub mod range;
 pub mod record;
 pub mod request;
 pub mod selector;
+pub mod settings;
 pub mod state;
 pub mod time;
 pub mod units;

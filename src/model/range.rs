@@ -1,4 +1,4 @@
-//! A run of bytes in a file.
+//! Runs of bytes in a file, as they are asked for and answered.
 
 use std::fmt;
 
@@ -69,4 +69,31 @@ impl fmt::Display for ByteRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.start, self.last())
     }
+}
+
+/// Which bytes a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The whole file.
+    Whole,
+    /// The bytes from `start`, to `end` (exclusive) where one was named.
+    From {
+        /// First byte.
+        start: u64,
+        /// The byte after the last.
+        end: Option<u64>,
+    },
+}
+
+/// The Content-Range field (RFC 9110, section 14.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentRange {
+    /// Not sent.
+    Absent,
+    /// Sent, and nonsense.
+    Bad,
+    /// These bytes, of so many where that was said.
+    Bytes(ByteRange, Option<u64>),
+    /// None of so many: with 416.
+    Unsatisfied(u64),
 }
