@@ -1,4 +1,6 @@
 //! haul.
+pub mod engine;
 pub mod fetch;
 pub mod kernel;
 pub mod model;
+pub mod store;

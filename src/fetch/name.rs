@@ -3,16 +3,12 @@
 use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use unicode_normalization::UnicodeNormalization;
-use unicode_segmentation::UnicodeSegmentation;
 use url::Url;
 
 use super::disposition;
+use crate::model::file_name::{MOST_BYTES, extension, shorten};
 use crate::model::printable::is_hostile;
 
-/// Bytes that a name may have, so that `.part`, `.haul` and a number still fit into the 255 that file systems allow.
-const MOST_BYTES: usize = 240;
-/// An extension that is longer than this is part of the name.
-const MOST_EXTENSION: usize = 16;
 /// Names that Windows keeps for devices, whatever follows the first dot.
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
 
@@ -65,50 +61,6 @@ pub fn sanitise(raw: &str) -> Option<String> {
         name.insert(0, '_');
     }
     Some(shorten(&name, MOST_BYTES))
-}
-
-/// Returns the `n`th name beside a taken one: `name (1).tar.gz`.
-pub fn numbered(name: &str, n: u32) -> String {
-    let (stem, extension) = split(name);
-    let mark = format!(" ({n})");
-    let room = MOST_BYTES.saturating_sub(mark.len() + extension.len());
-    format!("{}{mark}{extension}", cut(stem, room))
-}
-
-/// Returns the extension without its dot, where the name has one.
-pub fn extension(name: &str) -> Option<&str> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    let plausible = !stem.is_empty()
-        && (1..=MOST_EXTENSION).contains(&extension.len())
-        && extension.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '~');
-    plausible.then_some(extension)
-}
-
-/// Splits into stem and extension with its dot; `.tar.gz` and its like stay together.
-fn split(name: &str) -> (&str, &str) {
-    let Some(last) = extension(name) else { return (name, "") };
-    let stem_end = name.len() - last.len() - 1;
-    let stem = &name[..stem_end];
-    let packed =
-        matches!(last, "gz" | "bz2" | "xz" | "zst" | "lz" | "lz4" | "lzma" | "Z" | "br" | "asc" | "sig");
-    if packed && let Some(inner) = extension(stem).filter(|inner| inner.len() <= 4) {
-        return name.split_at(stem_end - inner.len() - 1);
-    }
-    name.split_at(stem_end)
-}
-
-fn shorten(name: &str, most: usize) -> String {
-    if name.len() <= most {
-        return name.to_owned();
-    }
-    let (stem, extension) = split(name);
-    format!("{}{extension}", cut(stem, most.saturating_sub(extension.len())))
-}
-
-/// The first whole characters that fit into so many bytes.
-fn cut(text: &str, most: usize) -> &str {
-    let end = text.grapheme_indices(true).map(|(at, c)| at + c.len()).take_while(|end| *end <= most).last();
-    text[..end.unwrap_or(0)].trim_end()
 }
 
 fn is_device(name: &str) -> bool {
@@ -213,15 +165,6 @@ mod tests {
         for (source, last, said, kind, name) in table {
             assert_eq!(decide(source, last, said, kind), name, "{source}");
         }
-    }
-
-    #[test]
-    fn numbers_stand_before_the_extension() {
-        assert_eq!(numbered("a.tar.gz", 1), "a (1).tar.gz");
-        assert_eq!(numbered("a.iso", 12), "a (12).iso");
-        assert_eq!(numbered("README", 1), "README (1)");
-        assert_eq!(numbered("v1.2 notes", 1), "v1.2 notes (1)");
-        assert!(numbered(&"x".repeat(240), 1).len() <= MOST_BYTES);
     }
 
     proptest! {

@@ -1,6 +1,12 @@
 //! Decisions: facts in, decisions out. No clock, no randomness, no I/O; time is an argument.
 
 pub mod answer;
+pub mod hosts;
 pub mod identity;
+pub mod limit;
 pub mod plan;
+pub mod queue;
 pub mod ramp;
+pub mod rate;
+pub mod retry;
+pub mod transition;

@@ -28,6 +28,13 @@ impl Coverage {
         self.runs.ranges_insert(range.start()..=range.last());
     }
 
+    /// Adds a range where there is one.
+    pub fn extend_with(&mut self, range: Option<ByteRange>) {
+        if let Some(range) = range {
+            self.insert(range);
+        }
+    }
+
     /// Takes a range out.
     pub fn remove(&mut self, range: ByteRange) {
         let hole = RangeSetBlaze::from_iter([range.start()..=range.last()]);

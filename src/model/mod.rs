@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod coverage;
+pub mod file_name;
 pub mod heard;
 pub mod id;
 pub mod item;

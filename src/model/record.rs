@@ -91,6 +91,10 @@ pub struct Checkpoint {
 pub struct SetAside {
     /// File name of the part, in the download's folder.
     pub part: String,
+    /// Device of the file.
+    pub device: u64,
+    /// Inode of the file.
+    pub inode: u64,
     /// Its bytes on disk.
     pub bytes: u64,
     /// What the server said of that version.

@@ -1,0 +1,3 @@
+//! The engine: the shell that runs the kernel's decisions.
+
+mod transfer;

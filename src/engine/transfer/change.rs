@@ -1,0 +1,248 @@
+//! When the file on the server is no longer the one that was begun, or may not be: nothing of two versions is ever mixed.
+//!
+//! A known change sets the old partial aside, whole and with its note, until the new version is complete. A server that
+//! answers from the first byte though a range was asked is compared with the disk as it comes, up to the first hole or difference.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::lane::LaneCell;
+use super::open::Opened;
+use super::order::{Outcome, What};
+use super::shared::Shared;
+use super::trouble;
+use crate::fetch::transport::Answer;
+use crate::model::coverage::Coverage;
+use crate::model::heard::Heard;
+use crate::model::item::OnChange;
+use crate::model::record::SetAside;
+use crate::model::state::FailKind;
+use crate::model::validators::Validators;
+use crate::store::note;
+use crate::store::part::{aside_name, rename_aside};
+
+/// How often a file may change before somebody has to look.
+const MOST_CHANGES: usize = 3;
+/// Bytes that are copied at a time.
+const COPY: usize = 256 * 1024;
+
+impl Shared {
+    /// The file changed: sets aside what was fetched of the old version, and begins with nothing.
+    pub(super) async fn changed(self: &Rc<Self>, heard: &Heard) -> Result<(), Outcome> {
+        self.set_aside_for(&heard.validators).await?;
+        self.forget_version();
+        Ok(())
+    }
+
+    /// Makes way for another version: the intent is committed, then part and note get another name.
+    async fn set_aside_for(self: &Rc<Self>, new: &Validators) -> Result<(), Outcome> {
+        self.refuse_in_stream("the file changed on the server")?;
+        let aside = self.set_aside.borrow().clone();
+        if self.order.settings.on_change == OnChange::Stop {
+            return Err(trouble::fails(
+                FailKind::Changed,
+                format!("the file changed on the server: {} before, {} now", self.describe(), describe(new)),
+                "what was fetched is kept; retry starts the new version",
+            ));
+        }
+        if aside.len() + 1 >= MOST_CHANGES {
+            let versions: Vec<String> = aside.iter().map(|old| describe(&old.validators)).collect();
+            return Err(trouble::fails(
+                FailKind::Changed,
+                format!(
+                    "the file changed {MOST_CHANGES} times: {}, {}, {}",
+                    versions.join(", "),
+                    self.describe(),
+                    describe(new)
+                ),
+                "the servers behind this name may disagree: try another address of the file",
+            ));
+        }
+        if aside.iter().any(|old| old.validators.etag.is_some() && old.validators.etag == new.etag) {
+            self.cap.set(1);
+            self.tell(What::Remark("the servers behind this name disagree: one connection only".into()));
+        }
+        if let Some(note) = self.note.take() {
+            // The old records stay true of the old file; they go with it.
+            drop(note);
+        }
+        let part = self.part.borrow().clone();
+        if let Some(part) = part.filter(|_| !self.coverage.borrow().is_empty()) {
+            let (device, inode) = part.identity();
+            let to = aside_name(part.folder(), part.file_name());
+            self.set_aside.borrow_mut().push(SetAside {
+                part: to.clone(),
+                device,
+                inode,
+                bytes: self.coverage.borrow().len(),
+                validators: self.validators.borrow().clone(),
+            });
+            self.generation.set(self.generation.get().next());
+            let mut checkpoint = self.checkpoint();
+            checkpoint.safe = Coverage::new();
+            (checkpoint.device, checkpoint.inode) = (0, 0);
+            self.commit(checkpoint).await?;
+            let note_from = format!("{}{}", part.file_name(), note::NOTE);
+            rename_aside(part.folder(), part.file_name(), &to)
+                .map_err(|error| trouble::of_disk(self, &error))?;
+            // A small part never had a note.
+            if part.folder().join(&note_from).exists() {
+                rename_aside(part.folder(), &note_from, &format!("{to}{}", note::NOTE))
+                    .map_err(|error| trouble::of_disk(self, &error))?;
+            }
+            part.sync_folder().map_err(|error| trouble::of_disk(self, &error))?;
+            let text = format!(
+                "the file changed on the server ({} before, {} now): started over, the old partial is kept as {to}",
+                self.describe(),
+                describe(new)
+            );
+            self.tell(What::Told("started over", text));
+            self.part.replace(None);
+        } else {
+            self.generation.set(self.generation.get().next());
+        }
+        Ok(())
+    }
+
+    fn forget_version(&self) {
+        self.coverage.replace(Coverage::new());
+        self.safe.replace(Arc::default());
+        self.begun.set(false);
+        self.size.set(None);
+        self.validators.replace(Validators::default());
+        self.sampled.replace(None);
+        self.show();
+    }
+
+    /// Commits through the engine and waits until it is safe.
+    async fn commit(&self, checkpoint: Box<crate::model::record::Checkpoint>) -> Result<(), Outcome> {
+        let (done, committed) = oneshot::channel();
+        self.tell(What::Commit(checkpoint, done));
+        match committed.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(trouble::fails(
+                FailKind::Local,
+                "the store could not be written",
+                "make room where the store is, and retry",
+            )),
+            Err(_) => Err(Outcome::Stopped),
+        }
+    }
+
+    /// The whole file came though a range was asked: compares it with the disk as it comes. What is equal up to the first hole
+    /// stays; a difference makes it another version, which begins with a copy of the equal bytes.
+    pub(super) async fn compare(
+        self: &Rc<Self>,
+        mut answer: Answer,
+        heard: &Heard,
+        size: Option<u64>,
+    ) -> Result<Opened, Outcome> {
+        let end = self.coverage.borrow().prefix();
+        let other_size = size.is_some() && self.size.get().is_some_and(|held| Some(held) != size);
+        let mut at = 0;
+        let mut rest: Option<Bytes> = None;
+        let mut differs = other_size && end == 0;
+        let mut body_ended = false;
+        while at < end && rest.is_none() {
+            let chunk = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Outcome::Stopped),
+                chunk = answer.body.chunk() => chunk.map_err(|error| trouble::of_fetch(self, &error))?,
+            };
+            let Some(chunk) = chunk else {
+                body_ended = true;
+                break;
+            };
+            self.received(chunk.len());
+            let known = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
+            let equal = self.equal_prefix(at, &chunk[..known])?;
+            at += equal as u64;
+            if equal < known {
+                differs = true;
+            }
+            if equal < chunk.len() {
+                rest = Some(chunk.slice(equal..));
+            }
+        }
+        let whole_file_is_shorter = body_ended && size.is_none_or(|size| size == at);
+        if body_ended && !whole_file_is_shorter {
+            let text = "the server sent less than it announced".to_owned();
+            return Err(Outcome::Transient { text, after: None, host: None });
+        }
+        differs |= other_size || (body_ended && self.size.get().is_some_and(|held| held != at));
+        if differs {
+            let old = self.part.borrow().clone();
+            self.set_aside_for(&heard.validators).await?;
+            self.forget_version();
+            self.check_space(size)?;
+            self.make_part(&answer)?;
+            if let Some(old) = old {
+                self.copy_prefix(&old, at)?;
+            }
+        }
+        self.coverage.replace(Coverage::prefix_of(at));
+        self.safe.replace(Arc::new(Coverage::prefix_of(if differs { 0 } else { at })));
+        self.adopt_answer(0, &answer, heard);
+        self.size.set(if body_ended { Some(at) } else { size });
+        self.begun.set(true);
+        if !differs {
+            // The same part under a new generation: its old records are void before a new byte is written.
+            self.generation.set(self.generation.get().next());
+            self.commit(self.checkpoint()).await?;
+            drop(self.note.take());
+            if let Some(part) = self.part.borrow().as_ref() {
+                note::void_at(&note::path_of(part)).map_err(|error| trouble::of_disk(self, &error))?;
+            }
+        }
+        self.show();
+        self.announce(&answer, self.size.get());
+        if self.is_whole() {
+            return Ok(Opened::Whole);
+        }
+        let lane = LaneCell::new(at, size.unwrap_or(u64::MAX), 0, self.now());
+        Ok(Opened::Lane(lane, answer.body, rest))
+    }
+
+    /// How many of these bytes the part holds at an offset, from the first on.
+    fn equal_prefix(&self, offset: u64, bytes: &[u8]) -> Result<usize, Outcome> {
+        let part = self.part.borrow();
+        let Some(part) = part.as_ref() else { return Ok(0) };
+        let mut held = vec![0; bytes.len()];
+        if !part.read_at(offset, &mut held).map_err(|error| trouble::of_disk(self, &error))? {
+            return Ok(0);
+        }
+        Ok(held.iter().zip(bytes).take_while(|(held, new)| held == new).count())
+    }
+
+    fn copy_prefix(&self, old: &crate::store::part::Part, len: u64) -> Result<(), Outcome> {
+        let mut buffer = vec![0; COPY];
+        let mut at = 0;
+        while at < len {
+            let take = usize::try_from(len - at).unwrap_or(COPY).min(COPY);
+            let held =
+                old.read_at(at, &mut buffer[..take]).map_err(|error| trouble::of_disk(self, &error))?;
+            if !held {
+                break;
+            }
+            self.write(at, &buffer[..take]).map_err(|error| trouble::of_disk(self, &error))?;
+            at += take as u64;
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        describe(&self.validators.borrow())
+    }
+}
+
+/// A version in a few words.
+fn describe(validators: &Validators) -> String {
+    match (&validators.etag, validators.last_modified) {
+        (Some(tag), _) => format!("version {}", crate::model::printable::printable(tag)),
+        (None, Some(date)) => format!("version of {}", httpdate::fmt_http_date(date.into())),
+        _ => "a version without a name".to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+//! One connection at work: body bytes go from the socket to their place in the file, and nowhere else.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::shared::Shared;
+use crate::fetch::error::FetchError;
+use crate::fetch::transport::Body;
+use crate::kernel::plan::Lane;
+use crate::store::error::StoreError;
+
+/// What the planner and the stall clock know of a lane. The planner may lower the end while it runs.
+pub(super) struct LaneCell {
+    /// Next byte to come.
+    pub(super) at: Cell<u64>,
+    /// The byte after the last; `u64::MAX` where the size is unknown.
+    pub(super) end: Cell<u64>,
+    /// When bytes last came, or the lane began to wait for them.
+    pub(super) heard: Cell<Instant>,
+    /// Whether a limit of ours holds it back: the stall clock stands still.
+    pub(super) held: Cell<bool>,
+    /// Whether its answer has come.
+    pub(super) answered: Cell<bool>,
+    /// Which of the download's places its bytes come from.
+    pub(super) place: usize,
+    /// Where it began.
+    pub(super) from: u64,
+}
+
+impl LaneCell {
+    pub(super) fn new(at: u64, end: u64, place: usize, now: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            at: Cell::new(at),
+            end: Cell::new(end),
+            heard: Cell::new(now),
+            held: Cell::new(false),
+            answered: Cell::new(false),
+            place,
+            from: at,
+        })
+    }
+
+    pub(super) fn lane(&self) -> Lane {
+        Lane { at: self.at.get(), end: self.end.get() }
+    }
+}
+
+/// Why a lane stopped.
+pub(super) enum Stop {
+    /// It has all its bytes.
+    Done,
+    /// The body ended, cleanly, before the lane's end.
+    BodyEnded,
+    /// The network.
+    Cut(FetchError),
+    /// The disk.
+    Disk(StoreError),
+}
+
+/// Moves a body's bytes into the file until the lane has all of its range. `first` is what was read of the body already.
+pub(super) async fn pump(
+    shared: &Shared,
+    cell: &LaneCell,
+    body: &mut Body,
+    mut first: Option<Bytes>,
+) -> Stop {
+    cell.answered.set(true);
+    loop {
+        let room = cell.end.get().saturating_sub(cell.at.get());
+        if room == 0 {
+            return Stop::Done;
+        }
+        let chunk = match first.take() {
+            Some(chunk) => chunk,
+            None => match body.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Stop::BodyEnded,
+                Err(error) => return Stop::Cut(error),
+            },
+        };
+        let now = shared.now();
+        cell.heard.set(now);
+        // Read again: the planner may have given a part of the range away while this one waited.
+        let room = cell.end.get().saturating_sub(cell.at.get());
+        let take = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
+        shared.received(chunk.len());
+        if let Err(error) = shared.write(cell.at.get(), &chunk[..take]) {
+            return Stop::Disk(error);
+        }
+        cell.at.set(cell.at.get() + take as u64);
+        if let Some(wait) = shared.limit(now, chunk.len()) {
+            cell.held.set(true);
+            tokio::time::sleep(wait).await;
+            cell.held.set(false);
+            cell.heard.set(shared.now());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Running downloads: body bytes go from the socket to the file here, past everything that decides.
+
+mod change;
+mod lane;
+mod live;
+mod open;
+mod order;
+mod run;
+mod samples;
+mod shared;
+mod source;
+mod thread;
+mod trouble;
+mod verify;
+
+pub(crate) use live::Live;
+pub(crate) use order::{Answered, Control, Copied, Ended, News, Order, Outcome, What};
+pub(crate) use thread::TransferThread;

@@ -1,0 +1,335 @@
+//! The first answer of a run: what it means decides whether old bytes are joined, compared, set aside, or begun anew.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{HeaderValue, IF_MODIFIED_SINCE};
+
+use super::lane::LaneCell;
+use super::order::{Answered, Outcome, What};
+use super::samples::Samples;
+use super::shared::{Shared, wall};
+use super::trouble;
+use crate::fetch::transport::{Answer, Body};
+use crate::fetch::{hear, name};
+use crate::kernel::answer::{Meaning, judge, phrase};
+use crate::model::coverage::Coverage;
+use crate::model::heard::Heard;
+use crate::model::item::{OnWeak, Taken};
+use crate::model::range::{Asked, ByteRange};
+use crate::model::state::{FailKind, WaitReason};
+use crate::store::part::Part;
+
+/// What a run begins with.
+pub(super) enum Opened {
+    /// A lane with its body, and what was read of it already.
+    Lane(Rc<LaneCell>, Body, Option<Bytes>),
+    /// All bytes are here.
+    Whole,
+}
+
+/// What was tried already in this run.
+#[derive(Default)]
+struct Tried {
+    whole: bool,
+    fresh: bool,
+    other_places: usize,
+}
+
+impl Shared {
+    /// Asks until an answer can be used, and prepares the part for it.
+    pub(super) async fn open(self: &Rc<Self>) -> Result<Opened, Outcome> {
+        let mut tried = Tried::default();
+        loop {
+            if self.is_whole() {
+                return Ok(Opened::Whole);
+            }
+            let asked = if tried.whole { Asked::Whole } else { self.first_question() };
+            let place = self.sources.pick(0);
+            let url = self.sources.url(place).unwrap_or_else(|| self.order.source.clone());
+            let answer = match self.ask_if(url.clone(), asked, tried.fresh, self.conditions()).await {
+                Ok(answer) => answer,
+                Err(error) if error.is_transient() && self.sources.drop_place(place) => {
+                    self.tell(What::Remark(format!("{error}; goes on with another mirror")));
+                    continue;
+                }
+                Err(error) => return Err(trouble::of_fetch(self, &error)),
+            };
+            let mut heard = hear::hear(&answer, wall());
+            heard.encoded &= !is_named_as_coded(&answer);
+            heard.strange_host = self.is_strange(&answer);
+            let meaning = judge(asked, &heard, &self.known(place, &url, tried.whole));
+            match meaning {
+                Meaning::Begin(size) => return self.begin(answer, &heard, size, None).await,
+                Meaning::BeginPart(range, total) => {
+                    return self.begin(answer, &heard, total, Some(range)).await;
+                }
+                Meaning::Join(range, total) => return Ok(self.join(place, answer, &heard, range, total)),
+                Meaning::Sample(range, total) => {
+                    if self.sampled.borrow().as_ref() == Some(&undated(&heard)) {
+                        return Ok(self.join(place, answer, &heard, range, total));
+                    }
+                    self.refuse_in_stream("there is no proof that the file is still the same one")?;
+                    drop(answer);
+                    self.sample(&heard).await?;
+                }
+                Meaning::Changed => {
+                    drop(answer);
+                    self.changed(&heard).await?;
+                    tried.whole = false;
+                }
+                Meaning::Compare(size) => return self.compare(answer, &heard, size).await,
+                Meaning::AskWhole => tried.whole = true,
+                Meaning::AlreadyWhole => return Ok(Opened::Whole),
+                Meaning::Unchanged => return Err(Outcome::Unchanged),
+                Meaning::Misdirected if !tried.fresh => tried.fresh = true,
+                Meaning::ViaSource(_) => self.sources.set_url(place, self.order.source.clone()),
+                Meaning::Gone(_) | Meaning::Refused(_) | Meaning::Nonsense(_)
+                    if tried.other_places < 64 && self.sources.drop_place(place) =>
+                {
+                    tried.other_places += 1;
+                }
+                other => return Err(self.final_word(other)),
+            }
+        }
+    }
+
+    /// Which bytes to ask for first: the first gap, to its end where more is known to follow.
+    fn first_question(&self) -> Asked {
+        let coverage = self.coverage.borrow();
+        if coverage.is_empty() {
+            return Asked::Whole;
+        }
+        match self.size.get() {
+            Some(size) => match coverage.gaps(size).next() {
+                Some(gap) => Asked::From { start: gap.start(), end: (gap.end() < size).then_some(gap.end()) },
+                None => Asked::From { start: size, end: None },
+            },
+            None => Asked::From { start: coverage.prefix(), end: None },
+        }
+    }
+
+    /// `--if-changed` asks with the date of the file that is here.
+    fn conditions(&self) -> HeaderMap {
+        let mut conditions = HeaderMap::new();
+        if self.order.settings.taken == Taken::IfChanged && self.coverage.borrow().is_empty() {
+            let file = self.order.folder.join(&self.order.name);
+            let date = std::fs::metadata(file).and_then(|facts| facts.modified()).ok();
+            if let Some(value) =
+                date.and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).ok())
+            {
+                conditions.insert(IF_MODIFIED_SINCE, value);
+            }
+        }
+        conditions
+    }
+
+    /// Whether an answer came from a host that this download was never led to.
+    fn is_strange(&self, answer: &Answer) -> bool {
+        let host = answer.final_url.host_str();
+        let known = self.final_url.borrow();
+        known.as_ref().is_some_and(|known| known.host_str() != host) && self.order.source.host_str() != host
+    }
+
+    /// The first bytes of a file: decides its name and makes the part.
+    async fn begin(
+        self: &Rc<Self>,
+        answer: Answer,
+        heard: &Heard,
+        size: Option<u64>,
+        range: Option<ByteRange>,
+    ) -> Result<Opened, Outcome> {
+        self.refuse_in_stream_restart()?;
+        self.check_space(size)?;
+        if self.part.borrow().is_none() {
+            self.make_part(&answer)?;
+        }
+        self.coverage.replace(Coverage::new());
+        self.adopt_answer(0, &answer, heard);
+        self.size.set(size);
+        self.begun.set(true);
+        self.show();
+        self.announce(&answer, size);
+        if size == Some(0) {
+            return Ok(Opened::Whole);
+        }
+        let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
+        Ok(Opened::Lane(LaneCell::new(0, end, 0, self.now()), answer.body, None))
+    }
+
+    /// Bytes that belong to what is here already.
+    fn join(
+        self: &Rc<Self>,
+        place: usize,
+        answer: Answer,
+        heard: &Heard,
+        range: ByteRange,
+        total: Option<u64>,
+    ) -> Opened {
+        if self.size.get().is_none() && total.is_some() {
+            self.size.set(total);
+        }
+        if place == 0 {
+            self.final_url.replace(Some(answer.final_url.clone()));
+        }
+        self.sources.hear(place, &heard.validators);
+        self.sources.set_url(place, answer.final_url.clone());
+        self.begun.set(true);
+        self.show();
+        self.announce(&answer, self.size.get());
+        let end = self.coverage.borrow().gaps_within(range).next().map_or(range.end(), ByteRange::end);
+        Opened::Lane(LaneCell::new(range.start(), end, place, self.now()), answer.body, None)
+    }
+
+    /// Takes over what an answer says of the version that it begins.
+    pub(super) fn adopt_answer(&self, place: usize, answer: &Answer, heard: &Heard) {
+        self.validators.replace(heard.validators.clone());
+        self.media_type.replace(heard.media_type.clone());
+        self.final_url.replace(Some(answer.final_url.clone()));
+        self.sources.set_url(place, answer.final_url.clone());
+        self.sources.hear(place, &heard.validators);
+    }
+
+    /// Creates the part, beside a taken name under the next free number.
+    pub(super) fn make_part(&self, answer: &Answer) -> Result<(), Outcome> {
+        let order = &self.order;
+        let name = if order.name_is_final {
+            order.name.clone()
+        } else {
+            name::decide(&order.source, &answer.final_url, &answer.headers)
+        };
+        let (part, name) = Part::create(&order.folder, &name, order.settings.taken)
+            .map_err(|error| trouble::of_disk(self, &error))?;
+        self.part.replace(Some(std::sync::Arc::new(part)));
+        self.name.replace(Some(name));
+        Ok(())
+    }
+
+    pub(super) fn announce(&self, answer: &Answer, size: Option<u64>) {
+        let name = self.name.borrow().clone().unwrap_or_else(|| self.order.name.clone());
+        let remote = answer.remote.map(|address| address.to_string());
+        let final_url = answer.final_url.clone();
+        self.tell(What::Answered(Box::new(Answered { name, size, remote, final_url, copy: self.copy() })));
+    }
+
+    /// Waits for room where the disk has none, rather than begin what can't end.
+    pub(super) fn check_space(&self, size: Option<u64>) -> Result<(), Outcome> {
+        let Some(size) = size.filter(|size| *size > SMALL) else { return Ok(()) };
+        let space =
+            crate::store::space::of(&self.order.folder).map_err(|error| trouble::of_disk(self, &error))?;
+        let reserve = self.order.engine.reserve.unwrap_or_else(|| (space.total / 50).min(1 << 30));
+        let needed = size.saturating_sub(self.coverage.borrow().len());
+        let room = space.free.saturating_sub(reserve);
+        if needed <= room {
+            return Ok(());
+        }
+        let folder = self.order.folder.display().to_string();
+        Err(Outcome::Waits(WaitReason::NoSpace { missing: needed - room, folder }))
+    }
+
+    /// Compares samples where nothing proves that the file is the same. Returns where they agree.
+    async fn sample(self: &Rc<Self>, heard: &Heard) -> Result<(), Outcome> {
+        if self.order.settings.on_weak == OnWeak::Restart {
+            return self.changed(heard).await;
+        }
+        match self.compare_samples(&heard.validators).await? {
+            Samples::Agree => {
+                self.sampled.replace(Some(undated(heard)));
+                self.validators.replace(heard.validators.clone());
+                self.joined_on_samples.set(true);
+                let text = "nothing proves that the file is still the same; its samples agree, so it goes on";
+                self.tell(What::Told("joined on samples", text.into()));
+                Ok(())
+            }
+            Samples::Differ => self.changed(heard).await,
+        }
+    }
+
+    /// What was handed out can't be taken back: a stream never starts over.
+    fn refuse_in_stream_restart(&self) -> Result<(), Outcome> {
+        if self.coverage.borrow().is_empty() {
+            Ok(())
+        } else {
+            self.refuse_in_stream("the server starts over")
+        }
+    }
+
+    /// Ends a stream where a file would go on.
+    pub(super) fn refuse_in_stream(&self, why: &str) -> Result<(), Outcome> {
+        if self.order.settings.streamed && !self.coverage.borrow().is_empty() {
+            let text = format!("{why}, and what was written out can't be taken back");
+            return Err(trouble::fails(FailKind::NoProof, text, "get it into a file with -o instead"));
+        }
+        Ok(())
+    }
+
+    /// A meaning after which nothing more can be asked now.
+    fn final_word(&self, meaning: Meaning) -> Outcome {
+        let has_bytes = !self.coverage.borrow().is_empty();
+        match meaning {
+            Meaning::Transient { text, after, crowded } => {
+                if crowded {
+                    self.tell(What::Crowded);
+                }
+                let host = self.order.source.host_str().map(str::to_owned);
+                Outcome::Transient { text, after, host: host.filter(|_| after.is_some()) }
+            }
+            Meaning::Misdirected => Outcome::Transient { text: phrase(421), after: None, host: None },
+            Meaning::Gone(_) | Meaning::Refused(401 | 403) if has_bytes => {
+                Outcome::Waits(WaitReason::LinkExpired)
+            }
+            Meaning::Gone(status) => trouble::fails(
+                FailKind::Gone,
+                phrase(status),
+                "check the address; a new link: haul refresh ID URL",
+            ),
+            Meaning::Refused(status @ 401) => {
+                trouble::fails(FailKind::Refused, phrase(status), "give a name with --user, or --netrc")
+            }
+            Meaning::Refused(status) => trouble::fails(
+                FailKind::Refused,
+                phrase(status),
+                "it may want a login: bring its cookies with --cookies, or another link",
+            ),
+            Meaning::LoginPage => Outcome::Waits(WaitReason::LoginPage),
+            Meaning::WebPage => trouble::fails(
+                FailKind::WebPage,
+                "this is a web page, not a file",
+                "open it in a browser and take the link to the file, or use --accept-html",
+            ),
+            Meaning::Encoded => trouble::fails(
+                FailKind::Encoded,
+                "the server compresses the file though that was refused",
+                "the server's fault; try another address of the file",
+            ),
+            Meaning::Nonsense(text) => trouble::fails(
+                FailKind::Protocol,
+                text,
+                "the server's fault; try another address of the file",
+            ),
+            _ => Outcome::Transient { text: "the answer could not be used".into(), after: None, host: None },
+        }
+    }
+}
+
+/// Files up to this size are begun without looking at the disk first, in bytes.
+const SMALL: u64 = 1 << 20;
+
+/// Validators without the server's clock: what must be equal for samples to stand for a later answer.
+fn undated(heard: &Heard) -> crate::model::validators::Validators {
+    crate::model::validators::Validators { date: None, ..heard.validators.clone() }
+}
+
+/// Servers name a stored `.gz` as its own coding; its bytes are the file all the same.
+fn is_named_as_coded(answer: &Answer) -> bool {
+    let coding = answer.headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let path = answer.final_url.path().to_ascii_lowercase();
+    match coding.map(str::trim).map(str::to_ascii_lowercase).as_deref() {
+        Some("gzip" | "x-gzip") => [".gz", ".tgz", ".svgz"].iter().any(|end| path.ends_with(end)),
+        Some("compress" | "x-compress") => path.ends_with(".z"),
+        Some("br") => path.ends_with(".br"),
+        Some("zstd") => path.ends_with(".zst"),
+        _ => false,
+    }
+}

@@ -1,0 +1,482 @@
+//! One run of a download: from taking up its part to its end, with as many lanes as help.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::{AbortHandle, Abortable, LocalBoxFuture};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+
+use super::lane::{LaneCell, Stop, pump};
+use super::open::Opened;
+use super::order::{Control, Ended, Order, Outcome, What};
+use super::shared::{Shared, wall};
+use super::trouble;
+use super::verify::Verified;
+use crate::fetch::error::{FetchError, Kind};
+use crate::fetch::hear;
+use crate::fetch::http::Http;
+use crate::fetch::transport::Body;
+use crate::kernel::answer::{Meaning, judge};
+use crate::kernel::identity::can_prove;
+use crate::kernel::plan::{Work, next_work};
+use crate::kernel::ramp::Ramp;
+use crate::model::item::Mode;
+use crate::model::range::{Asked, ByteRange};
+use crate::model::validators::Validators;
+use crate::store::note::Note;
+use crate::store::part::{Part, rename_aside};
+
+/// How often the ramp and the stall clock look, while bytes come.
+const LOOK: Duration = Duration::from_millis(100);
+/// The least that is worth a request of its own, in bytes.
+const SMALLEST: u64 = 256 * 1024;
+/// In order: how far ahead of the front a connection may fetch, in bytes.
+const WINDOW: u64 = 4 << 20;
+
+/// Carries out an order, and tells the engine how it ended.
+pub(super) async fn carry(order: Order, http: Rc<Http>) {
+    let (shared, control) = Shared::take_up(order, http);
+    let how = match shared.take_part() {
+        Ok(()) => Run::new(Rc::clone(&shared), control).go().await,
+        Err(outcome) => outcome,
+    };
+    let ended = Ended {
+        how,
+        left: shared.copy(),
+        gained: shared.gained(),
+        joined_on_samples: shared.joined_on_samples.get(),
+        name: shared.name.borrow().clone(),
+    };
+    shared.tell(What::Ended(Box::new(ended)));
+}
+
+impl Shared {
+    /// Opens the part that was begun and finds out what of it is there: what is safe, and what its note proves.
+    fn take_part(&self) -> Result<(), Outcome> {
+        let safe = Arc::clone(&self.safe.borrow());
+        let checkpoint = {
+            let mut checkpoint = self.checkpoint();
+            checkpoint.safe = safe.as_ref().clone();
+            let Some(held) = &self.order.held else { return Ok(()) };
+            checkpoint.part.clone_from(&held.part);
+            (checkpoint.device, checkpoint.inode) = (held.device, held.inode);
+            checkpoint
+        };
+        let fail = |error| trouble::of_disk(self, &error);
+        // A part that was about to be set aside when the power went: its intent was committed, so finish it.
+        if let Some(aside) = self.set_aside.borrow().last()
+            && let Some(name) = aside.part.rsplit_once('.').map(|(name, _)| name)
+            && !self.order.folder.join(&aside.part).exists()
+            && let Ok(part) = Part::open_named(&self.order.folder, name)
+            && part.identity() == (aside.device, aside.inode)
+        {
+            rename_aside(&self.order.folder, name, &aside.part).map_err(fail)?;
+        }
+        if checkpoint.inode == 0 {
+            return Ok(());
+        }
+        let part = match Part::open(&self.order.folder, &checkpoint) {
+            Ok(part) => part,
+            // Nothing of it is needed: begin again.
+            Err(error) if error.kind == crate::store::error::StoreKind::Gone && safe.is_empty() => {
+                return Ok(());
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        let mut coverage = safe.as_ref().clone();
+        if let Some(note) = Note::of(&part).filter(|note| note.header.uuid == self.order.uuid) {
+            coverage.merge(&note.proven(&part, checkpoint.generation, &safe).map_err(fail)?);
+        }
+        self.begun.set(!coverage.is_empty());
+        self.coverage.replace(coverage);
+        let name =
+            part.file_name().strip_suffix(crate::store::part::PART).unwrap_or(&self.order.name).to_owned();
+        self.name.replace(Some(name));
+        self.part.replace(Some(Arc::new(part)));
+        self.show();
+        Ok(())
+    }
+}
+
+type LaneEnd = (Rc<LaneCell>, Option<Verdict>);
+type LaneFuture = LocalBoxFuture<'static, Result<LaneEnd, futures_util::future::Aborted>>;
+
+/// Why a lane is over.
+enum Verdict {
+    Stopped(Stop),
+    /// Its answer was not a plain join.
+    Judged(Meaning),
+}
+
+/// The lanes of a run and what decides about them.
+struct Run {
+    shared: Rc<Shared>,
+    control: mpsc::UnboundedReceiver<Control>,
+    lanes: FuturesUnordered<LaneFuture>,
+    cells: Vec<(Rc<LaneCell>, AbortHandle)>,
+    ramp: Ramp,
+    opened: u32,
+    first_byte: Duration,
+}
+
+/// What the loop does after an event.
+enum Next {
+    Go,
+    Reopen,
+    End(Outcome),
+}
+
+impl Run {
+    fn new(shared: Rc<Shared>, control: mpsc::UnboundedReceiver<Control>) -> Self {
+        let fixed = shared.order.settings.connections.map(|wanted| wanted.min(shared.order.connections));
+        let fixed = fixed.or((shared.order.mode == Mode::RealTime).then_some(1));
+        let ramp = Ramp::new(shared.now(), fixed);
+        Self {
+            shared,
+            control,
+            lanes: FuturesUnordered::new(),
+            cells: Vec::new(),
+            ramp,
+            opened: 0,
+            first_byte: Duration::ZERO,
+        }
+    }
+
+    async fn go(mut self) -> Outcome {
+        loop {
+            let asked_at = self.shared.now();
+            let opened = match self.open().await {
+                Ok(opened) => opened,
+                Err(outcome) => return outcome,
+            };
+            self.first_byte = self.shared.now().saturating_duration_since(asked_at);
+            if let Opened::Lane(cell, body, first) = opened {
+                self.start(cell, body, first);
+                self.fill();
+                match self.transfer().await {
+                    Next::End(outcome) => return outcome,
+                    Next::Reopen => {
+                        self.drop_lanes();
+                        continue;
+                    }
+                    Next::Go => {}
+                }
+            }
+            self.drop_lanes();
+            match self.shared.verify().await {
+                Ok(Verified::Good) => return Outcome::Whole,
+                Ok(Verified::Again) => {}
+                Err(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// Waits for the first answer, and heeds the engine meanwhile.
+    async fn open(&mut self) -> Result<Opened, Outcome> {
+        let shared = Rc::clone(&self.shared);
+        let mut opening = std::pin::pin!(shared.open());
+        loop {
+            tokio::select! {
+                biased;
+                control = self.control.recv() => match control {
+                    None | Some(Control::Stop) => shared.stop.cancel(),
+                    Some(other) => shared.heed(other),
+                },
+                opened = &mut opening => return opened,
+            }
+        }
+    }
+
+    async fn transfer(&mut self) -> Next {
+        let mut look = tokio::time::interval_at((Instant::now() + LOOK).into(), LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next = tokio::select! {
+                biased;
+                control = self.control.recv() => match control {
+                    None | Some(Control::Stop) => Next::End(Outcome::Stopped),
+                    Some(Control::Lanes(answer)) => {
+                        // Whoever asked may have gone; then nobody needs it.
+                        let _ = answer.send(self.ranges());
+                        Next::Go
+                    }
+                    Some(other) => {
+                        let reopen = matches!(other, Control::SyncFailed(..));
+                        self.shared.heed(other);
+                        if reopen { Next::Reopen } else { Next::Go }
+                    }
+                },
+                Some(ended) = self.lanes.next() => match ended {
+                    Ok((cell, verdict)) => self.lane_ended(&cell, verdict),
+                    Err(futures_util::future::Aborted) => Next::Go,
+                },
+                _ = look.tick() => self.look(),
+            };
+            match next {
+                Next::Go if self.shared.is_whole() => return Next::Go,
+                Next::Go if self.cells.is_empty() => return Next::Reopen,
+                Next::Go => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Puts a body to work.
+    fn start(&mut self, cell: Rc<LaneCell>, mut body: Body, first: Option<Bytes>) {
+        let shared = Rc::clone(&self.shared);
+        let lane = Rc::clone(&cell);
+        self.push(cell, async move {
+            let stop = pump(&shared, &lane, &mut body, first).await;
+            (lane, Some(Verdict::Stopped(stop)))
+        });
+    }
+
+    /// Opens one more connection for a range.
+    fn ask_for(&mut self, range: ByteRange) {
+        self.opened += 1;
+        let place = self.shared.sources.pick(usize::try_from(self.opened).unwrap_or(0));
+        let cell = LaneCell::new(range.start(), range.end(), place, self.shared.now());
+        let (shared, lane) = (Rc::clone(&self.shared), Rc::clone(&cell));
+        self.push(cell, async move {
+            let verdict = fetch(&shared, &lane, range).await;
+            (lane, Some(verdict))
+        });
+    }
+
+    fn push(&mut self, cell: Rc<LaneCell>, work: impl Future<Output = LaneEnd> + 'static) {
+        let (handle, registration) = AbortHandle::new_pair();
+        self.cells.push((cell, handle));
+        self.lanes.push(Box::pin(Abortable::new(work, registration)));
+        self.shared.order.live.show_connections(self.cells.len());
+    }
+
+    fn drop_lanes(&mut self) {
+        for (cell, handle) in self.cells.drain(..) {
+            blame(&self.shared, &cell);
+            handle.abort();
+        }
+        self.lanes.clear();
+        self.shared.order.live.show_connections(0);
+    }
+
+    /// Gives work to as many connections as the ramp wants.
+    fn fill(&mut self) {
+        let shared = Rc::clone(&self.shared);
+        let Some(size) = shared.size.get() else { return };
+        let provable = can_prove(&shared.validators.borrow()) || shared.sources.has_mirrors();
+        let in_order = shared.mode.get() == Mode::RealTime || shared.order.settings.streamed;
+        let most = if provable { shared.cap.get().min(self.ramp.target()) } else { 1 };
+        while self.cells.len() < usize::try_from(most).unwrap_or(1) {
+            let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane()).collect();
+            let window = (in_order && most > 1).then_some(WINDOW);
+            let work = next_work(size, &shared.coverage.borrow(), &lanes, SMALLEST, window);
+            match work {
+                Some(Work::Gap(range)) => self.ask_for(range),
+                Some(Work::Steal { from, range }) => {
+                    if let Some((cell, _)) = self.cells.get(from) {
+                        cell.end.set(range.start());
+                    }
+                    self.ask_for(range);
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Ten times a second: more connections where they help, and new ones for those that fell silent.
+    fn look(&mut self) -> Next {
+        let shared = Rc::clone(&self.shared);
+        let now = shared.now();
+        let stall = shared.order.engine.stall;
+        let silent =
+            |cell: &LaneCell| !cell.held.get() && now.saturating_duration_since(cell.heard.get()) >= stall;
+        let before = self.cells.len();
+        self.cells.retain(|(cell, handle)| {
+            if silent(cell) {
+                handle.abort();
+                blame(&shared, cell);
+            }
+            !silent(cell)
+        });
+        if self.cells.is_empty() {
+            let host = shared.order.source.host_str().unwrap_or("the server");
+            let text = format!("{host} has sent nothing for {} s", stall.as_secs().max(1));
+            return Next::End(Outcome::Transient { text, after: None, host: None });
+        }
+        if self.cells.len() < before {
+            shared.tell(What::Remark("a silent connection was replaced".into()));
+        }
+        if let Some(size) = shared.size.get() {
+            let left = size.saturating_sub(shared.coverage.borrow().len());
+            let active = self.cells.iter().filter(|(cell, _)| cell.answered.get()).count();
+            let active = u32::try_from(active).unwrap_or(u32::MAX);
+            self.ramp.observe(now, shared.received_so_far(), active, left, shared.cap.get(), self.first_byte);
+        }
+        self.fill();
+        Next::Go
+    }
+
+    fn lane_ended(&mut self, cell: &Rc<LaneCell>, verdict: Option<Verdict>) -> Next {
+        blame(&self.shared, cell);
+        self.cells.retain(|(other, _)| !Rc::ptr_eq(other, cell));
+        let alone = self.cells.is_empty();
+        self.shared.order.live.show_connections(self.cells.len());
+        match verdict {
+            None | Some(Verdict::Stopped(Stop::Done)) => {}
+            Some(Verdict::Stopped(Stop::BodyEnded)) => {
+                if self.shared.size.get().is_none() && alone {
+                    // A body without a length ended cleanly: that is the file.
+                    self.shared.size.set(Some(cell.at.get()));
+                    self.shared.show();
+                    return Next::Go;
+                }
+                if alone && cell.at.get() == cell.from {
+                    let text = "the server ends its answers without a byte".to_owned();
+                    return Next::End(Outcome::Transient { text, after: None, host: None });
+                }
+            }
+            Some(Verdict::Stopped(Stop::Disk(error))) => {
+                return Next::End(trouble::of_disk(&self.shared, &error));
+            }
+            Some(Verdict::Stopped(Stop::Cut(error))) => return self.cut(cell, &error, alone),
+            Some(Verdict::Judged(meaning)) => return self.judged(cell, &meaning, alone),
+        }
+        self.fill();
+        Next::Go
+    }
+
+    /// A connection broke. Others go on with its work; the last one ends the run, to wait and try again.
+    fn cut(&mut self, cell: &LaneCell, error: &FetchError, alone: bool) -> Next {
+        if error.kind == Kind::Stopped {
+            return Next::End(Outcome::Stopped);
+        }
+        if self.shared.sources.drop_place(cell.place) {
+            self.shared.tell(What::Remark(format!("{error}; goes on with another mirror")));
+            self.fill();
+            return Next::Go;
+        }
+        if alone {
+            return Next::End(trouble::of_fetch(&self.shared, error));
+        }
+        self.shrink(cell);
+        Next::Go
+    }
+
+    /// Another connection's answer was no plain join. While others are served nothing fails: this one is let go.
+    fn judged(&mut self, cell: &LaneCell, meaning: &Meaning, alone: bool) -> Next {
+        match meaning {
+            Meaning::Changed => return Next::Reopen,
+            Meaning::Transient { crowded: true, .. } | Meaning::Refused(403) | Meaning::ViaSource(403)
+                if !alone =>
+            {
+                self.shared.tell(What::Crowded);
+            }
+            _ if self.shared.sources.drop_place(cell.place) => {
+                self.fill();
+                return Next::Go;
+            }
+            _ => {}
+        }
+        if alone {
+            return Next::Reopen;
+        }
+        self.shrink(cell);
+        Next::Go
+    }
+
+    /// One connection fewer from now on, and half of what was asked for at most.
+    fn shrink(&mut self, _lost: &LaneCell) {
+        let left = u32::try_from(self.cells.len()).unwrap_or(1).max(1);
+        self.shared.cap.set(self.shared.cap.get().min(left));
+    }
+
+    /// What is being fetched.
+    fn ranges(&self) -> Vec<ByteRange> {
+        let size = self.shared.size.get().unwrap_or(u64::MAX);
+        self.cells
+            .iter()
+            .filter_map(|(cell, _)| ByteRange::new(cell.at.get(), cell.end.get().min(size)))
+            .collect()
+    }
+}
+
+impl Shared {
+    /// Does what the engine says, as far as it needs no lanes.
+    fn heed(&self, control: Control) {
+        match control {
+            Control::Copy => {
+                if let Some(note) = self.note.borrow_mut().as_mut() {
+                    note.mark();
+                }
+                if let Some(copy) = self.copy() {
+                    self.tell(What::Copied(copy));
+                }
+            }
+            Control::Committed(generation, safe) if generation == self.generation.get() => {
+                self.safe.replace(safe);
+                let header = self.header();
+                let failed = self.note.borrow_mut().as_mut().and_then(|note| note.committed(header).err());
+                if let Some(error) = failed {
+                    self.tell(What::Remark(format!("{error}; the part itself is safe")));
+                }
+            }
+            Control::SyncFailed(generation, safe) if generation == self.generation.get() => {
+                let voided = self.note.take().map_or(Ok(()), crate::store::note::NoteWriter::void);
+                if let Err(error) = voided {
+                    self.tell(What::Remark(error.to_string()));
+                }
+                self.coverage.replace(safe.as_ref().clone());
+                self.safe.replace(safe);
+                self.generation.set(self.generation.get().next());
+                self.show();
+                self.tell(What::Told(
+                    "sync failed",
+                    "the disk could not make bytes safe: what came since the last checkpoint is fetched again".into(),
+                ));
+            }
+            Control::Connections(cap) => self.cap.set(cap.max(1)),
+            Control::Mode(mode) => self.mode.set(mode),
+            Control::Stop | Control::Lanes(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
+        }
+    }
+}
+
+/// Asks for a range on a connection of its own, and moves it into the file where the answer is a plain join.
+async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Verdict {
+    let url = shared.sources.url(cell.place).unwrap_or_else(|| shared.order.source.clone());
+    let asked = Asked::From { start: range.start(), end: Some(cell.end.get().max(range.start() + 1)) };
+    let mut answer = match shared.ask(url.clone(), asked, false).await {
+        Ok(answer) => answer,
+        Err(error) => return Verdict::Stopped(Stop::Cut(error)),
+    };
+    let heard = hear::hear(&answer, wall());
+    match judge(asked, &heard, &shared.known(cell.place, &url, true)) {
+        Meaning::Join(got, _) => {
+            shared.sources.hear(cell.place, &heard.validators);
+            if cell.place > 0 {
+                shared.sources.set_url(cell.place, answer.final_url.clone());
+            }
+            cell.end.set(cell.end.get().min(got.end()));
+        }
+        Meaning::Sample(got, _) if is_sampled(shared, &heard.validators) => {
+            cell.end.set(cell.end.get().min(got.end()))
+        }
+        other => return Verdict::Judged(other),
+    }
+    Verdict::Stopped(pump(shared, cell, &mut answer.body, None).await)
+}
+
+fn is_sampled(shared: &Shared, validators: &Validators) -> bool {
+    shared.sampled.borrow().as_ref() == Some(&Validators { date: None, ..validators.clone() })
+}
+
+/// Keeps who wrote what, where there are mirrors.
+fn blame(shared: &Shared, cell: &LaneCell) {
+    if let Some(range) = ByteRange::new(cell.from, cell.at.get()) {
+        shared.sources.wrote(range, cell.place);
+    }
+}

@@ -1,0 +1,272 @@
+//! What all lanes of one running download share: the part, the coverage, and what is known of the file.
+//!
+//! Everything here lives on one transfer thread; nothing is locked. The note follows each write, the coverage is what counts.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::HeaderMap;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::order::{Copied, News, Order, What};
+use super::source::Sources;
+use crate::fetch::error::{FetchError, Kind};
+use crate::fetch::http::Http;
+use crate::fetch::profile::Profile;
+use crate::fetch::transport::{Answer, Ask};
+use crate::kernel::answer::Known;
+use crate::kernel::limit;
+use crate::model::coverage::Coverage;
+use crate::model::id::Generation;
+use crate::model::item::Mode;
+use crate::model::range::{Asked, ByteRange};
+use crate::model::record::{Checkpoint, SetAside};
+use crate::model::validators::Validators;
+use crate::store::error::{StoreError, StoreKind};
+use crate::store::note::{NoteHeader, NoteWriter};
+use crate::store::part::Part;
+
+/// One download while it runs.
+pub(super) struct Shared {
+    pub(super) order: Order,
+    pub(super) http: Rc<Http>,
+    pub(super) profile: Rc<Profile>,
+    /// Ends every wait for the network.
+    pub(super) stop: CancellationToken,
+    pub(super) mode: Cell<Mode>,
+    pub(super) part: RefCell<Option<Arc<Part>>>,
+    pub(super) note: RefCell<Option<NoteWriter>>,
+    pub(super) coverage: RefCell<Coverage>,
+    /// What a power cut can't take.
+    pub(super) safe: RefCell<Arc<Coverage>>,
+    pub(super) generation: Cell<Generation>,
+    pub(super) size: Cell<Option<u64>>,
+    /// Whether an answer was accepted for this generation, now or in an earlier run.
+    pub(super) begun: Cell<bool>,
+    pub(super) validators: RefCell<Validators>,
+    pub(super) media_type: RefCell<Option<String>>,
+    pub(super) final_url: RefCell<Option<Url>>,
+    pub(super) set_aside: RefCell<Vec<SetAside>>,
+    pub(super) name: RefCell<Option<String>>,
+    pub(super) sources: Sources,
+    pub(super) joined_on_samples: Cell<bool>,
+    /// The validators under which samples agreed: answers with the same ones may join.
+    pub(super) sampled: RefCell<Option<Validators>>,
+    pub(super) cap: Cell<u32>,
+    received: Cell<u64>,
+    written: Cell<u64>,
+}
+
+impl Shared {
+    /// Takes up an order. The control channel is the caller's to read.
+    pub(super) fn take_up(
+        mut order: Order,
+        http: Rc<Http>,
+    ) -> (Rc<Self>, mpsc::UnboundedReceiver<super::order::Control>) {
+        let (_, nobody) = mpsc::unbounded_channel();
+        let control = std::mem::replace(&mut order.control, nobody);
+        let profile = Rc::new(Profile::of(&order.source, &order.settings, order.engine.stall));
+        let held = order.checkpoint.take();
+        let sources = Sources::new(&order, held.as_deref());
+        let checkpoint = held.as_deref().cloned().unwrap_or_default();
+        order.held = held;
+        let shared = Rc::new(Self {
+            http,
+            profile,
+            stop: CancellationToken::new(),
+            mode: Cell::new(order.mode),
+            part: RefCell::new(None),
+            note: RefCell::new(None),
+            coverage: RefCell::new(Coverage::new()),
+            safe: RefCell::new(Arc::new(checkpoint.safe)),
+            generation: Cell::new(checkpoint.generation),
+            size: Cell::new(checkpoint.size.or(order.extras.as_ref().and_then(|extras| extras.size))),
+            begun: Cell::new(false),
+            validators: RefCell::new(checkpoint.validators),
+            media_type: RefCell::new(checkpoint.media_type),
+            final_url: RefCell::new(checkpoint.final_url),
+            set_aside: RefCell::new(checkpoint.set_aside),
+            name: RefCell::new(None),
+            sources,
+            joined_on_samples: Cell::new(false),
+            sampled: RefCell::new(None),
+            cap: Cell::new(order.connections.max(1)),
+            received: Cell::new(0),
+            written: Cell::new(0),
+            order,
+        });
+        (shared, control)
+    }
+
+    /// The monotonic clock.
+    #[expect(clippy::unused_self, reason = "one place to read the clock, should a test ever replace it")]
+    pub(super) fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Asks a source for bytes. Ends at once when the download is stopped.
+    pub(super) async fn ask(&self, url: Url, asked: Asked, fresh: bool) -> Result<Answer, FetchError> {
+        self.ask_if(url, asked, fresh, HeaderMap::new()).await
+    }
+
+    pub(super) async fn ask_if(
+        &self,
+        url: Url,
+        asked: Asked,
+        fresh: bool,
+        conditions: HeaderMap,
+    ) -> Result<Answer, FetchError> {
+        let ask = Ask { url, asked, conditions, profile: Rc::clone(&self.profile), fresh };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),
+            answer = self.http.get(&ask) => answer,
+        }
+    }
+
+    /// What an answer from a source is judged against.
+    pub(super) fn known(&self, source: usize, url: &Url, asked_whole: bool) -> Known {
+        let coverage = self.coverage.borrow();
+        let validators =
+            if source == 0 { Some(self.validators.borrow().clone()) } else { self.sources.heard(source) };
+        let settings = &self.order.settings;
+        Known {
+            has_bytes: !coverage.is_empty(),
+            begun: self.begun.get(),
+            size: self.size.get(),
+            have: if coverage.run_count() <= 1 { coverage.prefix() } else { 0 },
+            // A mirror that was never heard is held to the size only: the checksum decides about its bytes.
+            validators: validators.unwrap_or_else(|| self.sources.any()),
+            wants_page: settings.accept_html || is_page(&self.order),
+            gave_files: self.media_type.borrow().is_some() || self.order.host_gave_files,
+            at_source: *url == self.order.source || source > 0,
+            asked_whole,
+        }
+    }
+
+    /// Writes bytes to their place and notes them.
+    pub(super) fn write(&self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        let Some(range) = ByteRange::of_len(offset, data.len() as u64) else { return Ok(()) };
+        let part = self.part.borrow();
+        let Some(part) = part.as_ref() else {
+            return Err(StoreError::new(StoreKind::Gone, format!("{} has no part", self.order.name)));
+        };
+        part.write_at(offset, data)?;
+        if self.mode.get() == Mode::Background {
+            self.record(part, offset, data)?;
+        }
+        let mut coverage = self.coverage.borrow_mut();
+        coverage.insert(range);
+        self.written.set(self.written.get() + range.len());
+        self.order.live.show_bytes(coverage.len(), self.received.get());
+        Ok(())
+    }
+
+    /// The note begins with the second write: small files never have one.
+    fn record(&self, part: &Part, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        let mut note = self.note.borrow_mut();
+        if note.is_none() {
+            *note = Some(NoteWriter::new(part, self.header()));
+        }
+        match note.as_mut() {
+            Some(note) => note.noted(offset, data),
+            None => Ok(()),
+        }
+    }
+
+    /// What the note says about the part.
+    pub(super) fn header(&self) -> NoteHeader {
+        NoteHeader {
+            uuid: self.order.uuid,
+            id: self.order.id,
+            generation: self.generation.get(),
+            source_url: crate::model::printable::mask_url(&self.order.source),
+            size: self.size.get(),
+            validators: self.validators.borrow().clone(),
+            name: self.name.borrow().clone().unwrap_or_else(|| self.order.name.clone()),
+            safe: Coverage::clone(&self.safe.borrow()),
+        }
+    }
+
+    /// Counts bytes from the network.
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes from the network in this run.
+    pub(super) fn received_so_far(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Bytes put on disk in this run.
+    pub(super) fn gained(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// How long the limits hold the next read back.
+    pub(super) fn limit(&self, now: Instant, bytes: usize) -> Option<Duration> {
+        limit::wait(&self.order.limits, now, bytes as u64)
+    }
+
+    /// Tells the engine.
+    pub(super) fn tell(&self, what: What) {
+        // Nobody listens any more only when the engine is gone, and then nobody needs to know.
+        let _ = self.order.news.send(News { id: self.order.id, run: self.order.run, what });
+    }
+
+    /// What is on disk, as it would be checkpointed now.
+    pub(super) fn checkpoint(&self) -> Box<Checkpoint> {
+        let part = self.part.borrow();
+        let (name, (device, inode)) = part
+            .as_ref()
+            .map_or_else(Default::default, |part| (part.file_name().to_owned(), part.identity()));
+        Box::new(Checkpoint {
+            generation: self.generation.get(),
+            part: name,
+            device,
+            inode,
+            safe: self.coverage.borrow().clone(),
+            size: self.size.get(),
+            validators: self.validators.borrow().clone(),
+            final_url: self.final_url.borrow().clone(),
+            media_type: self.media_type.borrow().clone(),
+            set_aside: self.set_aside.borrow().clone(),
+        })
+    }
+
+    /// A copy for a checkpoint, where there is a part.
+    pub(super) fn copy(&self) -> Option<Copied> {
+        let part = Arc::clone(self.part.borrow().as_ref()?);
+        Some(Copied { checkpoint: self.checkpoint(), part })
+    }
+
+    /// Shows the coverage and size as they are now.
+    pub(super) fn show(&self) {
+        self.order.live.show_size(self.size.get());
+        self.order.live.show_bytes(self.coverage.borrow().len(), self.received.get());
+    }
+
+    /// Whether every byte is here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.begun.get() && self.size.get().is_some_and(|size| self.coverage.borrow().is_whole(size))
+    }
+}
+
+/// Whether what the user asked for looks like a web page.
+fn is_page(order: &Order) -> bool {
+    let page = |name: &str| {
+        let extension = crate::model::file_name::extension(name).map(str::to_ascii_lowercase);
+        matches!(extension.as_deref(), Some("html" | "htm" | "xhtml" | "php" | "asp" | "aspx" | "jsp"))
+    };
+    let last = order.source.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
+    last.is_empty() || page(last) || page(&order.name)
+}
+
+/// The wall clock.
+pub(super) fn wall() -> SystemTime {
+    SystemTime::now()
+}

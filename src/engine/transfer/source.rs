@@ -1,0 +1,112 @@
+//! Where a download's bytes come from: the source URL, what it redirects to, and the mirrors that a Metalink names.
+
+use std::cell::RefCell;
+
+use url::Url;
+
+use super::order::Order;
+use crate::model::range::ByteRange;
+use crate::model::record::Checkpoint;
+use crate::model::validators::Validators;
+
+/// The places of one file. The first is the source itself; the others are used only where a checksum can tell a bad one.
+pub(super) struct Sources {
+    places: RefCell<Vec<Place>>,
+    /// Who wrote what, for blame; kept only where there is more than one place.
+    wrote: RefCell<Vec<(ByteRange, usize)>>,
+}
+
+struct Place {
+    url: Url,
+    heard: Option<Validators>,
+    dropped: bool,
+}
+
+impl Sources {
+    /// Returns the places of an order. What was begun goes on where its bytes came from.
+    pub(super) fn new(order: &Order, held: Option<&Checkpoint>) -> Self {
+        let first = held.and_then(|held| held.final_url.clone()).unwrap_or_else(|| order.source.clone());
+        let mut places = vec![Place { url: first, heard: None, dropped: false }];
+        if let Some(extras) = order.extras.as_deref().filter(|e| e.checksum.is_some() || e.pieces.is_some()) {
+            places.extend(extras.mirrors.iter().map(|url| Place {
+                url: url.clone(),
+                heard: None,
+                dropped: false,
+            }));
+        }
+        Self { places: RefCell::new(places), wrote: RefCell::new(Vec::new()) }
+    }
+
+    /// The URL to ask at a place.
+    pub(super) fn url(&self, place: usize) -> Option<Url> {
+        self.places.borrow().get(place).map(|place| place.url.clone())
+    }
+
+    /// The place asks at another URL from now on.
+    pub(super) fn set_url(&self, place: usize, url: Url) {
+        if let Some(place) = self.places.borrow_mut().get_mut(place) {
+            place.url = url;
+        }
+    }
+
+    /// What a place said of the file the first time.
+    pub(super) fn heard(&self, place: usize) -> Option<Validators> {
+        self.places.borrow().get(place).and_then(|place| place.heard.clone())
+    }
+
+    /// Keeps what a place said the first time.
+    pub(super) fn hear(&self, place: usize, validators: &Validators) {
+        if let Some(place) = self.places.borrow_mut().get_mut(place) {
+            place.heard.get_or_insert_with(|| validators.clone());
+        }
+    }
+
+    /// Validators that contradict nothing.
+    pub(super) fn any(&self) -> Validators {
+        Validators::default()
+    }
+
+    /// Which place the `n`th connection uses: they take turns.
+    pub(super) fn pick(&self, n: usize) -> usize {
+        let places = self.places.borrow();
+        let usable: Vec<usize> = (0..places.len()).filter(|at| !places[*at].dropped).collect();
+        usable.get(n % usable.len().max(1)).copied().unwrap_or(0)
+    }
+
+    /// Whether there is a choice.
+    pub(super) fn has_mirrors(&self) -> bool {
+        self.places.borrow().iter().filter(|place| !place.dropped).count() > 1
+    }
+
+    /// Gives a place up, unless it is the last.
+    pub(super) fn drop_place(&self, place: usize) -> bool {
+        if !self.has_mirrors() {
+            return false;
+        }
+        if let Some(place) = self.places.borrow_mut().get_mut(place) {
+            place.dropped = true;
+        }
+        true
+    }
+
+    /// Keeps who wrote what.
+    pub(super) fn wrote(&self, range: ByteRange, place: usize) {
+        if self.places.borrow().len() > 1 {
+            self.wrote.borrow_mut().push((range, place));
+        }
+    }
+
+    /// Who wrote any byte of a range.
+    pub(super) fn who_wrote(&self, range: ByteRange) -> Vec<usize> {
+        let mut who: Vec<usize> = self
+            .wrote
+            .borrow()
+            .iter()
+            .filter(|(wrote, _)| wrote.intersection(range).is_some())
+            .map(|(_, place)| *place)
+            .collect();
+        who.sort_unstable();
+        who.dedup();
+        who
+    }
+}

@@ -1,0 +1,53 @@
+//! The transfer threads: each runs the downloads that it was given on a runtime of its own.
+
+use std::rc::Rc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use super::order::Order;
+use super::run::carry;
+use crate::fetch::http::Http;
+
+/// A thread that carries out orders.
+pub(crate) struct TransferThread {
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TransferThread {
+    /// Starts a thread.
+    ///
+    /// # Errors
+    /// The system gives no thread or no event queue.
+    pub(crate) fn start(name: &str) -> std::io::Result<Self> {
+        let (orders, mut incoming) = mpsc::unbounded_channel::<Order>();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let local = tokio::task::LocalSet::new();
+            local.block_on(&runtime, async move {
+                let http = Rc::new(Http::new());
+                while let Some(order) = incoming.recv().await {
+                    tokio::task::spawn_local(carry(order, Rc::clone(&http)));
+                }
+            });
+        })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// Gives it an order; false where the thread is gone.
+    pub(crate) fn give(&self, order: Order) -> bool {
+        self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok())
+    }
+}
+
+impl Drop for TransferThread {
+    /// Ends the thread. The engine has stopped its downloads before: what still ran would be cut off.
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Speed limits: debt token buckets that many transfer threads share without a lock.
+//!
+//! A bucket is one number: the moment until which what was taken is paid for (the generic cell rate algorithm, as in ATM's
+//! I.371). Taking moves it on by what the bytes cost; whoever finds it in the future waits until then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How much unused time may be saved up, so that a reader that came late catches up but never bursts.
+const SAVED_NS: u64 = 50_000_000;
+
+/// A limit in bytes per second, which may change at any time.
+#[derive(Debug)]
+pub struct Bucket {
+    epoch: Instant,
+    rate: AtomicU64,
+    paid_until_ns: AtomicU64,
+}
+
+impl Bucket {
+    /// Returns a bucket; a rate of 0 is no limit.
+    pub fn new(epoch: Instant, rate: u64) -> Self {
+        Self { epoch, rate: AtomicU64::new(rate), paid_until_ns: AtomicU64::new(0) }
+    }
+
+    /// Changes the rate; 0 takes the limit away.
+    pub fn set_rate(&self, rate: u64) {
+        self.rate.store(rate, Ordering::Relaxed);
+        self.paid_until_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// The rate in bytes per second; 0 is no limit.
+    pub fn rate(&self) -> u64 {
+        self.rate.load(Ordering::Relaxed)
+    }
+
+    /// Takes `bytes` that have come, and returns how long to wait before reading more.
+    pub fn take(&self, now: Instant, bytes: u64) -> Duration {
+        let rate = self.rate();
+        if rate == 0 {
+            return Duration::ZERO;
+        }
+        let now_ns = u64::try_from(now.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX);
+        let cost = u64::try_from(u128::from(bytes) * 1_000_000_000 / u128::from(rate)).unwrap_or(u64::MAX);
+        let pay = |until: u64| Some(until.max(now_ns.saturating_sub(SAVED_NS)).saturating_add(cost));
+        let before = self.paid_until_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
+        let until = before.ok().and_then(pay).unwrap_or(0);
+        Duration::from_nanos(until.saturating_sub(now_ns))
+    }
+}
+
+/// Takes bytes from every bucket, and returns the longest wait, or nothing where no limit holds them back.
+pub fn wait(buckets: &[Arc<Bucket>], now: Instant, bytes: u64) -> Option<Duration> {
+    let longest = buckets.iter().map(|bucket| bucket.take(now, bytes)).max()?;
+    (longest > Duration::ZERO).then_some(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn no_limit_never_waits() {
+        let now = Instant::now();
+        assert_eq!(Bucket::new(now, 0).take(now, u64::MAX), Duration::ZERO);
+        assert_eq!(wait(&[], now, 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn two_seconds_are_exact_whatever_the_pieces(
+            rate in 10_000u64..2_000_000_000, pieces in prop::collection::vec(1u64..400_000, 4..40), readers in 1usize..5,
+        ) {
+            // Pieces no larger than 10 ms of the rate: a piece that has come can't be given back.
+            let epoch = Instant::now();
+            let bucket = Bucket::new(epoch, rate);
+            let mut free_at = vec![epoch; readers];
+            let mut taken = 0u64;
+            let mut turn = 0;
+            let end = epoch + Duration::from_secs(4);
+            let start_counting = epoch + Duration::from_secs(2);
+            loop {
+                let reader = (0..readers).min_by_key(|reader| free_at[*reader]).unwrap();
+                let now = free_at[reader];
+                if now >= end { break }
+                let piece = pieces[turn % pieces.len()].min(rate / 100).max(1);
+                turn += 1;
+                if now >= start_counting { taken += piece }
+                // Reading a piece takes no time of its own: the limit alone paces.
+                free_at[reader] = now + bucket.take(now, piece).max(Duration::from_nanos(1));
+            }
+            let expected = rate * 2;
+            let off = taken.abs_diff(expected);
+            prop_assert!(off * 50 <= expected, "{taken} of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_change_holds_at_once() {
+        let epoch = Instant::now();
+        let bucket = Bucket::new(epoch, 1000);
+        assert!(bucket.take(epoch, 10_000) >= Duration::from_secs(9));
+        bucket.set_rate(0);
+        assert_eq!(bucket.take(epoch, 10_000), Duration::ZERO);
+    }
+}

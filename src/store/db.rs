@@ -1,0 +1,305 @@
+//! The database: one writer thread that groups what comes together into one transaction. SQLite, WAL, `synchronous=FULL`.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::error::{StoreError, StoreKind};
+use super::rows::{self, Loaded};
+
+/// The database's file in the state folder.
+pub const FILE: &str = "haul.db";
+/// Jobs that share one transaction at most.
+const GROUP: usize = 4096;
+/// The steps from an empty file to today's schema; `user_version` counts those that were taken.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE settings (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
+    CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
+    CREATE TABLE collections (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, settings TEXT NOT NULL, held INTEGER NOT NULL
+    );
+    INSERT INTO collections VALUES (1, 'default', '{}', 0);
+    CREATE TABLE downloads (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, uuid BLOB NOT NULL, collection INTEGER NOT NULL, place REAL NOT NULL,
+        url TEXT NOT NULL, folder INTEGER NOT NULL, name TEXT NOT NULL, flags INTEGER NOT NULL, state INTEGER NOT NULL,
+        state_json TEXT, added INTEGER NOT NULL, ended INTEGER, size INTEGER, attempts INTEGER NOT NULL,
+        dry_since INTEGER, settings INTEGER NOT NULL, extras TEXT, checkpoint TEXT
+    );
+    CREATE TABLE intents (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
+    CREATE TABLE history (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
+        what TEXT NOT NULL, text TEXT NOT NULL, place TEXT
+    );
+"];
+
+/// Whether a commit must survive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is synced before it is answered.
+    Durable,
+    /// It survives the end of the process, not a power cut.
+    Relaxed,
+}
+
+/// Something to do within a transaction. It may run twice, where another job of its group failed.
+pub(super) type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
+
+struct Job {
+    durability: Durability,
+    work: Work,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The answer to come of something that was given to the database.
+#[must_use = "whether it was stored is known only from its ticket"]
+pub struct Ticket(oneshot::Receiver<Result<(), StoreError>>);
+
+impl Ticket {
+    /// Waits for the commit, from async code.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn done(self) -> Result<(), StoreError> {
+        self.0.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Waits for the commit, from a plain thread.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub fn wait(self) -> Result<(), StoreError> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::new(StoreKind::Other, "the store is closed")
+}
+
+/// The database, for its one engine. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Db {
+    inner: std::sync::Arc<Inner>,
+}
+
+struct Inner {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    path: PathBuf,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What was found when the database was opened.
+pub struct Opened {
+    /// All that was stored.
+    pub loaded: Loaded,
+    /// Where a damaged database was set aside: downloads are to be rebuilt from their parts.
+    pub damaged: Option<PathBuf>,
+}
+
+impl Db {
+    /// Opens the database of a state folder, or makes it. A damaged one is set aside under a dated name.
+    ///
+    /// # Errors
+    /// [`StoreKind::Newer`]: a newer haul made it; it stays untouched. Or it can't be read or written.
+    pub fn open(state: &Path, date: &str) -> Result<(Self, Opened), StoreError> {
+        let path = state.join(FILE);
+        let open = || -> Result<(Connection, Loaded), StoreError> {
+            let connection = connect(&path)?;
+            let loaded = rows::load(&connection).map_err(|error| sort("read", &path, &error))?;
+            Ok((connection, loaded))
+        };
+        let (connection, loaded, damaged) = match open() {
+            Ok((connection, loaded)) => (connection, loaded, None),
+            Err(error) if error.kind == StoreKind::Damaged => {
+                let aside = set_aside(&path, date)?;
+                let (connection, loaded) = open()?;
+                (connection, loaded, Some(aside))
+            }
+            Err(error) => return Err(error),
+        };
+        let (jobs, incoming) = mpsc::channel();
+        let at = path.clone();
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_all(connection, &incoming, &at))
+            .map_err(|error| StoreError::io("can't start the thread of", path.display(), &error))?;
+        let inner = Inner { jobs: Some(jobs), thread: Some(thread), path };
+        Ok((Self { inner: std::sync::Arc::new(inner) }, Opened { loaded, damaged }))
+    }
+
+    /// Gives work to the writer. What is given at the same time is committed together.
+    pub(super) fn write(&self, durability: Durability, work: Work) -> Ticket {
+        let (done, ticket) = oneshot::channel();
+        let job = Job { durability, work, done };
+        if let Some(jobs) = &self.inner.jobs {
+            // A writer that is gone drops the job, and the ticket says so.
+            let _ = jobs.send(job);
+        }
+        Ticket(ticket)
+    }
+
+    /// Reads through a connection of its own, beside the writer.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let path = &self.inner.path;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| sort("open", path, &error))?;
+        read(&connection).map_err(|error| sort("read", path, &error))
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let fail = |error: &rusqlite::Error| sort("open", path, error);
+    if !path.exists() {
+        // Made here, so that nobody else can ever read it.
+        use std::os::unix::fs::OpenOptionsExt;
+        let made =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        made.map_err(|error| StoreError::io("can't make the store", path.display(), &error))?;
+    }
+    let connection = Connection::open(path).map_err(|error| fail(&error))?;
+    let setup = || -> rusqlite::Result<u32> {
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    let version = setup().map_err(|error| fail(&error))?;
+    migrate(&connection, path, version)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection, path: &Path, version: u32) -> Result<(), StoreError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if version > known {
+        let text = format!(
+            "the store {} was made by a newer haul (version {version}, this one knows {known})",
+            path.display()
+        );
+        return Err(StoreError::new(StoreKind::Newer, text));
+    }
+    if version == known {
+        return Ok(());
+    }
+    let fail = |error: &rusqlite::Error| sort("migrate", path, error);
+    if version > 0 {
+        let copy = path.with_extension(format!("db.before-v{known}"));
+        connection
+            .backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)
+            .map_err(|error| fail(&error))?;
+    }
+    let steps = MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)).copied().collect::<String>();
+    connection
+        .execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {known}; COMMIT;"))
+        .map_err(|error| fail(&error))
+}
+
+fn set_aside(path: &Path, date: &str) -> Result<PathBuf, StoreError> {
+    let aside = path.with_extension(format!("db.damaged-{date}"));
+    for (from, to) in [("", ""), ("-wal", "-wal"), ("-shm", "-shm")] {
+        let with = |path: &Path, end: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        let (from, to) = (with(path, from), with(&aside, to));
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|error| {
+                StoreError::io("can't set aside the damaged store", from.display(), &error)
+            })?;
+        }
+    }
+    Ok(aside)
+}
+
+/// The writer: takes what is there, commits it together, answers, and sleeps until more comes.
+fn write_all(connection: Connection, incoming: &mpsc::Receiver<Job>, path: &Path) {
+    let mut now = Durability::Durable;
+    while let Ok(first) = incoming.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(job) = incoming.try_recv()
+        {
+            group.push(job);
+        }
+        let wanted = if group.iter().any(|job| job.durability == Durability::Durable) {
+            Durability::Durable
+        } else {
+            Durability::Relaxed
+        };
+        if wanted != now {
+            let level = if wanted == Durability::Durable { "FULL" } else { "NORMAL" };
+            if let Err(error) = connection.pragma_update(None, "synchronous", level) {
+                let error = sort("write", path, &error);
+                for job in group {
+                    // Whoever no longer waits needs no answer.
+                    let _ = job.done.send(Err(error.clone()));
+                }
+                continue;
+            }
+            now = wanted;
+        }
+        match commit(&connection, &mut group) {
+            Ok(()) => group.into_iter().for_each(|job| {
+                let _ = job.done.send(Ok(()));
+            }),
+            // One of them spoilt it for all: each by itself, so that only that one fails.
+            Err(_) => {
+                for mut job in group {
+                    let alone = commit(&connection, std::slice::from_mut(&mut job));
+                    let _ = job.done.send(alone.map_err(|error| sort("write", path, &error)));
+                }
+            }
+        }
+    }
+    // Closing checkpoints the WAL; what could not be is still in it.
+    let _ = connection.close();
+}
+
+fn commit(connection: &Connection, group: &mut [Job]) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    for job in group {
+        (job.work)(&transaction)?;
+    }
+    transaction.commit()
+}
+
+fn sort(what: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreKind::Full,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreKind::Refused,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreKind::Damaged,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreKind::Locked,
+        _ => match error {
+            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+                StoreKind::Damaged
+            }
+            // A file without the tables that its version promises.
+            rusqlite::Error::SqliteFailure(_, Some(text)) if text.contains("no such") => StoreKind::Damaged,
+            rusqlite::Error::SqlInputError { msg, .. } if msg.contains("no such") => StoreKind::Damaged,
+            _ => StoreKind::Other,
+        },
+    };
+    StoreError::new(kind, format!("can't {what} the store {}: {error}", path.display()))
+}

@@ -1,0 +1,85 @@
+//! Why something could not be stored: a kind for the engine, words for people.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// What kind of trouble the disk gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// No space, or over a quota.
+    Full,
+    /// The folder or its disk is not there.
+    FolderAway,
+    /// Not allowed, or read-only.
+    Refused,
+    /// The file that was begun is gone, short, or another one.
+    Gone,
+    /// The name is taken.
+    Taken,
+    /// Somebody else has it locked.
+    Locked,
+    /// The file would be larger than the file system or a limit allows.
+    TooLarge,
+    /// The database is damaged.
+    Damaged,
+    /// The database was made by a newer haul.
+    Newer,
+    /// Anything else.
+    Other,
+}
+
+/// A failed operation on the store, a part or a note.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct StoreError {
+    /// The kind.
+    pub kind: StoreKind,
+    /// What was tried, on what, and why it failed.
+    pub text: String,
+}
+
+impl StoreError {
+    /// Returns an error.
+    pub fn new(kind: StoreKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+
+    /// Sorts an error of the operating system: `what` was tried on `object`.
+    pub fn io(what: &str, object: impl std::fmt::Display, error: &io::Error) -> Self {
+        let kind = match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => StoreKind::Full,
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::STALE) => StoreKind::FolderAway,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => StoreKind::Refused,
+            Some(Errno::EXIST) => StoreKind::Taken,
+            Some(Errno::FBIG) => StoreKind::TooLarge,
+            Some(Errno::WOULDBLOCK) => StoreKind::Locked,
+            _ => StoreKind::Other,
+        };
+        Self::new(kind, format!("{what} {object}: {}", plain(error)))
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self.kind {
+            StoreKind::Full => "make room; it goes on by itself",
+            StoreKind::FolderAway => "make the folder or mount its disk; it goes on by itself",
+            StoreKind::Refused => "check who may write there, or choose another folder with -d",
+            StoreKind::Gone => "retry starts over from nothing",
+            StoreKind::Taken => "choose another name with -o, or --replace it",
+            StoreKind::Locked => "another haul works on it; wait for it or stop it",
+            StoreKind::TooLarge => "choose a folder on another file system",
+            StoreKind::Damaged => {
+                "it is set aside, and downloads are rebuilt from their parts with `haul adopt`"
+            }
+            StoreKind::Newer => "update haul, or name another folder with --state",
+            StoreKind::Other => "check the disk and the system's log",
+        }
+    }
+}
+
+/// The operating system's words, without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

@@ -1,0 +1,10 @@
+//! Durability: the database, the part files with their notes, and the way of a part to its name. Nothing else writes to disk.
+
+pub mod db;
+pub mod error;
+pub mod lock;
+pub mod note;
+pub mod part;
+pub mod publish;
+pub mod rows;
+pub mod space;

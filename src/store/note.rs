@@ -1,0 +1,441 @@
+//! The note: `NAME.part.haul` says which bytes of the part are there, write by write, without a sync.
+//!
+//! Two header slots, written in turn, make the part self-describing; behind them is a ring of fixed records, one for each write:
+//! offset, length, CRC32 of the data, CRC32 of the record. A record counts only for its own generation and only if reading the
+//! part again gives that CRC. So it is believed after a kill, and after a power cut exactly as far as it is true.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::{StoreError, StoreKind};
+use super::part::Part;
+use crate::model::coverage::Coverage;
+use crate::model::id::{DownloadId, Generation};
+use crate::model::range::ByteRange;
+use crate::model::validators::Validators;
+
+/// What a note adds to the part's name.
+pub const NOTE: &str = ".haul";
+const MAGIC: [u8; 8] = *b"haulnote";
+const VERSION: u32 = 1;
+/// Bytes of one header slot.
+const SLOT: u64 = 32 * 1024;
+/// Where the records begin.
+const RECORDS: u64 = 2 * SLOT;
+/// Bytes of one record.
+const RECORD: usize = 32;
+/// How many records the ring holds.
+const CAPACITY: u64 = 65_536;
+/// Bytes in front of a header's text: magic, version, sequence, length, CRC.
+const PREFIX: usize = 28;
+/// The longest write that a record is believed about.
+const LONGEST_WRITE: u32 = 64 << 20;
+
+/// What a note says about its part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteHeader {
+    /// Whose part it is.
+    pub uuid: Uuid,
+    /// Its number in the store that it came from.
+    pub id: DownloadId,
+    /// Which version of the file.
+    pub generation: Generation,
+    /// Where it comes from, without secrets.
+    pub source_url: String,
+    /// Size in bytes, where known.
+    pub size: Option<u64>,
+    /// Validators of this version.
+    pub validators: Validators,
+    /// The finished file's name.
+    pub name: String,
+    /// Bytes that were safe when this was written.
+    pub safe: Coverage,
+}
+
+/// Writes a part's note. Nothing is on disk before the second write: small files never have a note.
+#[derive(Debug)]
+pub struct NoteWriter {
+    path: PathBuf,
+    header: NoteHeader,
+    file: Option<File>,
+    first: Option<[u8; RECORD]>,
+    slot: u64,
+    next: u64,
+    /// Records before this one lie within safe coverage: their places may be used again.
+    free_before: u64,
+    marked: u64,
+}
+
+impl NoteWriter {
+    /// Returns the writer of a part's note.
+    pub fn new(part: &Part, header: NoteHeader) -> Self {
+        let path = path_of(part);
+        Self { path, header, file: None, first: None, slot: 0, next: 0, free_before: 0, marked: 0 }
+    }
+
+    /// Notes that `data` was written at `offset`: one system call.
+    ///
+    /// # Errors
+    /// The note can't be written.
+    pub fn noted(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        let Ok(len) = u32::try_from(data.len()) else { return Ok(()) };
+        // A ring full of records that are not safe yet: this write stays unnoted, which costs at most fetching it again.
+        if self.next - self.free_before >= CAPACITY {
+            return Ok(());
+        }
+        let record = encode(offset, len, crc32fast::hash(data), self.header.generation, self.next);
+        if self.file.is_none() {
+            let Some(first) = self.first.take() else {
+                self.first = Some(record);
+                self.next = 1;
+                return Ok(());
+            };
+            self.create()?;
+            self.put(0, &first)?;
+        }
+        self.put(self.next, &record)?;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Remembers that everything noted so far is in the copy that is being made safe.
+    pub fn mark(&mut self) {
+        self.marked = self.next;
+    }
+
+    /// The copy is safe: says so in the header, and frees the records before the mark.
+    ///
+    /// # Errors
+    /// The note can't be written.
+    pub fn committed(&mut self, header: NoteHeader) -> Result<(), StoreError> {
+        self.header = header;
+        self.free_before = self.marked;
+        if self.file.is_some() { self.write_header() } else { Ok(()) }
+    }
+
+    /// Makes the note say nothing any more, durably: its generation is over, or a sync failed.
+    ///
+    /// # Errors
+    /// The note can't be deleted.
+    pub fn void(self) -> Result<(), StoreError> {
+        drop(self.file);
+        void_at(&self.path)
+    }
+
+    fn create(&mut self) -> Result<(), StoreError> {
+        let open = |flags| {
+            rustix::fs::open(&self.path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
+        };
+        // One from an earlier run of the same part is overwritten: its records were read when the part was opened.
+        let file = open(OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC).map(File::from);
+        self.file = Some(file.map_err(|error| self.failed(&error.into()))?);
+        self.write_header()
+    }
+
+    fn put(&self, number: u64, record: &[u8; RECORD]) -> Result<(), StoreError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let at = RECORDS + (number % CAPACITY) * RECORD as u64;
+        file.write_all_at(record, at).map_err(|error| self.failed(&error))
+    }
+
+    fn write_header(&mut self) -> Result<(), StoreError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let bytes = encode_header(&self.header, self.slot);
+        file.write_all_at(&bytes, (self.slot % 2) * SLOT).map_err(|error| self.failed(&error))?;
+        self.slot += 1;
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        StoreError::io("can't write the note", self.path.display(), error)
+    }
+}
+
+/// A note read back.
+#[derive(Debug)]
+pub struct Note {
+    /// The newest header that is whole.
+    pub header: NoteHeader,
+    file: File,
+}
+
+impl Note {
+    /// Reads the note of a part, or nothing where there is none that is whole.
+    pub fn of(part: &Part) -> Option<Self> {
+        Self::read(&path_of(part))
+    }
+
+    /// Reads a note by its path, or nothing where it is no note or damaged.
+    pub fn read(path: &Path) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
+        let newest =
+            [0, SLOT].into_iter().filter_map(|at| read_header(&file, at)).max_by_key(|(number, _)| *number);
+        newest.map(|(_, header)| Self { header, file })
+    }
+
+    /// Returns what the records prove about the part, beside what is safe already: each is believed only if the part's bytes
+    /// still have its CRC.
+    ///
+    /// # Errors
+    /// The part can't be read.
+    pub fn proven(
+        &self,
+        part: &Part,
+        generation: Generation,
+        safe: &Coverage,
+    ) -> Result<Coverage, StoreError> {
+        let mut proven = Coverage::new();
+        let mut buffer = Vec::new();
+        let length = self.file.metadata().map_or(0, |facts| facts.len());
+        let records = length.saturating_sub(RECORDS) / RECORD as u64;
+        let mut record = [0; RECORD];
+        for number in 0..records.min(CAPACITY) {
+            if self.file.read_exact_at(&mut record, RECORDS + number * RECORD as u64).is_err() {
+                break;
+            }
+            let Some((range, crc)) = decode(&record, generation) else { continue };
+            if safe.has(range) || proven.has(range) {
+                continue;
+            }
+            buffer.resize(usize::try_from(range.len()).unwrap_or(0), 0);
+            if part.read_at(range.start(), &mut buffer)? && crc32fast::hash(&buffer) == crc {
+                proven.insert(range);
+            }
+        }
+        Ok(proven)
+    }
+}
+
+/// The note's path of a part.
+pub fn path_of(part: &Part) -> PathBuf {
+    part.folder().join(format!("{}{NOTE}", part.file_name()))
+}
+
+/// Deletes a note, durably. One that is not there is no error.
+///
+/// # Errors
+/// What the disk says.
+pub fn void_at(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => path.parent().map_or(Ok(()), super::part::sync_folder),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StoreError::io("can't delete the note", path.display(), &error)),
+    }
+}
+
+/// Deletes the note of a part that is no longer needed, without a sync: a note without its part means nothing.
+///
+/// # Errors
+/// What the disk says.
+pub fn forget(part_path: &Path) -> Result<(), StoreError> {
+    let mut path = part_path.as_os_str().to_owned();
+    path.push(NOTE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("can't delete the note", Path::new(&path).display(), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn encode(offset: u64, len: u32, crc: u32, generation: Generation, number: u64) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    record[0..8].copy_from_slice(&offset.to_le_bytes());
+    record[8..12].copy_from_slice(&len.to_le_bytes());
+    record[12..16].copy_from_slice(&crc.to_le_bytes());
+    record[16..20].copy_from_slice(&generation.0.to_le_bytes());
+    record[20..28].copy_from_slice(&number.to_le_bytes());
+    let own = crc32fast::hash(&record[..28]);
+    record[28..32].copy_from_slice(&own.to_le_bytes());
+    record
+}
+
+fn decode(record: &[u8; RECORD], generation: Generation) -> Option<(ByteRange, u32)> {
+    let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    if word(28) != crc32fast::hash(&record[..28]) || word(16) != generation.0 || word(8) > LONGEST_WRITE {
+        return None;
+    }
+    let offset = u64::from(word(0)) | u64::from(word(4)) << 32;
+    Some((ByteRange::of_len(offset, u64::from(word(8)))?, word(12)))
+}
+
+fn encode_header(header: &NoteHeader, number: u64) -> Vec<u8> {
+    let text = |header: &NoteHeader| serde_json::to_vec(header).unwrap_or_default();
+    let mut body = text(header);
+    if body.len() > usize::try_from(SLOT).unwrap_or(usize::MAX) - PREFIX {
+        // A coverage of thousands of runs: the records and the store still have it.
+        body = text(&NoteHeader { safe: Coverage::new(), ..header.clone() });
+    }
+    let mut bytes = Vec::with_capacity(PREFIX + body.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&number.to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(0).to_le_bytes());
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes);
+    crc.update(&body);
+    bytes.extend_from_slice(&crc.finalize().to_le_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+fn read_header(file: &File, at: u64) -> Option<(u64, NoteHeader)> {
+    let mut prefix = [0; PREFIX];
+    file.read_exact_at(&mut prefix, at).ok()?;
+    let word = |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
+    if prefix[..8] != MAGIC || word(8) != VERSION {
+        return None;
+    }
+    let length = u64::from(word(20));
+    if length > SLOT - PREFIX as u64 {
+        return None;
+    }
+    let mut body = vec![0; usize::try_from(length).ok()?];
+    file.read_exact_at(&mut body, at + PREFIX as u64).ok()?;
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&prefix[..PREFIX - 4]);
+    crc.update(&body);
+    if crc.finalize() != word(24) {
+        return None;
+    }
+    let number = u64::from(word(12)) | u64::from(word(16)) << 32;
+    Some((number, serde_json::from_slice(&body).ok()?))
+}
+
+/// Refuses a part whose note names another download.
+///
+/// # Errors
+/// [`StoreKind::Gone`]: it is not ours.
+pub fn check_owner(part: &Part, uuid: Uuid) -> Result<(), StoreError> {
+    match Note::of(part) {
+        Some(note) if note.header.uuid != uuid => Err(StoreError::new(
+            StoreKind::Gone,
+            format!("{} belongs to another download", part.path().display()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::item::Taken;
+
+    fn header(generation: u32, safe: u64) -> NoteHeader {
+        NoteHeader {
+            uuid: Uuid::nil(),
+            id: DownloadId(7),
+            generation: Generation(generation),
+            source_url: "http://h.example/a".into(),
+            size: Some(100),
+            validators: Validators::default(),
+            name: "a".into(),
+            safe: Coverage::prefix_of(safe),
+        }
+    }
+
+    fn begun() -> (tempfile::TempDir, Part, NoteWriter) {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, _) = Part::create(folder.path(), "a", Taken::Number).unwrap();
+        let note = NoteWriter::new(&part, header(1, 0));
+        (folder, part, note)
+    }
+
+    fn write(part: &Part, note: &mut NoteWriter, offset: u64, data: &[u8]) {
+        part.write_at(offset, data).unwrap();
+        note.noted(offset, data).unwrap();
+    }
+
+    fn proven(part: &Part, generation: u32) -> Vec<(u64, u64)> {
+        let note = Note::of(part).unwrap();
+        let proven = note.proven(part, Generation(generation), &Coverage::new()).unwrap();
+        proven.ranges().map(|range| (range.start(), range.end())).collect()
+    }
+
+    #[test]
+    fn a_single_write_leaves_no_note() {
+        let (_folder, part, mut note) = begun();
+        write(&part, &mut note, 0, b"only");
+        assert!(!path_of(&part).exists());
+        write(&part, &mut note, 4, b"more");
+        assert_eq!(proven(&part, 1), [(0, 8)]);
+    }
+
+    #[test]
+    fn a_record_counts_only_for_its_generation_and_only_while_it_is_true() {
+        let (_folder, part, mut note) = begun();
+        write(&part, &mut note, 0, b"aaaa");
+        write(&part, &mut note, 10, b"bbbb");
+        write(&part, &mut note, 20, b"cccc");
+        assert_eq!(proven(&part, 1), [(0, 4), (10, 14), (20, 24)]);
+        assert_eq!(proven(&part, 2), []);
+        part.write_at(11, b"x").unwrap();
+        assert_eq!(proven(&part, 1), [(0, 4), (20, 24)]);
+        part.set_len(22).unwrap();
+        assert_eq!(proven(&part, 1), [(0, 4)]);
+    }
+
+    #[test]
+    fn the_newest_whole_header_counts() {
+        let (_folder, part, mut note) = begun();
+        write(&part, &mut note, 0, b"aaaa");
+        write(&part, &mut note, 4, b"bbbb");
+        for safe in 1..=3 {
+            note.mark();
+            note.committed(header(1, safe)).unwrap();
+            assert_eq!(Note::of(&part).unwrap().header.safe, Coverage::prefix_of(safe));
+        }
+        // The slot that was written last is torn: the one before it is still there.
+        let file = std::fs::OpenOptions::new().write(true).open(path_of(&part)).unwrap();
+        file.write_all_at(b"torn", SLOT + 40).unwrap();
+        assert_eq!(Note::of(&part).unwrap().header.safe, Coverage::prefix_of(2));
+    }
+
+    #[test]
+    fn a_void_note_is_gone_and_a_full_ring_forgets_only_what_is_safe() {
+        let (_folder, part, mut note) = begun();
+        for at in 0..CAPACITY + 5 {
+            write(&part, &mut note, at, b"z");
+        }
+        assert_eq!(proven(&part, 1), [(0, CAPACITY)]);
+        note.mark();
+        note.committed(header(1, CAPACITY)).unwrap();
+        write(&part, &mut note, CAPACITY + 5, b"z");
+        assert!(proven(&part, 1).contains(&(CAPACITY + 5, CAPACITY + 6)));
+        note.void().unwrap();
+        assert!(Note::of(&part).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_damaged_note_never_proves_a_wrong_byte(flips in prop::collection::vec((0usize..70_000, any::<u8>()), 1..40)) {
+            let (_folder, part, mut note) = begun();
+            for at in 0..20 {
+                write(&part, &mut note, at * 8, &at.to_le_bytes());
+            }
+            let mut bytes = std::fs::read(path_of(&part)).unwrap();
+            for (at, flip) in flips {
+                let at = at % bytes.len();
+                bytes[at] ^= flip;
+            }
+            std::fs::write(path_of(&part), &bytes).unwrap();
+            if let Some(note) = Note::of(&part) {
+                let proven = note.proven(&part, Generation(1), &Coverage::new()).unwrap();
+                prop_assert!(proven.end() <= 160);
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The part file: `NAME.part` holds a download's bytes until it is whole. Created new, locked, never reached through a link.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+
+use super::error::{StoreError, StoreKind};
+use crate::model::file_name::numbered;
+use crate::model::item::Taken;
+use crate::model::record::Checkpoint;
+
+/// What a part adds to the file's name.
+pub const PART: &str = ".part";
+/// How many numbered names are tried beside a taken one.
+const MOST_NUMBERS: u32 = 9_999;
+
+/// A part file, open and locked. Dropping it lets go of the lock and leaves the file.
+#[derive(Debug)]
+pub struct Part {
+    file: File,
+    folder: PathBuf,
+    name: String,
+    device: u64,
+    inode: u64,
+}
+
+impl Part {
+    /// Creates `NAME.part` in a folder that must be there, or beside a taken name the next free number.
+    /// Returns it with the final name that it was made for.
+    ///
+    /// # Errors
+    /// The folder is away or can't be written, the disk is full, or the name is taken and may not be numbered.
+    pub fn create(folder: &Path, name: &str, taken: Taken) -> Result<(Self, String), StoreError> {
+        for n in 0..=MOST_NUMBERS {
+            let candidate = if n == 0 { name.to_owned() } else { numbered(name, n) };
+            if matches!(taken, Taken::Number | Taken::Refuse) && exists(&folder.join(&candidate)) {
+                if taken == Taken::Refuse {
+                    let text = format!("{} is there already", folder.join(&candidate).display());
+                    return Err(StoreError::new(StoreKind::Taken, text));
+                }
+                continue;
+            }
+            let part = format!("{candidate}{PART}");
+            let path = folder.join(&part);
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => return Ok((Self::own(File::from(file), folder, part)?, candidate)),
+                Err(rustix::io::Errno::EXIST) if taken == Taken::Number => {}
+                Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
+            }
+        }
+        Err(StoreError::new(
+            StoreKind::Taken,
+            format!("{name} and {MOST_NUMBERS} numbers beside it are all taken"),
+        ))
+    }
+
+    /// Opens the part of a checkpoint: the very file, with all the bytes that are safe.
+    ///
+    /// # Errors
+    /// [`StoreKind::Gone`] where it is another file, or shorter; [`StoreKind::FolderAway`] where its folder is not there.
+    pub fn open(folder: &Path, checkpoint: &Checkpoint) -> Result<Self, StoreError> {
+        let part = Self::open_named(folder, &checkpoint.part)?;
+        let path = folder.join(&checkpoint.part);
+        let gone = |why| StoreError::new(StoreKind::Gone, format!("the part file {} {why}", path.display()));
+        if (part.device, part.inode) != (checkpoint.device, checkpoint.inode) {
+            return Err(gone("is another file than the one that was begun"));
+        }
+        if part.len()? < checkpoint.safe.end() {
+            return Err(gone("is shorter than what was fetched"));
+        }
+        Ok(part)
+    }
+
+    /// Opens a part by its name alone: for adopting one whose note says whose it is.
+    ///
+    /// # Errors
+    /// As [`Part::open`].
+    pub fn open_named(folder: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = folder.join(name);
+        match rustix::fs::open(
+            &path,
+            OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
+            Mode::empty(),
+        ) {
+            Ok(file) => Self::own(File::from(file), folder, name.to_owned()),
+            Err(rustix::io::Errno::NOENT) if exists(folder) => {
+                Err(StoreError::new(StoreKind::Gone, format!("the part file {} is gone", path.display())))
+            }
+            Err(error) => Err(StoreError::io("can't open", path.display(), &error.into())),
+        }
+    }
+
+    fn own(file: File, folder: &Path, name: String) -> Result<Self, StoreError> {
+        let fail = |error: &io::Error| StoreError::io("can't use", folder.join(&name).display(), error);
+        let facts = file.metadata().map_err(|error| fail(&error))?;
+        if !facts.is_file() {
+            return Err(StoreError::new(
+                StoreKind::Gone,
+                format!("{} is no file", folder.join(&name).display()),
+            ));
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let text = format!("another haul works on {}", folder.join(&name).display());
+                return Err(StoreError::new(StoreKind::Locked, text));
+            }
+            Err(TryLockError::Error(error)) => return Err(fail(&error)),
+        }
+        Ok(Self { device: facts.dev(), inode: facts.ino(), file, folder: folder.to_owned(), name })
+    }
+
+    /// Writes bytes to their place: one system call, unless the kernel takes less.
+    ///
+    /// # Errors
+    /// What the disk says; nothing counts as written then.
+    pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all_at(data, offset).map_err(|error| self.failed("can't write to", &error))
+    }
+
+    /// Reads bytes into all of `buffer`; false where the file ends before.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<bool, StoreError> {
+        match self.file.read_exact_at(buffer, offset) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(self.failed("can't read", &error)),
+        }
+    }
+
+    /// Makes what was written safe against a power cut.
+    ///
+    /// # Errors
+    /// What the disk says: then nothing since the last success may be believed.
+    pub fn sync_data(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(|error| self.failed("can't make safe", &error))
+    }
+
+    /// Makes the folder entry safe against a power cut.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn sync_folder(&self) -> Result<(), StoreError> {
+        sync_folder(&self.folder)
+    }
+
+    /// The file's length in bytes.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn len(&self) -> Result<u64, StoreError> {
+        self.file.metadata().map(|facts| facts.len()).map_err(|error| self.failed("can't look at", &error))
+    }
+
+    /// Cuts the file to its first `size` bytes.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn set_len(&self, size: u64) -> Result<(), StoreError> {
+        self.file.set_len(size).map_err(|error| self.failed("can't cut", &error))
+    }
+
+    /// Device and inode.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// The part's own file name.
+    pub fn file_name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The part's path.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Deletes the file, if the name still means it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn discard(self) -> Result<(), StoreError> {
+        discard_named(&self.folder, &self.name, self.device, self.inode)
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> StoreError {
+        StoreError::io(what, self.path().display(), error)
+    }
+}
+
+/// Deletes a part by name, if the name still means the file with this identity. One that is gone already is no error.
+///
+/// # Errors
+/// What the disk says.
+pub fn discard_named(folder: &Path, name: &str, device: u64, inode: u64) -> Result<(), StoreError> {
+    let path = folder.join(name);
+    match rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(facts) if (facts.st_dev, facts.st_ino) == (device, inode) => rustix::fs::unlink(&path)
+            .map_err(|error| StoreError::io("can't delete", path.display(), &error.into())),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the first free name for setting a part aside: `NAME.part.1`, `NAME.part.2` and so on.
+pub fn aside_name(folder: &Path, part: &str) -> String {
+    (1..=MOST_NUMBERS)
+        .map(|n| format!("{part}.{n}"))
+        .find(|name| !exists(&folder.join(name)))
+        .unwrap_or_else(|| format!("{part}.{}", MOST_NUMBERS + 1))
+}
+
+/// Renames within a folder without replacing anything; a source that is gone already is no error where the target is there.
+///
+/// # Errors
+/// The target is taken by something else, or what the disk says.
+pub fn rename_aside(folder: &Path, from: &str, to: &str) -> Result<(), StoreError> {
+    let (from, to) = (folder.join(from), folder.join(to));
+    match rustix::fs::renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::NOENT) if exists(&to) => Ok(()),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !exists(&to) => {
+            rustix::fs::rename(&from, &to)
+                .map_err(|error| StoreError::io("can't set aside", from.display(), &error.into()))
+        }
+        Err(error) => Err(StoreError::io("can't set aside", from.display(), &error.into())),
+    }
+}
+
+/// Makes a folder's entries safe against a power cut.
+///
+/// # Errors
+/// What the disk says.
+pub fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    let fail = |error: io::Error| StoreError::io("can't make safe", folder.display(), &error);
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+}
+
+/// Whether anything of that name is there, a dangling link included.
+pub fn exists(path: &Path) -> bool {
+    rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Whether a path is a regular file of this size.
+pub fn is_file_of(path: &Path, size: Option<u64>) -> bool {
+    rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| {
+        FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile
+            && size.is_none_or(|size| u64::try_from(facts.st_size) == Ok(size))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::coverage::Coverage;
+
+    #[test]
+    fn a_part_is_created_new_and_numbers_itself_beside_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        std::fs::write(here.join("a.iso"), b"mine").unwrap();
+        std::os::unix::fs::symlink("/nowhere", here.join("b.iso.part")).unwrap();
+        let (part, name) = Part::create(here, "a.iso", Taken::Number).unwrap();
+        assert_eq!((part.file_name(), name.as_str()), ("a (1).iso.part", "a (1).iso"));
+        let (_, name) = Part::create(here, "b.iso", Taken::Number).unwrap();
+        assert_eq!(name, "b (1).iso");
+        let mode = std::fs::metadata(part.path()).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        assert_eq!(Part::create(here, "a.iso", Taken::Refuse).unwrap_err().kind, StoreKind::Taken);
+        assert_eq!(Part::create(here, "a.iso", Taken::Replace).unwrap().1, "a.iso");
+        assert_eq!(
+            Part::create(&here.join("no"), "a", Taken::Number).unwrap_err().kind,
+            StoreKind::FolderAway
+        );
+    }
+
+    #[test]
+    fn only_the_very_file_with_all_its_bytes_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let (part, _) = Part::create(here, "a", Taken::Number).unwrap();
+        part.write_at(0, b"0123456789").unwrap();
+        let (device, inode) = part.identity();
+        let safe = Coverage::prefix_of(10);
+        let good = Checkpoint { part: "a.part".into(), device, inode, safe, ..Checkpoint::default() };
+        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Locked);
+        drop(part);
+        assert!(Part::open(here, &good).is_ok());
+        let longer = Checkpoint { safe: Coverage::prefix_of(11), ..good.clone() };
+        assert_eq!(Part::open(here, &longer).unwrap_err().kind, StoreKind::Gone);
+        std::fs::rename(here.join("a.part"), here.join("old")).unwrap();
+        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+        std::fs::write(here.join("a.part"), b"0123456789").unwrap();
+        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+    }
+}

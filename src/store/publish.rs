@@ -1,0 +1,277 @@
+//! A part gets its name: synced, announced, renamed without replacing, and only then called completed.
+//!
+//! The caller commits the intent between [`prepare`] and [`place`], and the completion after [`sync_folders`]. The intent names
+//! device and inode of the very file that is renamed, so that [`recover`] knows what happened whenever the power went.
+
+use std::collections::BTreeSet;
+use std::fs::{FileTimes, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::error::{StoreError, StoreKind};
+use super::note;
+use super::part::{Part, exists, sync_folder};
+use crate::model::file_name::numbered;
+use crate::model::id::DownloadId;
+use crate::model::item::Taken;
+use crate::model::record::PublishIntent;
+use crate::model::time::UnixMs;
+
+/// From how many parts on one file system a single sync of all of it is cheaper.
+const SYNC_ALL_FROM: usize = 8;
+/// How many numbered names are tried beside a taken one.
+const MOST_NUMBERS: u32 = 9_999;
+
+/// A whole part on its way to its name.
+pub struct Ending {
+    /// Which download.
+    pub id: DownloadId,
+    /// The part, all its bytes written.
+    pub part: Arc<Part>,
+    /// Folder of the finished file.
+    pub folder: Arc<PathBuf>,
+    /// The finished file's name.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// What Last-Modified said.
+    pub modified: Option<UnixMs>,
+    /// The client's file mode mask.
+    pub umask: u32,
+    /// What a taken name means.
+    pub taken: Taken,
+    /// Whether it runs at full share, so that syncing all of its file system is fair.
+    pub full_share: bool,
+}
+
+impl Ending {
+    /// Returns what to commit before [`place`].
+    pub fn intent(&self) -> PublishIntent {
+        let (device, inode) = self.part.identity();
+        PublishIntent {
+            id: self.id,
+            target: self.folder.join(&self.name),
+            part: self.part.path(),
+            device,
+            inode,
+            replace: matches!(self.taken, Taken::Replace | Taken::IfChanged),
+            placeholder: None,
+        }
+    }
+}
+
+/// Gives a part its mode, length and times.
+///
+/// # Errors
+/// What the disk says.
+pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
+    let file = ending.part.file();
+    let fail = |error: std::io::Error| StoreError::io("can't finish", ending.part.path().display(), &error);
+    if ending.part.len()? != ending.size {
+        file.set_len(ending.size).map_err(fail)?;
+    }
+    file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
+    if let Some(modified) = ending.modified {
+        file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// Makes the bytes of parts safe: each by itself, or all at once where many end together at full share.
+/// Returns what failed, part by part.
+pub fn sync(endings: &[&Ending]) -> Vec<Result<(), StoreError>> {
+    let one = |ending: &Ending| {
+        let fail =
+            |error: std::io::Error| StoreError::io("can't make safe", ending.part.path().display(), &error);
+        ending.part.file().sync_all().map_err(fail)
+    };
+    let Some(first) = endings.first() else { return Vec::new() };
+    let together = endings.len() >= SYNC_ALL_FROM
+        && endings.iter().all(|e| e.full_share && e.part.identity().0 == first.part.identity().0);
+    if together && rustix::fs::syncfs(first.part.file()).is_ok() {
+        return endings.iter().map(|_| Ok(())).collect();
+    }
+    endings.iter().map(|ending| one(ending)).collect()
+}
+
+/// Where a part went.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It has its name.
+    Done(PathBuf),
+    /// The name was taken in the meantime: commit an intent with this one, then place again.
+    Renumber(String),
+}
+
+/// Renames a part to its name, without replacing anything unless the intent says so.
+///
+/// # Errors
+/// The name is taken and may not be numbered, or what the disk says.
+pub fn place(intent: &PublishIntent, taken: Taken) -> Result<Placed, StoreError> {
+    let (from, to) = (&intent.part, &intent.target);
+    let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
+    let done = || Ok(Placed::Done(to.clone()));
+    if intent.replace {
+        rustix::fs::rename(from, to).map_err(fail)?;
+        return done();
+    }
+    let result = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => link_over(from, to),
+        other => other,
+    };
+    match result {
+        Ok(()) => done(),
+        Err(Errno::EXIST) if taken == Taken::Number => Ok(Placed::Renumber(free_name(to))),
+        Err(Errno::EXIST) => {
+            Err(StoreError::new(StoreKind::Taken, format!("{} is there already", to.display())))
+        }
+        Err(error) => Err(fail(error)),
+    }
+}
+
+/// A file system that can't rename without replacing: a second name, or an empty file that keeps the name for us.
+fn link_over(from: &Path, to: &Path) -> Result<(), Errno> {
+    match rustix::fs::link(from, to) {
+        Ok(()) => rustix::fs::unlink(from),
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(to, flags, Mode::RUSR | Mode::WUSR)?;
+            rustix::fs::rename(from, to)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn free_name(target: &Path) -> String {
+    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    (1..=MOST_NUMBERS)
+        .map(|n| numbered(&name, n))
+        .find(|candidate| !exists(&folder.join(candidate)))
+        .unwrap_or_else(|| numbered(&name, MOST_NUMBERS + 1))
+}
+
+/// Makes the names safe: each folder once.
+///
+/// # Errors
+/// What the disk says.
+pub fn sync_folders<'a>(intents: impl IntoIterator<Item = &'a PublishIntent>) -> Result<(), StoreError> {
+    let folders: BTreeSet<&Path> = intents
+        .into_iter()
+        .flat_map(|intent| [intent.target.parent(), intent.part.parent()])
+        .flatten()
+        .collect();
+    folders.into_iter().try_for_each(sync_folder)
+}
+
+/// What became of a publishing that was interrupted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// The file has its name.
+    Placed,
+    /// The part is still there: publish it again.
+    Again,
+    /// Neither is there.
+    Lost,
+}
+
+/// Finds out what became of an intent, and cleans up after it.
+///
+/// # Errors
+/// What the disk says.
+pub fn recover(intent: &PublishIntent) -> Result<Recovered, StoreError> {
+    let is_it = |path: &Path| {
+        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
+    };
+    let part_is_left = is_it(&intent.part);
+    if is_it(&intent.target) {
+        if part_is_left {
+            rustix::fs::unlink(&intent.part)
+                .map_err(|error| StoreError::io("can't delete", intent.part.display(), &error.into()))?;
+        }
+        sync_folders([intent])?;
+        note::forget(&intent.part)?;
+        return Ok(Recovered::Placed);
+    }
+    Ok(if part_is_left { Recovered::Again } else { Recovered::Lost })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(folder: &Path, name: &str, taken: Taken) -> Ending {
+        let (part, name) = Part::create(folder, name, taken).unwrap();
+        part.write_at(0, b"whole, and some more").unwrap();
+        Ending {
+            id: DownloadId(1),
+            part: Arc::new(part),
+            folder: Arc::new(folder.to_owned()),
+            name,
+            size: 5,
+            modified: Some(UnixMs(784_111_777_000)),
+            umask: 0o027,
+            taken,
+            full_share: true,
+        }
+    }
+
+    #[test]
+    fn a_part_becomes_the_file_with_its_mode_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = whole(folder.path(), "a", Taken::Number);
+        prepare(&ending).unwrap();
+        assert!(sync(&[&ending]).iter().all(Result::is_ok));
+        let intent = ending.intent();
+        assert_eq!(recover(&intent).unwrap(), Recovered::Again);
+        assert_eq!(place(&intent, ending.taken).unwrap(), Placed::Done(folder.path().join("a")));
+        sync_folders([&intent]).unwrap();
+        assert_eq!(recover(&intent).unwrap(), Recovered::Placed);
+        let facts = std::fs::metadata(folder.path().join("a")).unwrap();
+        assert_eq!((facts.len(), facts.permissions().mode() & 0o777), (5, 0o640));
+        assert_eq!(UnixMs::from(facts.modified().unwrap()), UnixMs(784_111_777_000));
+        std::fs::remove_file(folder.path().join("a")).unwrap();
+        assert_eq!(recover(&intent).unwrap(), Recovered::Lost);
+    }
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_is_never_replaced_unless_that_was_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let table =
+            [(Taken::Number, "mine"), (Taken::Refuse, "mine"), (Taken::Replace, "whole, and some more")];
+        for (taken, kept) in table {
+            let ending = whole(here, "a", taken);
+            std::fs::write(here.join("a"), b"mine").unwrap();
+            let placed = place(&ending.intent(), taken);
+            match taken {
+                Taken::Number => assert_eq!(placed.unwrap(), Placed::Renumber("a (1)".into())),
+                Taken::Refuse => assert_eq!(placed.unwrap_err().kind, StoreKind::Taken),
+                _ => assert_eq!(placed.unwrap(), Placed::Done(here.join("a"))),
+            }
+            assert_eq!(std::fs::read_to_string(here.join("a")).unwrap(), kept);
+            drop(ending);
+            std::fs::remove_file(here.join("a")).unwrap();
+            let _ = std::fs::remove_file(here.join("a.part"));
+        }
+    }
+
+    #[test]
+    fn a_file_system_without_exclusive_rename_still_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, b"new").unwrap();
+        std::fs::write(&to, b"old").unwrap();
+        assert_eq!(link_over(&from, &to), Err(Errno::EXIST));
+        std::fs::remove_file(&to).unwrap();
+        link_over(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        assert!(!from.exists());
+    }
+}
