@@ -1,3 +1,476 @@
 //! The engine: the shell that runs the kernel's decisions.
+//!
+//! All state is on one thread, in `core`; transfers run on threads of their own and tell what happens; one thread makes
+//! bytes safe, one gives whole files their names, one writes the database. [`Engine`] is the face that clients' sessions use.
 
+mod act;
+mod add;
+mod adopt;
+mod checkpointer;
+mod clients;
+mod core;
+mod item;
+mod news;
+mod publisher;
+mod recover;
 mod transfer;
+mod undo;
+mod view;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use self::checkpointer::Checkpointer;
+pub use self::clients::Leave;
+use self::core::Core;
+use self::item::Then;
+use self::publisher::Publisher;
+use self::transfer::TransferThread;
+use crate::kernel::hosts::Hosts;
+use crate::kernel::limit::Bucket;
+use crate::kernel::queue::Queue;
+use crate::model::id::{CollectionId, DownloadId, OwnerKey};
+use crate::model::item::Mode;
+use crate::model::record::{CollectionRecord, CollectionSettings};
+use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
+use crate::model::settings::EngineSettings;
+use crate::model::update::Update;
+use crate::store::db::{Db, Ticket};
+use crate::store::error::StoreError;
+use crate::store::lock::Lock;
+
+/// How often speeds are sampled while something runs.
+const SAMPLE: Duration = Duration::from_millis(100);
+
+/// The engine, as the sessions of clients see it. Cheap to clone; everything on one thread.
+#[derive(Clone)]
+pub struct Engine {
+    core: Rc<RefCell<Core>>,
+    /// Something happened that the loop must look at.
+    wake: Rc<Notify>,
+    newest: watch::Receiver<u64>,
+}
+
+/// A started engine, and what was found at its start.
+pub struct Started {
+    /// The engine.
+    pub engine: Engine,
+    /// What makes it go: to be driven until it ends, after [`Engine::stop`].
+    pub drive: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+    /// Where a damaged store was set aside.
+    pub damaged: Option<PathBuf>,
+}
+
+impl Engine {
+    /// Opens the store in a state folder and takes up what it holds.
+    ///
+    /// # Errors
+    /// The store is in use, too new, or can't be opened; or the system gives no threads.
+    pub fn start(state: &std::path::Path, settings: EngineSettings) -> Result<Started, StoreError> {
+        let lock = Lock::take(state)?;
+        let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
+        let (db, opened) = Db::open(state, &date)?;
+        let (news, incoming) = mpsc::unbounded_channel();
+        let (saved_tx, saved) = mpsc::unbounded_channel();
+        let (published_tx, published) = mpsc::unbounded_channel();
+        let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
+        let checkpointer = Checkpointer::start(db.clone(), saved_tx).map_err(no_thread)?;
+        let publisher = Publisher::start(db.clone(), settings.history, published_tx).map_err(no_thread)?;
+        let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
+        let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
+        let (newest_tx, newest) = watch::channel(0);
+        let epoch = Instant::now();
+        let core = Core {
+            bucket: Arc::new(Bucket::new(epoch, settings.rate)),
+            settings: Arc::new(settings),
+            db,
+            items: HashMap::new(),
+            collections: BTreeMap::new(),
+            collections_changed: 0,
+            queue: Queue::default(),
+            hosts: Hosts::default(),
+            held: false,
+            changed: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            revision: 0,
+            newest: newest_tx,
+            due: BTreeSet::new(),
+            by_source: BTreeSet::new(),
+            last_download: 0,
+            last_collection: 1,
+            last_run: 0,
+            threads,
+            turn: 0,
+            news,
+            checkpointer: Some(checkpointer),
+            publisher: Some(publisher),
+            saving: 0,
+            publishing: 0,
+            buckets: HashMap::new(),
+            collection_buckets: HashMap::new(),
+            undo: Vec::new(),
+            totals: None,
+            clients: clients::Clients::default(),
+            stopping: false,
+        };
+        let core = Rc::new(RefCell::new(core));
+        {
+            let mut core = core.borrow_mut();
+            core.take_up(opened.loaded);
+        }
+        let engine = Self { core, wake: Rc::new(Notify::new()), newest };
+        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));
+        Ok(Started { engine, drive, damaged: opened.damaged })
+    }
+
+    /// A client came. Its key says whose real-time downloads are its own.
+    pub fn join(&self, key: OwnerKey) -> u64 {
+        self.core.borrow_mut().join(key)
+    }
+
+    /// A client left.
+    pub fn leave(&self, client: u64, how: Leave) {
+        self.core.borrow_mut().leave(client, how, Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// What changed after a revision, or everything; at most a page.
+    pub fn changes(&self, since: Option<u64>) -> Update {
+        self.core.borrow_mut().changes(since, Instant::now())
+    }
+
+    /// The newest revision, whenever there is a new one.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.clone()
+    }
+
+    /// Whether nothing will ever happen by itself and nobody is here.
+    pub fn is_idle(&self) -> bool {
+        let core = self.core.borrow();
+        core.is_idle() && core.clients_here() == 0
+    }
+
+    /// Downloads that go on by themselves.
+    pub fn unfinished(&self) -> Vec<DownloadId> {
+        self.core.borrow().unfinished()
+    }
+
+    /// Lets go of everything, checkpoints first; the drive ends when all is safe.
+    pub fn stop(&self) {
+        let mut core = self.core.borrow_mut();
+        core.stopping = true;
+        for id in core.queue.ids_running() {
+            let real_time = core.items.get(&id).is_some_and(|item| item.record.mode == Mode::RealTime);
+            if real_time {
+                core.keep_bytes(id);
+            } else {
+                core.stop_run(id, Then::Queue);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Carries out a request.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub async fn call(&self, client: u64, request: Request) -> Result<Reply, Refusal> {
+        if self.core.borrow().stopping {
+            return Err(Refusal::new(
+                RefusalKind::Stopping,
+                "the engine is stopping",
+                "try again in a moment",
+            ));
+        }
+        let reply = self.carry_out(client, request).await;
+        self.wake.notify_one();
+        reply
+    }
+
+    async fn carry_out(&self, client: u64, request: Request) -> Result<Reply, Refusal> {
+        match request {
+            Request::Add(batch) => {
+                let (added, ticket) = self.core.borrow_mut().add(client, batch)?;
+                stored(ticket).await?;
+                Ok(Reply::Added(added))
+            }
+            Request::List { select } => Ok(Reply::Rows(self.core.borrow().rows(&select))),
+            Request::Show { id, reveal } => {
+                let lanes = self.core.borrow().ask_lanes(id);
+                // A transfer that just ended has none.
+                let lanes = match lanes {
+                    Some(lanes) => lanes.await.unwrap_or_default(),
+                    None => Vec::new(),
+                };
+                let detail = self.core.borrow().detail(id, reveal).ok_or_else(|| act::not_found(id))?;
+                Ok(Reply::Detail(Box::new(crate::model::view::DownloadDetail { segments: lanes, ..detail })))
+            }
+            Request::Act { select, act } => {
+                Ok(Reply::Acted(self.core.borrow_mut().act(client, &select, &act)))
+            }
+            Request::Undo => {
+                let (acted, ticket) = self.core.borrow_mut().undo_last();
+                stored(ticket).await?;
+                Ok(Reply::Acted(acted))
+            }
+            Request::Export { select } => Ok(Reply::Batch(self.core.borrow().export(&select))),
+            Request::Collections => Ok(Reply::Collections(self.core.borrow().collection_rows())),
+            Request::CreateCollection { name } => {
+                let (id, ticket) = self.core.borrow_mut().create_collection(name);
+                stored(Some(ticket)).await?;
+                let rows = self.core.borrow().collection_rows();
+                Ok(Reply::Collections(rows.into_iter().filter(|row| row.id == id).collect()))
+            }
+            Request::RemoveCollection { id, with_downloads } => {
+                let ticket = self.core.borrow_mut().remove_collection(id, with_downloads)?;
+                stored(Some(ticket)).await?;
+                Ok(Reply::Done)
+            }
+            Request::SetCollection { id, name, settings } => {
+                let ticket = self.core.borrow_mut().set_collection(id, name, settings)?;
+                stored(Some(ticket)).await?;
+                Ok(Reply::Done)
+            }
+            Request::Clear { id, what } => {
+                let select = crate::model::selector::Selector {
+                    terms: vec![crate::model::selector::Term::Collection(id)],
+                    ..Default::default()
+                };
+                Ok(Reply::Acted(self.core.borrow_mut().clear(&select, what)))
+            }
+            Request::Hold { id } => self.core.borrow_mut().hold(id, true).map(|()| Reply::Done),
+            Request::Go { id } => self.core.borrow_mut().hold(id, false).map(|()| Reply::Done),
+            Request::Totals => Ok(Reply::Totals(self.core.borrow_mut().count_all(Instant::now()))),
+            Request::History { limit, before } => {
+                let db = self.core.borrow().db.clone();
+                let lines = db.history(limit, before).map_err(|error| refuse(&error))?;
+                Ok(Reply::History(lines))
+            }
+            Request::Adopt { paths, url, settings } => {
+                let (added, ticket) = self.core.borrow_mut().adopt(&paths, url, *settings)?;
+                stored(ticket).await?;
+                self.core.borrow_mut().pump();
+                Ok(Reply::Added(added))
+            }
+            Request::Attend { ids } => {
+                self.core.borrow_mut().attend(client, ids);
+                Ok(Reply::Done)
+            }
+            Request::SetLimits(limits) => {
+                self.core.borrow_mut().set_limits(&limits);
+                Ok(Reply::Done)
+            }
+        }
+    }
+}
+
+impl Core {
+    fn create_collection(&mut self, name: Option<String>) -> (CollectionId, Ticket) {
+        self.last_collection += 1;
+        let id = CollectionId(self.last_collection);
+        let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
+        let record = CollectionRecord { id, name, settings: CollectionSettings::default(), held: false };
+        self.collections.insert(id, record.clone());
+        self.touch_collections();
+        (id, self.db.put_collection(record))
+    }
+
+    fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
+        let none = || {
+            Refusal::new(
+                RefusalKind::NotFound,
+                format!("there is no collection {id}"),
+                "`haul collections` lists them",
+            )
+        };
+        self.collections.get_mut(&id).ok_or_else(none)
+    }
+
+    fn remove_collection(&mut self, id: CollectionId, with_downloads: bool) -> Result<Ticket, Refusal> {
+        self.collection(id)?;
+        if id == CollectionId::DEFAULT {
+            return Err(Refusal::new(
+                RefusalKind::BadRequest,
+                "the default collection is always there",
+                "clear it instead",
+            ));
+        }
+        let inside: Vec<DownloadId> = self
+            .items
+            .values()
+            .filter(|item| item.record.collection == id)
+            .map(|item| item.record.id)
+            .collect();
+        for download in inside {
+            if with_downloads {
+                if !self.stop_run(download, Then::Remove) {
+                    self.take_out(download);
+                }
+            } else if let Some(item) = self.items.get_mut(&download) {
+                item.record.collection = CollectionId::DEFAULT;
+                let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
+                self.touch(download);
+                if queued {
+                    self.enqueue(download);
+                }
+                self.store(download);
+            }
+        }
+        self.collections.remove(&id);
+        self.collection_buckets.remove(&id);
+        self.touch_collections();
+        Ok(self.db.remove_collection(id))
+    }
+
+    fn set_collection(
+        &mut self,
+        id: CollectionId,
+        name: Option<String>,
+        settings: Option<CollectionSettings>,
+    ) -> Result<Ticket, Refusal> {
+        let collection = self.collection(id)?;
+        if let Some(name) = name {
+            collection.name = name;
+        }
+        if let Some(settings) = settings {
+            collection.settings = settings;
+        }
+        let record = collection.clone();
+        self.set_collection_limit(&record);
+        self.touch_collections();
+        self.pump();
+        Ok(self.db.put_collection(record))
+    }
+
+    fn set_collection_limit(&mut self, collection: &CollectionRecord) {
+        let rate = collection.settings.limit.unwrap_or(0);
+        if let Some(bucket) = self.collection_buckets.get(&collection.id) {
+            bucket.set_rate(rate);
+        } else if rate > 0 {
+            let bucket = Arc::new(Bucket::new(Instant::now(), rate));
+            self.collection_buckets.insert(collection.id, bucket);
+        }
+    }
+
+    fn hold(&mut self, id: Option<CollectionId>, held: bool) -> Result<(), Refusal> {
+        match id {
+            None => self.held = held,
+            Some(id) => {
+                let collection = self.collection(id)?;
+                collection.held = held;
+                let record = collection.clone();
+                drop(self.db.put_collection(record));
+            }
+        }
+        if held {
+            self.hold_running(id);
+        }
+        self.totals = None;
+        self.touch_collections();
+        self.pump();
+        Ok(())
+    }
+
+    fn set_limits(&mut self, limits: &Limits) {
+        let mut settings = self.settings.as_ref().clone();
+        let keep = |new: Option<u32>, old: u32| new.map_or(old, |new| new.max(1));
+        settings.parallel = keep(limits.parallel, settings.parallel);
+        settings.parallel_per_host = keep(limits.parallel_per_host, settings.parallel_per_host);
+        settings.connections_per_host = keep(limits.connections_per_host, settings.connections_per_host);
+        settings.connections = keep(limits.connections, settings.connections);
+        if let Some(rate) = limits.rate {
+            settings.rate = rate;
+            self.bucket.set_rate(rate);
+        }
+        self.settings = Arc::new(settings);
+        self.pump();
+    }
+}
+
+/// The loop: hears what transfers, checkpointer and publisher tell, ends waits, samples speeds, makes checkpoints.
+async fn drive(
+    engine: Engine,
+    mut news: mpsc::UnboundedReceiver<transfer::News>,
+    mut saved: mpsc::UnboundedReceiver<checkpointer::Saved>,
+    mut published: mpsc::UnboundedReceiver<Vec<publisher::Published>>,
+    lock: Lock,
+) {
+    engine.core.borrow_mut().pump();
+    let mut last_checkpoint = Instant::now();
+    let mut last_sample = Instant::now();
+    loop {
+        let now = Instant::now();
+        let (timer, quiet_and_stopping) = {
+            let mut core = engine.core.borrow_mut();
+            let due = core.end_waits(now);
+            let absent = core.end_absences(now);
+            core.pump();
+            let running = core.queue.running() > 0;
+            let tick = running.then(|| last_sample + SAMPLE);
+            ([due, absent, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
+        };
+        if quiet_and_stopping {
+            break;
+        }
+        let sleep = async {
+            match timer {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(first) = news.recv() => {
+                let mut core = engine.core.borrow_mut();
+                core.hear(first);
+                while let Ok(next) = news.try_recv() {
+                    core.hear(next);
+                }
+            }
+            Some(done) = saved.recv() => engine.core.borrow_mut().saved(done),
+            Some(done) = published.recv() => engine.core.borrow_mut().published(done),
+            () = engine.wake.notified() => {}
+            () = sleep => {
+                let now = Instant::now();
+                let mut core = engine.core.borrow_mut();
+                if now.saturating_duration_since(last_sample) >= SAMPLE {
+                    last_sample = now;
+                    core.sample(now);
+                    core.forget_removed(false);
+                }
+                if now.saturating_duration_since(last_checkpoint) >= core.settings.checkpoint_every {
+                    last_checkpoint = now;
+                    core.checkpoint_all();
+                }
+            }
+        }
+    }
+    let mut core = engine.core.borrow_mut();
+    core.forget_removed(true);
+    // Threads end before the lock goes: whoever takes it next finds everything written.
+    core.threads = [Vec::new(), Vec::new()];
+    core.checkpointer = None;
+    core.publisher = None;
+    drop(lock);
+}
+
+async fn stored(ticket: Option<Ticket>) -> Result<(), Refusal> {
+    match ticket {
+        Some(ticket) => ticket.done().await.map_err(|error| refuse(&error)),
+        None => Ok(()),
+    }
+}
+
+fn refuse(error: &StoreError) -> Refusal {
+    Refusal::new(RefusalKind::Store, error.text.clone(), error.hint())
+}
+
+/// The wall clock: for what people read and what must outlive the process.
+fn wall() -> SystemTime {
+    SystemTime::now()
+}

@@ -102,19 +102,24 @@ impl Queue {
         self.per_host.get(host).copied().unwrap_or(0)
     }
 
+    /// Who runs.
+    pub fn ids_running(&self) -> Vec<DownloadId> {
+        self.running.keys().copied().collect()
+    }
+
+    /// Who runs from a host.
+    pub fn ids_running_from(&self, host: &str) -> Vec<DownloadId> {
+        self.running.iter().filter(|(_, (other, _))| other == host).map(|(id, _)| *id).collect()
+    }
+
     /// How many are in line.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Returns who is to start next, or nothing where all places are taken. `may_ask` says whether a host may be asked now,
-    /// `is_held` whether a collection is held.
-    pub fn next(
-        &self,
-        slots: &Slots,
-        may_ask: impl Fn(&str) -> bool,
-        is_held: impl Fn(CollectionId) -> bool,
-    ) -> Option<DownloadId> {
+    /// Returns who is to start next, or nothing where all places are taken. `is_held` says whether
+    /// a collection is held.
+    pub fn next(&self, slots: &Slots, is_held: impl Fn(CollectionId) -> bool) -> Option<DownloadId> {
         let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
         let fits = |key: &Key, host: &str| {
             let collection = key.4;
@@ -128,7 +133,7 @@ impl Queue {
             .filter(|(host, line)| {
                 // Real time comes first in each line: a full engine looks no further than that.
                 let front_is_real_time = line.first().is_some_and(|key| key.0 == 0);
-                (front_is_real_time || (room && self.running_from(host) < slots.per_host)) && may_ask(host)
+                front_is_real_time || (room && self.running_from(host) < slots.per_host)
             })
             .filter_map(|(host, line)| line.iter().find(|key| fits(key, host)))
             .min()
@@ -160,7 +165,7 @@ mod tests {
     /// Starts all that may start and returns them in order.
     fn drain(queue: &mut Queue, slots: &Slots) -> Vec<u64> {
         let mut started = Vec::new();
-        while let Some(id) = queue.next(slots, |_| true, |_| false) {
+        while let Some(id) = queue.next(slots, |_| false) {
             let host = queue.waiting[&id].1.clone();
             queue.started(id, &host, CollectionId(1));
             started.push(id.0);
@@ -190,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn held_collections_and_hosts_that_may_not_be_asked_are_passed_over() {
+    fn held_collections_are_passed_over() {
         let mut queue = Queue::default();
         queue.insert(waiting(1, "a", Priority::Now, 1.0));
         queue.insert(waiting(2, "b", Priority::Normal, 1.0));
         let slots = slots(4, 4);
-        assert_eq!(queue.next(&slots, |host| host != "a", |_| false), Some(DownloadId(2)));
-        assert_eq!(queue.next(&slots, |_| true, |id| id == CollectionId(2)), Some(DownloadId(2)));
+        assert_eq!(queue.next(&slots, |id| id == CollectionId(2)), Some(DownloadId(2)));
+        assert_eq!(queue.next(&slots, |_| true), None);
     }
 
     proptest! {

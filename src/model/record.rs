@@ -170,6 +170,4 @@ pub struct PublishIntent {
     pub inode: u64,
     /// Whether a file of that name is to be replaced.
     pub replace: bool,
-    /// Inode of the empty placeholder, where the folder can't rename without replacing.
-    pub placeholder: Option<u64>,
 }

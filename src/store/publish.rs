@@ -60,7 +60,6 @@ impl Ending {
             device,
             inode,
             replace: matches!(self.taken, Taken::Replace | Taken::IfChanged),
-            placeholder: None,
         }
     }
 }

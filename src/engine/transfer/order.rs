@@ -43,6 +43,8 @@ pub(crate) struct Order {
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
     /// The same, for the run itself.
     pub(crate) held: Option<Box<Checkpoint>>,
+    /// The part, where it is still open from the run before.
+    pub(crate) part: Option<Arc<Part>>,
     /// Connections at most.
     pub(crate) connections: u32,
     /// Whether its host gave files before, so that a web page is suspicious.

@@ -79,7 +79,10 @@ impl Shared {
         if checkpoint.inode == 0 {
             return Ok(());
         }
-        let part = match Part::open(&self.order.folder, &checkpoint) {
+        let still_open =
+            self.order.part.clone().filter(|part| part.identity() == (checkpoint.device, checkpoint.inode));
+        let opened = still_open.map_or_else(|| Part::open(&self.order.folder, &checkpoint).map(Arc::new), Ok);
+        let part = match opened {
             Ok(part) => part,
             // Nothing of it is needed: begin again.
             Err(error) if error.kind == crate::store::error::StoreKind::Gone && safe.is_empty() => {
@@ -96,7 +99,7 @@ impl Shared {
         let name =
             part.file_name().strip_suffix(crate::store::part::PART).unwrap_or(&self.order.name).to_owned();
         self.name.replace(Some(name));
-        self.part.replace(Some(Arc::new(part)));
+        self.part.replace(Some(part));
         self.show();
         Ok(())
     }

@@ -1,0 +1,212 @@
+//! Adopting: downloads are rebuilt from parts and their notes, and what another program left behind is taken on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use super::core::Core;
+use crate::fetch::name;
+use crate::model::coverage::Coverage;
+use crate::model::item::{NewDownload, TransferSettings};
+use crate::model::record::{Checkpoint, DownloadRecord};
+use crate::model::request::{Added, AddedHow, Refusal, RefusalKind};
+use crate::model::state::State;
+use crate::model::time::UnixMs;
+use crate::store::db::Ticket;
+use crate::store::note::{NOTE, Note};
+use crate::store::part::{PART, Part, exists, rename_aside};
+
+/// How deep folders are looked through for parts.
+const DEEPEST: usize = 4;
+
+impl Core {
+    /// Rebuilds downloads from the notes that are found; they come back paused. With a URL, takes on one foreign file instead.
+    pub(super) fn adopt(
+        &mut self,
+        paths: &[PathBuf],
+        url: Option<Url>,
+        settings: TransferSettings,
+    ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
+        let records = match url {
+            Some(url) => match paths {
+                [path] => vec![self.adopt_foreign(path, url, settings)?],
+                _ => {
+                    return Err(Refusal::new(
+                        RefusalKind::BadRequest,
+                        "a URL goes with one file",
+                        "haul adopt FILE URL",
+                    ));
+                }
+            },
+            None => {
+                let mut notes = Vec::new();
+                for path in paths {
+                    find_notes(path, 0, &mut notes);
+                }
+                notes
+                    .into_iter()
+                    .filter_map(|note| self.adopt_note(&note).transpose())
+                    .collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        if records.is_empty() {
+            let text = "no part with a note was found that isn't in the list already";
+            return Err(Refusal::new(
+                RefusalKind::NotFound,
+                text,
+                "name a NAME.part file, or the folder that it is in",
+            ));
+        }
+        let added = records.iter().map(|record| Added { id: record.id, how: AddedHow::New }).collect();
+        for record in &records {
+            self.take_in(record.clone(), 0);
+        }
+        Ok((added, Some(self.db.insert(records))))
+    }
+
+    fn adopt_note(&mut self, path: &Path) -> Result<Option<DownloadRecord>, Refusal> {
+        let Some(note) = Note::read(path) else { return Ok(None) };
+        let header = &note.header;
+        if self.items.values().any(|item| item.record.uuid == header.uuid) {
+            return Ok(None);
+        }
+        let (Some(folder), Some(part_name)) =
+            (path.parent(), path.file_stem().map(|name| name.to_string_lossy().into_owned()))
+        else {
+            return Ok(None);
+        };
+        let refuse = |error: crate::store::error::StoreError| {
+            Refusal::new(RefusalKind::Taken, error.text.clone(), error.hint())
+        };
+        let Ok(part) = Part::open_named(folder, &part_name).map_err(refuse) else { return Ok(None) };
+        let Ok(source) = Url::parse(&header.source_url) else { return Ok(None) };
+        let mut safe = header.safe.clone();
+        safe.truncate(part.len().map_err(refuse)?);
+        let proven = note.proven(&part, header.generation, &safe).map_err(refuse)?;
+        safe.merge(&proven);
+        part.sync_data().map_err(refuse)?;
+        let (device, inode) = part.identity();
+        let checkpoint = Checkpoint {
+            generation: header.generation,
+            part: part_name,
+            device,
+            inode,
+            safe,
+            size: header.size,
+            validators: header.validators.clone(),
+            ..Checkpoint::default()
+        };
+        let name = name::sanitise(&header.name).unwrap_or_else(|| "download".into());
+        let uuid = header.uuid;
+        let mut record = self.rebuilt(source, folder, name, TransferSettings::default());
+        record.uuid = uuid;
+        record.size = header.size;
+        record.checkpoint = Some(Box::new(checkpoint));
+        Ok(Some(record))
+    }
+
+    /// Another program's partial file: it becomes a part, and goes on only after its samples were compared.
+    fn adopt_foreign(
+        &mut self,
+        path: &Path,
+        url: Url,
+        settings: TransferSettings,
+    ) -> Result<DownloadRecord, Refusal> {
+        let refuse = |text: String, hint: &str| Refusal::new(RefusalKind::BadRequest, text, hint);
+        let facts = std::fs::symlink_metadata(path).map_err(|error| {
+            refuse(format!("{} can't be adopted: {error}", path.display()), "check the path")
+        })?;
+        if !facts.is_file() {
+            return Err(refuse(format!("{} is no file", path.display()), ""));
+        }
+        let mut control = path.as_os_str().to_owned();
+        control.push(".aria2");
+        if exists(Path::new(&control)) {
+            return Err(refuse(
+                format!("{} was not written from front to back", path.display()),
+                "only aria2 knows which of its bytes are there; let aria2 finish it",
+            ));
+        }
+        let (Some(folder), Some(own)) =
+            (path.parent(), path.file_name().map(|own| own.to_string_lossy().into_owned()))
+        else {
+            return Err(refuse(format!("{} is no file in a folder", path.display()), ""));
+        };
+        let name = [".crdownload", ".part", ".partial", ".opdownload", ".download"]
+            .iter()
+            .find_map(|end| own.strip_suffix(end))
+            .unwrap_or(&own);
+        let name = name::sanitise(name).unwrap_or_else(|| name::provisional(&url));
+        let part_name = format!("{name}{PART}");
+        if own != part_name {
+            rename_aside(folder, &own, &part_name)
+                .map_err(|error| Refusal::new(RefusalKind::Taken, error.text.clone(), error.hint()))?;
+        }
+        let part = Part::open_named(folder, &part_name)
+            .map_err(|error| Refusal::new(RefusalKind::Taken, error.text.clone(), error.hint()))?;
+        let (device, inode) = part.identity();
+        let mut record = self.rebuilt(url, folder, name, settings);
+        record.state = State::Queued;
+        record.checkpoint = Some(Box::new(Checkpoint {
+            part: part_name,
+            device,
+            inode,
+            safe: Coverage::prefix_of(facts.len()),
+            ..Checkpoint::default()
+        }));
+        Ok(record)
+    }
+
+    fn rebuilt(
+        &mut self,
+        url: Url,
+        folder: &Path,
+        name: String,
+        settings: TransferSettings,
+    ) -> DownloadRecord {
+        let new = NewDownload {
+            url,
+            folder: folder.to_owned(),
+            name: Some(name),
+            mode: crate::model::item::Mode::Background,
+            priority: crate::model::item::Priority::Normal,
+            collection: None,
+            again: true,
+            settings: 0,
+            extras: crate::model::item::Extras::default(),
+        };
+        let now = UnixMs::from(super::wall());
+        let mut record = self.new_record(new, Arc::new(settings), Arc::new(folder.to_owned()), now);
+        record.state = State::Paused;
+        record
+    }
+}
+
+/// Collects the notes that a path means: itself, its part's, or those in a folder.
+fn find_notes(path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        if depth > DEEPEST {
+            return;
+        }
+        let Ok(entries) = std::fs::read_dir(path) else { return };
+        let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        inside.sort();
+        for path in inside {
+            let is_folder = path.symlink_metadata().is_ok_and(|facts| facts.is_dir());
+            let is_note = path.to_string_lossy().ends_with(&format!("{PART}{NOTE}"));
+            if is_folder || is_note {
+                find_notes(&path, depth + 1, found);
+            }
+        }
+        return;
+    }
+    let text = path.to_string_lossy();
+    if text.ends_with(NOTE) {
+        found.push(path.to_owned());
+    } else {
+        let mut note = path.as_os_str().to_owned();
+        note.push(NOTE);
+        found.push(PathBuf::from(note));
+    }
+}

@@ -1,0 +1,104 @@
+//! The checkpointer: syncs parts, then commits what they hold. In that order, and never in another.
+
+use std::collections::HashSet;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc as tokio_mpsc;
+
+use super::transfer::Copied;
+use crate::model::coverage::Coverage;
+use crate::model::id::{DownloadId, Generation};
+use crate::model::record::DownloadRecord;
+use crate::store::db::{Db, Durability};
+use crate::store::error::StoreError;
+
+/// Something to make safe.
+pub(super) struct Save {
+    pub(super) id: DownloadId,
+    pub(super) run: u64,
+    /// What is on disk; nothing where only the record is to be stored.
+    pub(super) copied: Option<Copied>,
+    /// The whole record, at a pause, stop or end. It carries the same checkpoint.
+    pub(super) record: Option<Box<DownloadRecord>>,
+}
+
+/// What became of it.
+pub(super) struct Saved {
+    pub(super) id: DownloadId,
+    pub(super) run: u64,
+    pub(super) generation: Generation,
+    pub(super) coverage: Arc<Coverage>,
+    pub(super) result: Result<(), StoreError>,
+    /// Whether the part could not be synced: then nothing since the last success may be believed.
+    pub(super) sync_failed: bool,
+}
+
+/// The checkpointer's thread.
+pub(super) struct Checkpointer {
+    saves: Option<mpsc::Sender<Save>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(db: Db, saved: tokio_mpsc::UnboundedSender<Saved>) -> std::io::Result<Self> {
+        let (saves, incoming) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("checkpointer".into())
+            .spawn(move || work(&db, &incoming, &saved))?;
+        Ok(Self { saves: Some(saves), thread: Some(thread) })
+    }
+
+    pub(super) fn save(&self, save: Save) {
+        if let Some(saves) = &self.saves {
+            // A thread that is gone takes the engine with it: nobody is left to tell.
+            let _ = saves.send(save);
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    /// Waits until all that was given is safe.
+    fn drop(&mut self) {
+        self.saves = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(db: &Db, incoming: &mpsc::Receiver<Save>, saved: &tokio_mpsc::UnboundedSender<Saved>) {
+    // Folders are synced once for each part: its name must be as safe as its bytes.
+    let mut named: HashSet<(u64, u64)> = HashSet::new();
+    while let Ok(first) = incoming.recv() {
+        let mut group = vec![first];
+        group.extend(incoming.try_iter());
+        let mut tickets = Vec::with_capacity(group.len());
+        for save in group {
+            let Save { id, run, copied, record } = save;
+            let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
+                (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
+            });
+            let synced = copied.as_ref().map_or(Ok(()), |copied| {
+                copied.part.sync_data()?;
+                if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
+            });
+            let ticket = match (&synced, record, copied) {
+                (Err(_), ..) => None,
+                (Ok(()), Some(record), _) => Some(db.update(Durability::Durable, vec![*record])),
+                (Ok(()), None, Some(copied)) => {
+                    Some(db.checkpoint(Durability::Durable, vec![(id, copied.checkpoint)]))
+                }
+                (Ok(()), None, None) => None,
+            };
+            tickets.push((id, run, generation, coverage, synced, ticket));
+        }
+        for (id, run, generation, coverage, synced, ticket) in tickets {
+            let sync_failed = synced.is_err();
+            let result = synced.and_then(|()| ticket.map_or(Ok(()), crate::store::db::Ticket::wait));
+            // An engine that is gone needs no answer.
+            let _ = saved.send(Saved { id, run, generation, coverage, result, sync_failed });
+        }
+    }
+}

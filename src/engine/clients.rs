@@ -1,0 +1,148 @@
+//! Who is connected: which real-time downloads are whose, and what becomes of them when their client leaves.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::item::Then;
+use crate::model::id::{DownloadId, OwnerKey};
+use crate::model::item::{Mode, OnLost, Priority};
+
+/// How long a client that vanished has to come back.
+const COME_BACK: Duration = Duration::from_mins(1);
+
+/// All clients that are here, or may come back.
+#[derive(Default)]
+pub(super) struct Clients {
+    last: u64,
+    here: HashMap<u64, Client>,
+    /// Clients that vanished, and since when.
+    gone: Vec<(Instant, u64, OwnerKey)>,
+}
+
+struct Client {
+    key: OwnerKey,
+    attends: Vec<DownloadId>,
+}
+
+/// How a client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// It said goodbye, and its person knows what is lost.
+    Goodbye,
+    /// Its connection broke.
+    Vanished,
+}
+
+impl Core {
+    /// A client came. The same key within a minute is the same owner.
+    pub(super) fn join(&mut self, key: OwnerKey) -> u64 {
+        let clients = &mut self.clients;
+        let back =
+            clients.gone.iter().position(|(_, _, gone)| *gone == key).map(|at| clients.gone.remove(at).1);
+        let number = back.unwrap_or_else(|| {
+            clients.last += 1;
+            clients.last
+        });
+        clients.here.insert(number, Client { key, attends: Vec::new() });
+        number
+    }
+
+    /// A client stays with downloads until they end.
+    pub(super) fn attend(&mut self, client: u64, ids: Vec<DownloadId>) {
+        if let Some(here) = self.clients.here.get_mut(&client) {
+            here.attends.extend(ids);
+        }
+    }
+
+    /// A client left.
+    pub(super) fn leave(&mut self, client: u64, how: Leave, now: Instant) {
+        let Some(gone) = self.clients.here.remove(&client) else { return };
+        match how {
+            Leave::Goodbye => self.lose(client, OnLost::Drop),
+            Leave::Vanished => {
+                for id in gone.attends {
+                    self.lower(id);
+                }
+                self.clients.gone.push((now, client, gone.key));
+            }
+        }
+    }
+
+    /// What a vanished client attended steps back into the ordinary line.
+    fn lower(&mut self, id: DownloadId) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        if item.record.priority == Priority::Now && item.record.state.kind().is_unfinished() {
+            item.record.priority = Priority::Normal;
+            let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
+            if queued {
+                self.enqueue(id);
+            }
+            self.touch(id);
+            self.store(id);
+        }
+    }
+
+    /// Gives up on clients that did not come back. Returns when the next one's time is over.
+    pub(super) fn end_absences(&mut self, now: Instant) -> Option<Instant> {
+        let over: Vec<u64> = self
+            .clients
+            .gone
+            .iter()
+            .filter(|(since, ..)| now.saturating_duration_since(*since) >= COME_BACK)
+            .map(|(_, client, _)| *client)
+            .collect();
+        self.clients.gone.retain(|(_, client, _)| !over.contains(client));
+        for client in over {
+            self.lose(client, OnLost::Keep);
+        }
+        self.clients.gone.iter().map(|(since, ..)| *since + COME_BACK).min()
+    }
+
+    /// A client's real-time downloads without it: kept, they become paused background ones with their bytes.
+    pub(super) fn lose(&mut self, client: u64, how: OnLost) {
+        let lost: Vec<DownloadId> = self
+            .items
+            .iter()
+            .filter(|(_, item)| {
+                item.owner == Some(client)
+                    && item.record.mode == Mode::RealTime
+                    && item.record.state.kind().is_unfinished()
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in lost {
+            let drop_it = how == OnLost::Drop
+                || self.items.get(&id).is_some_and(|item| item.record.settings.on_lost == OnLost::Drop);
+            if drop_it {
+                if !self.stop_run(id, Then::Lose) {
+                    self.tell(id, "lost", "its client left; a real-time download goes with it".into());
+                    self.take_out(id);
+                }
+            } else {
+                self.keep_bytes(id);
+            }
+        }
+    }
+
+    /// Turns a real-time download into a paused background one with its bytes.
+    pub(super) fn keep_bytes(&mut self, id: DownloadId) {
+        self.set_mode_of(id, Mode::Background);
+        if !self.stop_run(id, Then::Pause) {
+            self.queue.remove(id);
+            self.clear_due(id);
+            self.step(id, crate::kernel::transition::Event::Pause, || crate::model::state::State::Paused);
+            self.store(id);
+        }
+        self.tell(
+            id,
+            "kept",
+            "its client vanished: it is a paused background download now, with its bytes".into(),
+        );
+    }
+
+    /// How many clients are here.
+    pub(super) fn clients_here(&self) -> usize {
+        self.clients.here.len()
+    }
+}

@@ -1,0 +1,401 @@
+//! The engine's state, all of it on one thread: downloads, the line, hosts, collections, and what changed since when.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::checkpointer::{Checkpointer, Save};
+use super::item::{Item, Running, Then};
+use super::publisher::Publisher;
+use super::transfer::{Control, Live, News, Order, TransferThread};
+use crate::kernel::hosts::{Hosts, Leave};
+use crate::kernel::limit::Bucket;
+use crate::kernel::queue::{Queue, Slots, Waiting};
+use crate::kernel::transition::{Event, Next, next};
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::item::{Mode, Priority};
+use crate::model::record::{CollectionRecord, HistoryLine};
+use crate::model::settings::EngineSettings;
+use crate::model::state::{State, StateKind, WaitReason};
+use crate::model::time::UnixMs;
+use crate::model::view::Totals;
+use crate::store::db::{Db, Durability};
+
+/// Removed downloads that a client may still have to hear of.
+pub(super) const MOST_REMOVED: usize = 100_000;
+
+/// The engine's state.
+pub(super) struct Core {
+    pub(super) settings: Arc<EngineSettings>,
+    pub(super) db: Db,
+    pub(super) items: HashMap<DownloadId, Item>,
+    pub(super) collections: BTreeMap<CollectionId, CollectionRecord>,
+    pub(super) collections_changed: u64,
+    pub(super) queue: Queue,
+    pub(super) hosts: Hosts,
+    pub(super) held: bool,
+    /// What changed, by revision: each download is in it once.
+    pub(super) changed: BTreeMap<u64, DownloadId>,
+    pub(super) removed: BTreeMap<u64, DownloadId>,
+    pub(super) revision: u64,
+    pub(super) newest: watch::Sender<u64>,
+    /// Waits that end by themselves.
+    pub(super) due: BTreeSet<(Instant, DownloadId)>,
+    /// The same source and target, found again by a hash of the URL.
+    pub(super) by_source: BTreeSet<(u64, DownloadId)>,
+    pub(super) last_download: u64,
+    pub(super) last_collection: u64,
+    pub(super) last_run: u64,
+    /// Full share first, then those that step aside.
+    pub(super) threads: [Vec<TransferThread>; 2],
+    pub(super) turn: usize,
+    pub(super) news: mpsc::UnboundedSender<News>,
+    pub(super) checkpointer: Option<Checkpointer>,
+    pub(super) publisher: Option<Publisher>,
+    /// How much the checkpointer and the publisher still owe an answer for.
+    pub(super) saving: usize,
+    pub(super) publishing: usize,
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) buckets: HashMap<DownloadId, Arc<Bucket>>,
+    pub(super) collection_buckets: HashMap<CollectionId, Arc<Bucket>>,
+    pub(super) undo: Vec<super::undo::Undo>,
+    pub(super) totals: Option<(Instant, Totals)>,
+    pub(super) clients: super::clients::Clients,
+    pub(super) stopping: bool,
+}
+
+impl Core {
+    /// Marks a download as changed, for whoever asks what is new.
+    pub(super) fn touch(&mut self, id: DownloadId) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        self.changed.remove(&item.revision);
+        self.revision += 1;
+        item.revision = self.revision;
+        self.changed.insert(self.revision, id);
+        self.newest.send_replace(self.revision);
+    }
+
+    pub(super) fn touch_collections(&mut self) {
+        self.revision += 1;
+        self.collections_changed = self.revision;
+        self.newest.send_replace(self.revision);
+    }
+
+    /// Changes a state by the table; false where the table refuses.
+    pub(super) fn step(&mut self, id: DownloadId, event: Event, to: impl FnOnce() -> State) -> bool {
+        let Some(item) = self.items.get_mut(&id) else { return false };
+        match next(item.record.state.kind(), event) {
+            Next::To(kind) => {
+                let state = to();
+                debug_assert_eq!(state.kind(), kind, "the table and the new state disagree");
+                item.record.state = state;
+                self.touch(id);
+                true
+            }
+            Next::Stay => true,
+            Next::Refused(_) => false,
+        }
+    }
+
+    /// Puts a download in line, and lets it wait for nothing any more.
+    pub(super) fn enqueue(&mut self, id: DownloadId) {
+        self.clear_due(id);
+        let Some(item) = self.items.get(&id) else { return };
+        self.queue.insert(Waiting {
+            id,
+            host: item.host().to_owned(),
+            collection: item.record.collection,
+            mode: item.record.mode,
+            priority: item.record.priority,
+            order: item.record.order,
+        });
+    }
+
+    pub(super) fn clear_due(&mut self, id: DownloadId) {
+        if let Some(item) = self.items.get_mut(&id)
+            && let Some(due) = item.due.take()
+        {
+            self.due.remove(&(due, id));
+        }
+    }
+
+    /// Lets a download wait, until then where that is known.
+    pub(super) fn wait(&mut self, id: DownloadId, why: WaitReason, after: Option<Duration>) {
+        let now = Instant::now();
+        let until = after.map(|after| UnixMs::from(super::wall()).after(after));
+        if !self.step(id, Event::Wait, || State::Waiting { why, until }) {
+            return;
+        }
+        self.queue.remove(id);
+        self.clear_due(id);
+        if let Some(after) = after
+            && let Some(item) = self.items.get_mut(&id)
+        {
+            item.due = Some(now + after);
+            self.due.insert((now + after, id));
+        }
+    }
+
+    /// Starts whoever may start.
+    pub(super) fn pump(&mut self) {
+        if self.stopping || self.held {
+            return;
+        }
+        let slots = Slots {
+            parallel: self.settings.parallel,
+            per_host: self.settings.parallel_per_host,
+            per_collection: self
+                .collections
+                .values()
+                .filter_map(|collection| Some((collection.id, collection.settings.parallel?)))
+                .collect(),
+        };
+        let now = UnixMs::from(super::wall());
+        loop {
+            let (hosts, collections) = (&self.hosts, &self.collections);
+            let is_held =
+                |id| collections.get(&id).is_some_and(|collection: &CollectionRecord| collection.held);
+            let chosen = self.queue.next(&slots, is_held);
+            let Some(id) = chosen else { break };
+            let Some(item) = self.items.get(&id) else {
+                self.queue.remove(id);
+                continue;
+            };
+            let host = item.host().to_owned();
+            match hosts.leave(&host, now) {
+                Leave::Ask => self.start(id, &host),
+                Leave::After(until) => {
+                    self.wait(id, WaitReason::HostAsked { host }, Some(until.since(now)));
+                    self.store(id);
+                }
+                Leave::Held => {
+                    self.wait(id, WaitReason::HostRefuses { host }, None);
+                    self.store(id);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, id: DownloadId, host: &str) {
+        let share = self.share(host, 1);
+        self.last_run += 1;
+        let number = self.last_run;
+        let (control, incoming) = mpsc::unbounded_channel();
+        let (news, settings) = (self.news.clone(), Arc::clone(&self.settings));
+        let limits = self.limits_of(id);
+        let gave_files = self.hosts.gave_files(host);
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let live = Arc::new(Live::new(item.covered(), item.record.size));
+        let record = &item.record;
+        let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
+        let order = Order {
+            id,
+            uuid: record.uuid,
+            run: number,
+            source: record.source_url.clone(),
+            folder: Arc::clone(&record.folder),
+            name: record.name.clone(),
+            name_is_final: record.name_is_final || record.name_is_given,
+            mode: record.mode,
+            settings: Arc::clone(&record.settings),
+            extras: record.extras.clone(),
+            checkpoint: record.checkpoint.clone(),
+            held: None,
+            part: item.part.take(),
+            connections,
+            host_gave_files: gave_files,
+            engine: settings,
+            limits,
+            live: Arc::clone(&live),
+            control: incoming,
+            news,
+        };
+        let full_share = record.mode == Mode::RealTime || record.priority == Priority::Now;
+        let collection = record.collection;
+        let run = Running {
+            number,
+            copied_at: item.covered(),
+            live,
+            control,
+            rate: crate::kernel::rate::Rate::default(),
+            then: Then::Queue,
+            share,
+            copying: false,
+            stopping: false,
+        };
+        item.run = Some(Box::new(run));
+        self.queue.started(id, host, collection);
+        self.step(id, Event::Start, || State::Connecting);
+        self.turn = self.turn.wrapping_add(1);
+        let threads = &self.threads[usize::from(!full_share)];
+        let given = threads.get(self.turn % threads.len().max(1)).is_some_and(|thread| thread.give(order));
+        if !given {
+            self.wait(
+                id,
+                WaitReason::Retry { attempt: 1, text: "no transfer thread".into() },
+                Some(Duration::from_secs(1)),
+            );
+        }
+        self.share_out(host);
+    }
+
+    fn limits_of(&mut self, id: DownloadId) -> Vec<Arc<Bucket>> {
+        let mut limits = vec![Arc::clone(&self.bucket)];
+        let Some(item) = self.items.get(&id) else { return limits };
+        if let Some(bucket) = self.collection_buckets.get(&item.record.collection) {
+            limits.push(Arc::clone(bucket));
+        }
+        if let Some(rate) = item.record.settings.limit {
+            let own = self.buckets.entry(id).or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)));
+            limits.push(Arc::clone(own));
+        }
+        limits
+    }
+
+    /// How many connections a download from this host may use, `more` of them being about to start.
+    fn share(&self, host: &str, more: u32) -> u32 {
+        let running = (self.queue.running_from(host) + more).max(1);
+        let of_host = self.hosts.cap(host, self.settings.connections_per_host) / running;
+        let all = u32::try_from(self.queue.running()).unwrap_or(u32::MAX).saturating_add(more).max(1);
+        of_host.min(self.settings.connections / all).max(1)
+    }
+
+    /// Shares a host's connections out among its downloads anew.
+    pub(super) fn share_out(&mut self, host: &str) {
+        if self.queue.running_from(host) == 0 {
+            return;
+        }
+        let share = self.share(host, 0);
+        for id in self.queue.ids_running_from(host) {
+            let Some(item) = self.items.get_mut(&id) else { continue };
+            let wanted = item.record.settings.connections;
+            if let Some(run) = &mut item.run
+                && run.share != share
+            {
+                run.share = share;
+                tell(run, Control::Connections(wanted.unwrap_or(share)));
+            }
+        }
+    }
+
+    /// Tells a running download to let go; what becomes of it then is decided now.
+    pub(super) fn stop_run(&mut self, id: DownloadId, then: Then) -> bool {
+        let Some(run) = self.items.get_mut(&id).and_then(|item| item.run.as_mut()) else { return false };
+        run.then = then;
+        if !run.stopping {
+            run.stopping = true;
+            tell(run, Control::Stop);
+        }
+        true
+    }
+
+    /// Stores a download's record, with its part synced first where there is one.
+    pub(super) fn store(&mut self, id: DownloadId) {
+        let Some(item) = self.items.get(&id) else { return };
+        let record = Box::new(item.record.clone());
+        let run = item.run.as_ref().map_or(0, |run| run.number);
+        self.save(Save { id, run, copied: None, record: Some(record) });
+    }
+
+    pub(super) fn save(&mut self, save: Save) {
+        if let Some(checkpointer) = &self.checkpointer {
+            self.saving += 1;
+            checkpointer.save(save);
+        }
+    }
+
+    /// Adds a line to the history and to the download's own story.
+    pub(super) fn tell(&mut self, id: DownloadId, what: &str, text: String) {
+        let at = UnixMs::from(super::wall());
+        let Some(item) = self.items.get_mut(&id) else { return };
+        item.event(at, text.clone());
+        let line = HistoryLine {
+            number: 0,
+            at,
+            id,
+            name: item.record.name.clone(),
+            what: what.into(),
+            text,
+            place: None,
+        };
+        // History is a help: what can't be written is told in the story all the same.
+        drop(self.db.tell(vec![line], self.settings.history));
+    }
+
+    /// Ends waits whose time has come. Returns when the next one does.
+    pub(super) fn end_waits(&mut self, now: Instant) -> Option<Instant> {
+        while let Some((due, id)) = self.due.first().copied() {
+            if due > now {
+                return Some(due);
+            }
+            self.due.remove(&(due, id));
+            if let Some(item) = self.items.get_mut(&id) {
+                item.due = None;
+            }
+            if self.step(id, Event::Due, || State::Queued) {
+                self.enqueue(id);
+            }
+        }
+        None
+    }
+
+    /// Ten times a second while something runs: speeds, and what moved.
+    pub(super) fn sample(&mut self, now: Instant) {
+        let running = self.queue.ids_running();
+        for id in running {
+            let Some(item) = self.items.get_mut(&id) else { continue };
+            let Some(run) = &mut item.run else { continue };
+            let covered = run.live.covered();
+            let before = run.rate.speed();
+            run.rate.sample(now, covered);
+            if before != 0 || run.rate.speed() != 0 {
+                self.touch(id);
+            }
+        }
+    }
+
+    /// Once a second: asks running background downloads that moved for a copy.
+    pub(super) fn checkpoint_all(&mut self) {
+        for id in self.queue.ids_running() {
+            let Some(item) = self.items.get_mut(&id) else { continue };
+            let background = item.record.mode == Mode::Background;
+            let Some(run) = &mut item.run else { continue };
+            let covered = run.live.covered();
+            if background && !run.copying && !run.stopping && covered != run.copied_at {
+                run.copied_at = covered;
+                run.copying = true;
+                tell(run, Control::Copy);
+            }
+        }
+    }
+
+    /// Stores the part of a download that has just begun, so that it is known as ours after a kill.
+    pub(super) fn note_part(&mut self, id: DownloadId) {
+        let Some(checkpoint) = self.items.get(&id).and_then(|item| item.record.checkpoint.clone()) else {
+            return;
+        };
+        // The file itself says the rest; this write is only the faster way to it.
+        drop(self.db.checkpoint(Durability::Relaxed, vec![(id, checkpoint)]));
+    }
+
+    /// Whether nothing runs, is timed or waits to be stored.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
+    }
+
+    /// Whether nothing will ever happen by itself.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
+    }
+
+    pub(super) fn count(&self, kind: StateKind) -> u64 {
+        self.items.values().filter(|item| item.record.state.kind() == kind).count() as u64
+    }
+}
+
+/// Says something to a running transfer. One that has ended in this very moment will say so itself.
+pub(super) fn tell(run: &Running, control: Control) {
+    let _ = run.control.send(control);
+}

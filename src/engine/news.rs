@@ -1,0 +1,419 @@
+//! What running transfers tell, and what follows from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checkpointer::{Save, Saved};
+use super::core::{Core, tell};
+use super::item::Then;
+use super::publisher::{Publish, Published};
+use super::transfer::{Answered, Control, Ended, News, Outcome, What};
+use crate::kernel::retry::{self, Patience};
+use crate::kernel::transition::Event;
+use crate::model::coverage::Coverage;
+use crate::model::id::DownloadId;
+use crate::model::item::{GiveUp, Mode, Priority};
+use crate::model::printable::{mask_url, printable};
+use crate::model::state::{FailKind, Failure, State, WaitReason};
+use crate::model::time::UnixMs;
+use crate::store::db::Durability;
+use crate::store::publish::Ending;
+use crate::store::{note, part};
+
+/// How often a full disk, a missing folder or a missing interface is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often a web page in the file's place is looked at again.
+const PORTAL: Duration = Duration::from_mins(1);
+
+impl Core {
+    /// Takes in what a transfer tells. What a run tells that is over already means nothing.
+    pub(super) fn hear(&mut self, news: News) {
+        let News { id, run, what } = news;
+        let current =
+            self.items.get(&id).and_then(|item| item.run.as_ref()).is_some_and(|now| now.number == run);
+        if !current {
+            return;
+        }
+        match what {
+            What::Answered(answered) => self.answered(id, *answered),
+            What::Copied(copied) => self.save(Save { id, run, copied: Some(copied), record: None }),
+            What::Commit(checkpoint, done) => {
+                if let Some(item) = self.items.get_mut(&id) {
+                    item.record.checkpoint = Some(checkpoint.clone());
+                    item.safe = Some(Arc::new(checkpoint.safe.clone()));
+                }
+                let ticket = self.db.checkpoint(Durability::Durable, vec![(id, checkpoint)]);
+                tokio::task::spawn_local(async move {
+                    // A run that was stopped meanwhile asks again.
+                    let _ = done.send(ticket.done().await.is_ok());
+                });
+            }
+            What::Remark(text) => {
+                let at = UnixMs::from(super::wall());
+                if let Some(item) = self.items.get_mut(&id) {
+                    let text = printable(&text).into_owned();
+                    item.event(at, text.clone());
+                    item.story().remark = Some(text);
+                }
+                self.touch(id);
+            }
+            What::Told(what, text) => {
+                self.tell(id, what, printable(&text).into_owned());
+                self.touch(id);
+            }
+            What::Crowded => {
+                if let Some(item) = self.items.get(&id) {
+                    let host = item.host().to_owned();
+                    let active = item.run.as_ref().map_or(1, |run| run.live.connections());
+                    if active > 0 {
+                        self.hosts.crowded(&host, active);
+                        self.share_out(&host);
+                    }
+                }
+            }
+            What::Verifying => {
+                self.step(id, Event::Verify, || State::Verifying);
+            }
+            What::Ended(ended) => self.ended(id, *ended),
+        }
+    }
+
+    fn answered(&mut self, id: DownloadId, answered: Answered) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let host = item.host().to_owned();
+        let fresh = item.record.checkpoint.is_none();
+        let record = &mut item.record;
+        record.name = answered.name;
+        record.name_is_final = true;
+        record.size = answered.size;
+        record.dry_since = None;
+        if let Some(mut copied) = answered.copy {
+            // Nothing of this run is safe yet: only what was before, of the same version.
+            let same = record
+                .checkpoint
+                .as_ref()
+                .is_some_and(|held| held.generation == copied.checkpoint.generation);
+            let safe = item.safe.clone().filter(|_| same).unwrap_or_default();
+            copied.checkpoint.safe = Coverage::clone(&safe);
+            record.checkpoint = Some(copied.checkpoint);
+            item.safe = Some(safe);
+        }
+        let story = item.story();
+        story.remote = answered.remote;
+        let _ = answered.final_url;
+        let small = item.record.size.is_some_and(|size| size <= SMALL);
+        self.hosts.served(&host);
+        if fresh && !small {
+            self.note_part(id);
+        }
+        self.step(id, Event::Answered, || State::Downloading);
+    }
+
+    fn ended(&mut self, id: DownloadId, ended: Ended) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let Some(run) = item.run.take() else { return };
+        let host = item.host().to_owned();
+        self.queue.ended(id);
+        if let Some(name) = ended.name {
+            item.record.name = name;
+            item.record.name_is_final = true;
+        }
+        item.record.joined_on_samples |= ended.joined_on_samples;
+        if let Some(story) = &mut item.story {
+            story.received += run.live.received();
+        }
+        if let Some(left) = &ended.left {
+            item.record.checkpoint = Some(left.checkpoint.clone());
+            item.record.size = left.checkpoint.size.or(item.record.size);
+            item.part = Some(Arc::clone(&left.part));
+        }
+        if ended.gained > 0 {
+            item.record.attempts = 0;
+            item.record.dry_since = None;
+        }
+        let left = ended.left;
+        let save = |core: &mut Self| {
+            let Some(item) = core.items.get(&id) else { return };
+            // A real-time download has no checkpoint: its bytes are its client's, and go with it.
+            let keeps = item.record.mode == Mode::Background;
+            let mut record = Box::new(item.record.clone());
+            if !keeps && let Some(checkpoint) = &mut record.checkpoint {
+                checkpoint.safe = Coverage::new();
+            }
+            core.save(Save { id, run: run.number, copied: left.filter(|_| keeps), record: Some(record) });
+        };
+        match ended.how {
+            Outcome::Whole if matches!(run.then, Then::Queue | Then::Hold | Then::Pause) => self.publish(id),
+            Outcome::Whole | Outcome::Stopped => self.let_go(id, run.then, save),
+            Outcome::Unchanged => {
+                self.step(id, Event::Publish, || State::Processing);
+                self.tell(id, "unchanged", "the file here is still the one on the server".into());
+                self.complete(id, None, UnixMs::from(super::wall()));
+                self.store(id);
+            }
+            // Somebody wanted it stopped in the moment that it ended otherwise.
+            _ if run.stopping && run.then != Then::Queue => self.let_go(id, run.then, save),
+            Outcome::Transient { text, after, host } => {
+                self.trouble(id, text, after, host);
+                save(self);
+            }
+            Outcome::Waits(why) => {
+                let after = match &why {
+                    WaitReason::LoginPage => Some(PORTAL),
+                    WaitReason::LinkExpired | WaitReason::HostRefuses { .. } | WaitReason::Held => None,
+                    _ => Some(LOOK_AGAIN),
+                };
+                if why == WaitReason::LinkExpired {
+                    self.hosts.refused(&host);
+                }
+                self.wait(id, why, after);
+                save(self);
+            }
+            Outcome::Fails(failure) => {
+                if failure.kind == FailKind::Refused {
+                    self.hosts.refused(&host);
+                }
+                self.fail(id, failure);
+                save(self);
+            }
+        }
+        self.share_out(&host);
+        self.pump();
+    }
+
+    /// What was decided when it was told to let go.
+    fn let_go(&mut self, id: DownloadId, then: Then, save: impl FnOnce(&mut Self)) {
+        match then {
+            Then::Queue => {
+                self.step(id, Event::LetGo, || State::Queued);
+                self.enqueue(id);
+                save(self);
+            }
+            Then::Hold => {
+                self.wait(id, WaitReason::Held, None);
+                save(self);
+            }
+            Then::Pause => {
+                self.step(id, Event::Pause, || State::Paused);
+                save(self);
+            }
+            Then::Cancel => {
+                self.step(id, Event::Cancel, || State::Cancelled);
+                save(self);
+            }
+            Then::Remove => self.take_out(id),
+            Then::Lose => {
+                self.tell(id, "lost", "its client left; a real-time download goes with it".into());
+                self.take_out(id);
+            }
+        }
+    }
+
+    /// Trouble that often passes: wait and try again, unless patience is over.
+    fn trouble(&mut self, id: DownloadId, text: String, after: Option<Duration>, host: Option<String>) {
+        let now = UnixMs::from(super::wall());
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let settings = &item.record.settings;
+        let dry = settings.give_up.unwrap_or(GiveUp::AfterSecs(self.settings.give_up_after.as_secs()));
+        let patience = Patience { tries: settings.tries, dry };
+        let has_bytes = item.record.checkpoint.as_ref().is_some_and(|checkpoint| !checkpoint.safe.is_empty());
+        item.record.attempts += 1;
+        let attempts = item.record.attempts;
+        let since = *item.record.dry_since.get_or_insert(now);
+        let text = printable(&text).into_owned();
+        if patience.is_over(attempts, has_bytes, now.since(since)) {
+            let tries = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+            let failure = Failure {
+                kind: FailKind::GaveUp,
+                text: format!("{text} (tried {tries})"),
+                hint: "retry it when the server or the network is well again".into(),
+            };
+            return self.fail(id, failure);
+        }
+        item.event(now, text.clone());
+        if let (Some(host), Some(after)) = (host, after) {
+            self.hosts.asked_to_wait(&host, now.after(after));
+            return self.wait(id, WaitReason::HostAsked { host }, Some(after));
+        }
+        let (first, most) = (self.settings.backoff_first, self.settings.backoff_most);
+        let wait = retry::wait(attempts, first, most, after, fastrand::f64());
+        self.wait(id, WaitReason::Retry { attempt: attempts + 1, text }, Some(wait));
+    }
+
+    pub(super) fn fail(&mut self, id: DownloadId, failure: Failure) {
+        let failure = Failure { text: printable(&failure.text).into_owned(), ..failure };
+        let text = failure.text.clone();
+        if self.step(id, Event::Fail, || State::Failed(failure)) {
+            if let Some(item) = self.items.get_mut(&id) {
+                item.record.ended = Some(UnixMs::from(super::wall()));
+            }
+            self.tell(id, "failed", text);
+        }
+    }
+
+    /// All bytes are here: on to its name.
+    pub(super) fn publish(&mut self, id: DownloadId) {
+        self.step(id, Event::Publish, || State::Processing);
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let Some(part) = item.part.take() else { return };
+        let record = &item.record;
+        let Some(checkpoint) = &record.checkpoint else { return };
+        let ending = Ending {
+            id,
+            part,
+            folder: Arc::clone(&record.folder),
+            name: record.name.clone(),
+            size: checkpoint.size.unwrap_or_else(|| checkpoint.safe.end()),
+            modified: checkpoint.validators.last_modified,
+            umask: record.settings.umask.unwrap_or(0o022),
+            taken: record.settings.taken,
+            full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
+        };
+        let publish = Publish {
+            source: mask_url(&record.source_url),
+            set_aside: checkpoint
+                .set_aside
+                .iter()
+                .map(|old| (old.part.clone(), old.device, old.inode))
+                .collect(),
+            noted: ending.size > SMALL || !checkpoint.safe.is_empty(),
+            ending,
+        };
+        if let Some(publisher) = &self.publisher {
+            self.publishing += 1;
+            publisher.publish(publish);
+        }
+    }
+
+    /// Takes in what the publisher did.
+    pub(super) fn published(&mut self, done: Vec<Published>) {
+        for Published { id, size, ended, result } in done {
+            self.publishing = self.publishing.saturating_sub(1);
+            match result {
+                Ok(path) => {
+                    if let Some(item) = self.items.get_mut(&id) {
+                        if let Some(name) = path.file_name() {
+                            item.record.name = name.to_string_lossy().into_owned();
+                        }
+                        item.record.size = Some(size);
+                    }
+                    self.complete(id, Some(size), ended);
+                }
+                Err(error) => {
+                    let kind = match error.kind {
+                        crate::store::error::StoreKind::Taken => FailKind::NameTaken,
+                        _ => FailKind::Publish,
+                    };
+                    self.fail(id, Failure { kind, text: error.text.clone(), hint: error.hint().into() });
+                    self.store(id);
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, id: DownloadId, size: Option<u64>, ended: UnixMs) {
+        if let Some(item) = self.items.get_mut(&id) {
+            let record = &mut item.record;
+            record.ended = Some(ended);
+            record.size = size.or(record.size);
+            record.checkpoint = None;
+            record.attempts = 0;
+            record.dry_since = None;
+            item.safe = None;
+            item.part = None;
+            item.owner = None;
+        }
+        self.buckets.remove(&id);
+        self.step(id, Event::Published, || State::Completed);
+    }
+
+    /// Takes in what the checkpointer did.
+    pub(super) fn saved(&mut self, saved: Saved) {
+        self.saving = self.saving.saturating_sub(1);
+        let Saved { id, run, generation, coverage, result, sync_failed } = saved;
+        let now = UnixMs::from(super::wall());
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let is_current = item.record.checkpoint.as_ref().is_some_and(|held| held.generation == generation);
+        let before = item.safe.clone().unwrap_or_default();
+        let is_between_runs = item.run.is_none();
+        let running = item.run.as_mut().filter(|now| now.number == run);
+        match (&result, running) {
+            (Ok(()), Some(run)) => {
+                run.copying = false;
+                tell(run, Control::Committed(generation, Arc::clone(&coverage)));
+            }
+            (Err(_), Some(run)) => {
+                run.copying = false;
+                if sync_failed {
+                    tell(run, Control::SyncFailed(generation, before));
+                }
+            }
+            // Nobody writes to it any more: its lock can go.
+            (Ok(()), None)
+                if is_between_runs
+                    && item.record.state.kind() != crate::model::state::StateKind::Processing =>
+            {
+                item.part = None;
+            }
+            _ => {}
+        }
+        match result {
+            Ok(()) if is_current && !coverage.is_empty() => {
+                item.safe = Some(coverage);
+                item.story().checkpointed = Some(now);
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if sync_failed
+                    && is_current
+                    && item.run.is_none()
+                    && let Some(checkpoint) = &mut item.record.checkpoint
+                {
+                    let safe = item.safe.clone().unwrap_or_default();
+                    checkpoint.safe = Coverage::clone(&safe);
+                    let name = format!("{}{}", checkpoint.part, note::NOTE);
+                    // A note that can't be deleted is not believed either: what it says is read again and compared.
+                    let _ = note::void_at(&item.record.folder.join(name));
+                }
+                let text = printable(&error.text).into_owned();
+                item.event(now, text);
+                self.touch(id);
+            }
+        }
+    }
+
+    /// Takes a download out of the list, with its part, but never with its file.
+    pub(super) fn take_out(&mut self, id: DownloadId) {
+        self.queue.remove(id);
+        self.clear_due(id);
+        self.buckets.remove(&id);
+        let Some(item) = self.items.remove(&id) else { return };
+        self.changed.remove(&item.revision);
+        self.by_source.remove(&(super::add::source_hash(&item.record.source_url), id));
+        self.revision += 1;
+        self.removed.insert(self.revision, id);
+        while self.removed.len() > super::core::MOST_REMOVED {
+            self.removed.pop_first();
+        }
+        self.newest.send_replace(self.revision);
+        // Its answer is of no use: what stays in the store after a failure is there again at the next start.
+        drop(self.db.remove(vec![id]));
+        self.keep_for_undo(item);
+    }
+}
+
+/// Deletes what is on disk of a download that is not finished. What can't be deleted stays where it is, and says whose it is.
+pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
+    let Some(checkpoint) = &record.checkpoint else { return };
+    if checkpoint.inode != 0 {
+        let _ = part::discard_named(&record.folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
+        let _ = note::forget(&record.folder.join(&checkpoint.part));
+    }
+    for old in &checkpoint.set_aside {
+        let _ = part::discard_named(&record.folder, &old.part, old.device, old.inode);
+        let _ = note::forget(&record.folder.join(&old.part));
+    }
+}
+
+/// Up to this size a file is so quickly fetched again that its part isn't stored before its first checkpoint, in bytes.
+const SMALL: u64 = 64 * 1024;

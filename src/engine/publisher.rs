@@ -1,0 +1,212 @@
+//! The publisher: whole parts get their names. What ends together shares one sync, one look at each folder and two commits.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc as tokio_mpsc;
+
+use crate::model::id::DownloadId;
+use crate::model::record::HistoryLine;
+use crate::model::time::UnixMs;
+use crate::store::db::Db;
+use crate::store::error::StoreError;
+use crate::store::note;
+use crate::store::part::discard_named;
+use crate::store::publish::{Ending, Placed, place, prepare, sync, sync_folders};
+use crate::store::rows::Completed;
+
+/// Parts that share one round at most.
+const GROUP: usize = 1024;
+/// A name that is taken again and again is given up after so many numbers.
+const MOST_ROUNDS: u32 = 100;
+
+/// A whole part, and what is told of it.
+pub(super) struct Publish {
+    pub(super) ending: Ending,
+    /// Where it came from, without secrets.
+    pub(super) source: String,
+    /// Partials of other versions that are no longer needed: name, device, inode.
+    pub(super) set_aside: Vec<(String, u64, u64)>,
+    /// Whether a note may be beside it.
+    pub(super) noted: bool,
+}
+
+/// What became of it.
+pub(super) struct Published {
+    pub(super) id: DownloadId,
+    pub(super) size: u64,
+    pub(super) ended: UnixMs,
+    pub(super) result: Result<PathBuf, StoreError>,
+}
+
+/// The publisher's thread.
+pub(super) struct Publisher {
+    parts: Option<mpsc::Sender<Publish>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Publisher {
+    pub(super) fn start(
+        db: Db,
+        history: u32,
+        published: tokio_mpsc::UnboundedSender<Vec<Published>>,
+    ) -> std::io::Result<Self> {
+        let (parts, incoming) = mpsc::channel::<Publish>();
+        let thread = std::thread::Builder::new().name("publisher".into()).spawn(move || {
+            while let Ok(first) = incoming.recv() {
+                let mut group = vec![first];
+                group.extend(incoming.try_iter().take(GROUP - 1));
+                // An engine that is gone needs no answer.
+                let _ = published.send(publish(&db, group, history));
+            }
+        })?;
+        Ok(Self { parts: Some(parts), thread: Some(thread) })
+    }
+
+    pub(super) fn publish(&self, part: Publish) {
+        if let Some(parts) = &self.parts {
+            // A thread that is gone takes the engine with it: nobody is left to tell.
+            let _ = parts.send(part);
+        }
+    }
+}
+
+impl Drop for Publisher {
+    /// Waits until all that was given has its name.
+    fn drop(&mut self) {
+        self.parts = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One part on its way, or why it stopped.
+struct Way {
+    part: Publish,
+    state: Result<Option<PathBuf>, StoreError>,
+}
+
+impl Way {
+    fn fail_all(ways: &mut [Self], error: &StoreError) {
+        for way in ways.iter_mut().filter(|way| matches!(way.state, Ok(None))) {
+            way.state = Err(error.clone());
+        }
+    }
+}
+
+fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
+    let mut ways: Vec<Way> = group
+        .into_iter()
+        .map(|part| {
+            let state = prepare(&part.ending).map(|()| None);
+            Way { part, state }
+        })
+        .collect();
+    let good: Vec<usize> = (0..ways.len()).filter(|at| ways[*at].state.is_ok()).collect();
+    let endings: Vec<&Ending> = good.iter().map(|at| &ways[*at].part.ending).collect();
+    let synced = sync(&endings);
+    for (at, result) in good.into_iter().zip(synced) {
+        if let Err(error) = result {
+            ways[at].state = Err(error);
+        }
+    }
+    name_all(db, &mut ways);
+    let named: Vec<_> = ways
+        .iter()
+        .filter(|way| matches!(way.state, Ok(Some(_))))
+        .map(|way| way.part.ending.intent())
+        .collect();
+    if let Err(error) = sync_folders(&named) {
+        for way in ways.iter_mut().filter(|way| way.state.is_ok()) {
+            way.state = Err(error.clone());
+        }
+    }
+    let ended = UnixMs::from(super::wall());
+    let (mut completed, mut told, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for way in &ways {
+        let ending = &way.part.ending;
+        match &way.state {
+            Ok(Some(path)) => {
+                completed.push(Completed {
+                    id: ending.id,
+                    name: ending.name.clone(),
+                    size: ending.size,
+                    ended,
+                });
+                told.push(HistoryLine {
+                    number: 0,
+                    at: ended,
+                    id: ending.id,
+                    name: ending.name.clone(),
+                    what: "completed".into(),
+                    text: format!("from {}", way.part.source),
+                    place: Some(path.display().to_string()),
+                });
+            }
+            _ => failed.push(ending.id),
+        }
+    }
+    let forgotten = (!failed.is_empty()).then(|| db.forget_publish(failed));
+    let committed =
+        if completed.is_empty() { Ok(()) } else { db.end_publish(completed, told, history).wait() };
+    // What could not be forgotten is found out again at the next start.
+    let _ = forgotten.map(crate::store::db::Ticket::wait);
+    ways.into_iter()
+        .map(|way| {
+            let Publish { ending, set_aside, noted, .. } = way.part;
+            let result = match (way.state, &committed) {
+                (Ok(Some(path)), Ok(())) => {
+                    clean_up(&ending, &set_aside, noted);
+                    Ok(path)
+                }
+                (Ok(_), Err(error)) => Err(error.clone()),
+                (Ok(None), Ok(())) => Err(StoreError::new(
+                    crate::store::error::StoreKind::Taken,
+                    format!("no free name for {}", ending.name),
+                )),
+                (Err(error), _) => Err(error),
+            };
+            Published { id: ending.id, size: ending.size, ended, result }
+        })
+        .collect()
+}
+
+/// Announces and renames, in rounds: a name that was taken in the meantime is announced again with its number.
+fn name_all(db: &Db, ways: &mut [Way]) {
+    for _ in 0..MOST_ROUNDS {
+        let intents: Vec<_> = ways
+            .iter()
+            .filter(|way| matches!(way.state, Ok(None)))
+            .map(|way| way.part.ending.intent())
+            .collect();
+        if intents.is_empty() {
+            return;
+        }
+        if let Err(error) = db.begin_publish(intents).wait() {
+            Way::fail_all(ways, &error);
+            return;
+        }
+        for way in ways.iter_mut().filter(|way| matches!(way.state, Ok(None))) {
+            let ending = &mut way.part.ending;
+            match place(&ending.intent(), ending.taken) {
+                Ok(Placed::Done(path)) => way.state = Ok(Some(path)),
+                Ok(Placed::Renumber(name)) => ending.name = name,
+                Err(error) => way.state = Err(error),
+            }
+        }
+    }
+}
+
+/// The note and the partials of other versions go. What can't be deleted stays: it does no harm and says whose it is.
+fn clean_up(ending: &Ending, set_aside: &[(String, u64, u64)], noted: bool) {
+    if noted {
+        let _ = note::forget(&ending.part.path());
+    }
+    for (name, device, inode) in set_aside {
+        let _ = discard_named(&ending.folder, name, *device, *inode);
+        let _ = note::forget(&ending.folder.join(name));
+    }
+}

@@ -1,0 +1,142 @@
+//! The start: what an earlier engine left is put right before anything new begins.
+
+use super::core::Core;
+use super::item::Item;
+use crate::model::id::DownloadId;
+use crate::model::item::Mode;
+use crate::model::record::PublishIntent;
+use crate::model::state::{State, StateKind};
+use crate::model::time::UnixMs;
+use crate::store::publish::{Recovered, recover};
+use crate::store::rows::{Completed, Loaded};
+
+impl Core {
+    /// Takes in what was stored. Downloads that ran are in line again; interrupted publishings are ended or begun anew.
+    pub(super) fn take_up(&mut self, loaded: Loaded) {
+        self.last_download = loaded.last_download;
+        self.last_collection = loaded.last_collection.max(1);
+        for collection in loaded.collections {
+            self.set_collection_limit(&collection);
+            self.collections.insert(collection.id, collection);
+        }
+        let mut lost = Vec::new();
+        for mut record in loaded.downloads {
+            let id = record.id;
+            self.last_download = self.last_download.max(id.0);
+            if !self.collections.contains_key(&record.collection) {
+                record.collection = crate::model::id::CollectionId::DEFAULT;
+            }
+            // A real-time download ended with the engine; one that ever had a checkpoint keeps its bytes.
+            if record.mode == Mode::RealTime && record.state.kind().is_unfinished() {
+                let kept =
+                    super::act::has_bytes(record.checkpoint.as_ref().map(|checkpoint| &checkpoint.safe));
+                if kept {
+                    record.mode = Mode::Background;
+                    record.state = State::Paused;
+                } else {
+                    lost.push(id);
+                }
+            }
+            // What waited begins anew: circumstances may have changed while nobody looked.
+            if let State::Waiting { why, .. } = &record.state
+                && !matches!(
+                    why,
+                    crate::model::state::WaitReason::LinkExpired
+                        | crate::model::state::WaitReason::HostRefuses { .. }
+                )
+            {
+                record.state = State::Queued;
+            }
+            self.take_in(record, 0);
+        }
+        for id in lost {
+            if let Some(item) = self.items.get(&id) {
+                super::news::discard(&item.record);
+            }
+            self.tell(id, "lost", "the engine ended; a real-time download ends with it".into());
+            self.take_out(id);
+        }
+        self.undo.clear();
+        for intent in loaded.intents {
+            self.end_intent(&intent);
+        }
+    }
+
+    fn end_intent(&mut self, intent: &PublishIntent) {
+        let id = intent.id;
+        match recover(intent) {
+            Ok(Recovered::Placed) => {
+                let ended = UnixMs::from(super::wall());
+                let name = intent
+                    .target
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default();
+                let size = std::fs::metadata(&intent.target).map_or(0, |facts| facts.len());
+                if let Some(item) = self.items.get_mut(&id) {
+                    item.record.state = State::Completed;
+                    item.record.name.clone_from(&name);
+                    item.record.name_is_final = true;
+                    item.record.size = Some(size);
+                    item.record.ended = Some(ended);
+                    item.record.checkpoint = None;
+                    item.safe = None;
+                }
+                self.queue.remove(id);
+                self.touch(id);
+                // What can't be committed now is found out again at the next start.
+                drop(self.db.end_publish(
+                    vec![Completed { id, name, size, ended }],
+                    Vec::new(),
+                    self.settings.history,
+                ));
+            }
+            // The part is whole and still there: the run finds all its bytes, verifies and publishes again.
+            Ok(Recovered::Again) => {
+                if let Some(item) = self.items.get_mut(&id) {
+                    keep_whole(item, intent);
+                }
+                drop(self.db.forget_publish(vec![id]));
+            }
+            Ok(Recovered::Lost) => drop(self.db.forget_publish(vec![id])),
+            Err(error) => {
+                let at = UnixMs::from(super::wall());
+                if let Some(item) = self.items.get_mut(&id) {
+                    item.event(at, error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Downloads that were going on when the store was opened.
+    pub(super) fn unfinished(&self) -> Vec<DownloadId> {
+        let mut ids: Vec<_> = self
+            .items
+            .values()
+            .filter(|item| matches!(item.record.state.kind(), StateKind::Queued | StateKind::Waiting))
+            .map(|item| item.record.id)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+/// A small part may never have had a checkpoint of its own: the intent was synced after its bytes, so it is one.
+fn keep_whole(item: &mut Item, intent: &PublishIntent) {
+    if item.record.checkpoint.is_some() {
+        return;
+    }
+    let Ok(facts) = std::fs::symlink_metadata(&intent.part) else { return };
+    let part = intent.part.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let safe = crate::model::coverage::Coverage::prefix_of(facts.len());
+    item.safe = Some(std::sync::Arc::new(safe.clone()));
+    item.record.checkpoint = Some(Box::new(crate::model::record::Checkpoint {
+        part,
+        device: intent.device,
+        inode: intent.inode,
+        safe,
+        size: Some(facts.len()),
+        ..crate::model::record::Checkpoint::default()
+    }));
+    item.record.size = Some(facts.len());
+}

@@ -1,0 +1,219 @@
+//! What clients see of the engine: rows, details, totals, and what changed since they last looked.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::item::Item;
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::item::NewDownload;
+use crate::model::printable::{mask_url, printable};
+use crate::model::range::ByteRange;
+use crate::model::request::Batch;
+use crate::model::selector::Selector;
+use crate::model::state::{State, StateKind};
+use crate::model::update::Update;
+use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
+
+/// Rows in one page of changes.
+const PAGE: usize = 2000;
+/// How long totals stand before they are counted again.
+const COUNT_AGAIN: Duration = Duration::from_millis(400);
+
+impl Core {
+    /// A download as a row.
+    pub(super) fn row(&self, item: &Item) -> DownloadRow {
+        let record = &item.record;
+        let (covered, size) = (item.covered(), item.size());
+        let run = item.run.as_ref().filter(|_| record.state.kind() == StateKind::Downloading);
+        let left = size.map(|size| size.saturating_sub(covered));
+        DownloadRow {
+            id: record.id,
+            collection: record.collection,
+            order: record.order,
+            name: printable(&record.name).into_owned(),
+            provisional: !record.name_is_final,
+            host: item.host().to_owned(),
+            mode: record.mode,
+            priority: record.priority,
+            state: record.state.clone(),
+            size,
+            covered,
+            speed: run.map_or(0, |run| run.rate.speed()),
+            eta_secs: run.and_then(|run| run.rate.time_left(left?)).map(|left| left.as_secs()),
+            added: record.added,
+            ended: record.ended,
+            joined_on_samples: record.joined_on_samples,
+            remark: item.story.as_ref().and_then(|story| story.remark.clone()).filter(|_| run.is_some()),
+        }
+    }
+
+    pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
+        let mut rows: Vec<DownloadRow> = if select.all || !select.terms.is_empty() {
+            self.items.values().map(|item| self.row(item)).filter(|row| select.chooses(row)).collect()
+        } else {
+            select.ids.iter().filter_map(|id| self.items.get(id)).map(|item| self.row(item)).collect()
+        };
+        rows.sort_by(|a, b| a.order.total_cmp(&b.order).then(a.id.cmp(&b.id)));
+        rows
+    }
+
+    /// Everything about a download but its lanes, which its transfer knows.
+    pub(super) fn detail(&self, id: DownloadId, reveal: bool) -> Option<DownloadDetail> {
+        let item = self.items.get(&id)?;
+        let record = &item.record;
+        let shown = |url: &url::Url| if reveal { url.to_string() } else { mask_url(url) };
+        let checkpoint = record.checkpoint.as_deref();
+        let story = item.story.as_deref();
+        let extras = record.extras.as_deref();
+        let path = |name: &str| printable(&record.folder.join(name).display().to_string()).into_owned();
+        Some(DownloadDetail {
+            row: self.row(item),
+            uuid: record.uuid,
+            source_url: shown(&record.source_url),
+            final_url: checkpoint.and_then(|checkpoint| checkpoint.final_url.as_ref()).map(shown),
+            path: path(&record.name),
+            part: checkpoint
+                .filter(|checkpoint| checkpoint.inode != 0)
+                .map(|checkpoint| path(&checkpoint.part)),
+            remote: story.and_then(|story| story.remote.clone()),
+            etag: checkpoint
+                .and_then(|checkpoint| checkpoint.validators.etag.as_deref())
+                .map(|tag| printable(tag).into_owned()),
+            last_modified: checkpoint.and_then(|checkpoint| checkpoint.validators.last_modified),
+            checksum: extras
+                .and_then(|extras| extras.checksum.as_ref().map(ToString::to_string))
+                .or_else(|| checkpoint.and_then(|checkpoint| checkpoint.validators.digest.clone())),
+            coverage: checkpoint.map(|checkpoint| checkpoint.safe.ranges().collect()).unwrap_or_default(),
+            segments: Vec::new(),
+            safe: item.safe.as_ref().map_or(0, |safe| safe.len()),
+            checkpointed: story.and_then(|story| story.checkpointed),
+            attempts: record.attempts,
+            received: story.map_or(0, |story| story.received)
+                + item.run.as_ref().map_or(0, |run| run.live.received()),
+            limit: record.settings.limit,
+            connections: record.settings.connections,
+            proxy: record.settings.proxy.as_ref().map(mask_url),
+            interface: record.settings.interface.clone(),
+            set_aside: checkpoint
+                .map(|c| c.set_aside.iter().map(|old| path(&old.part)).collect())
+                .unwrap_or_default(),
+            info: extras
+                .map(|extras| extras.info.iter().map(|(k, v)| (clean(k), clean(v))).collect())
+                .unwrap_or_default(),
+            events: story.map(|story| story.events.iter().cloned().collect()).unwrap_or_default(),
+        })
+    }
+
+    /// What changed after a revision; everything where none is named.
+    pub(super) fn changes(&mut self, since: Option<u64>, now: Instant) -> Update {
+        let since = since.unwrap_or(0);
+        let page: Vec<(u64, DownloadId)> =
+            self.changed.range(since + 1..).take(PAGE + 1).map(|(revision, id)| (*revision, *id)).collect();
+        let more = page.len() > PAGE;
+        let rows = page
+            .iter()
+            .take(PAGE)
+            .filter_map(|(_, id)| self.items.get(id))
+            .map(|item| self.row(item))
+            .collect();
+        let revision = if more { page[PAGE - 1].0 } else { self.revision };
+        let removed = if since == 0 {
+            Vec::new()
+        } else {
+            self.removed.range(since + 1..=revision).map(|(_, id)| *id).collect()
+        };
+        let collections = (since == 0 || self.collections_changed > since).then(|| self.collection_rows());
+        Update { revision, more, rows, removed, collections, totals: (!more).then(|| self.count_all(now)) }
+    }
+
+    pub(super) fn collection_rows(&self) -> Vec<CollectionRow> {
+        let mut counts: BTreeMap<CollectionId, BTreeMap<StateKind, u64>> = BTreeMap::new();
+        for item in self.items.values() {
+            *counts
+                .entry(item.record.collection)
+                .or_default()
+                .entry(item.record.state.kind())
+                .or_default() += 1;
+        }
+        self.collections
+            .values()
+            .map(|collection| CollectionRow {
+                id: collection.id,
+                name: clean(&collection.name),
+                held: collection.held,
+                counts: counts.remove(&collection.id).unwrap_or_default(),
+                settings: collection.settings.clone(),
+            })
+            .collect()
+    }
+
+    /// Counts everything, unless that was done a moment ago.
+    pub(super) fn count_all(&mut self, now: Instant) -> Totals {
+        if let Some((then, totals)) = &self.totals
+            && now.saturating_duration_since(*then) < COUNT_AGAIN
+            && self.items.len() > 1000
+        {
+            return totals.clone();
+        }
+        let mut totals = Totals { held: self.held, ..Totals::default() };
+        for item in self.items.values() {
+            let kind = item.record.state.kind();
+            *totals.counts.entry(kind).or_default() += 1;
+            if kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting) {
+                if let Some(size) = item.size() {
+                    totals.size += size;
+                    totals.left += size.saturating_sub(item.covered());
+                }
+                totals.speed += item.run.as_ref().map_or(0, |run| run.rate.speed());
+            }
+        }
+        totals.eta_secs = totals.left.checked_div(totals.speed).filter(|_| totals.left > 0);
+        self.totals = Some((now, totals.clone()));
+        totals
+    }
+
+    /// Downloads as they could be added again, with their true URLs.
+    pub(super) fn export(&self, select: &Selector) -> Batch {
+        let (chosen, _) = self.choose(select);
+        let mut batch = Batch::default();
+        for record in chosen.iter().filter_map(|id| self.items.get(id)).map(|item| &item.record) {
+            let settings = match batch.settings.iter().position(|known| *known == *record.settings) {
+                Some(at) => at,
+                None => {
+                    batch.settings.push(record.settings.as_ref().clone());
+                    batch.settings.len() - 1
+                }
+            };
+            batch.downloads.push(NewDownload {
+                url: record.source_url.clone(),
+                folder: record.folder.as_ref().clone(),
+                name: record.name_is_given.then(|| record.name.clone()),
+                mode: record.mode,
+                priority: record.priority,
+                collection: Some(record.collection),
+                again: false,
+                settings,
+                extras: record.extras.as_deref().cloned().unwrap_or_default(),
+            });
+        }
+        batch
+    }
+
+    /// The lanes of a running download, to be asked of its transfer.
+    pub(super) fn ask_lanes(&self, id: DownloadId) -> Option<tokio::sync::oneshot::Receiver<Vec<ByteRange>>> {
+        let run = self.items.get(&id)?.run.as_ref()?;
+        let (answer, lanes) = tokio::sync::oneshot::channel();
+        super::core::tell(run, super::transfer::Control::Lanes(answer));
+        Some(lanes)
+    }
+
+    /// Whether a download's state is this.
+    pub(super) fn is(&self, id: DownloadId, state: &State) -> bool {
+        self.items.get(&id).is_some_and(|item| item.record.state == *state)
+    }
+}
+
+fn clean(text: &str) -> String {
+    printable(text).into_owned()
+}
