@@ -1,4 +1,7 @@
-//! haul.
+//! haul: downloads that resume without a wrong byte.
+pub mod agent;
+pub mod cli;
+pub mod client;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;

@@ -68,11 +68,16 @@ pub struct Started {
 }
 
 impl Engine {
-    /// Opens the store in a state folder and takes up what it holds.
+    /// Opens the store in a state folder and takes up what it holds. A `dormant` engine leaves alone what an earlier one
+    /// left unfinished until somebody asks for it.
     ///
     /// # Errors
     /// The store is in use, too new, or can't be opened; or the system gives no threads.
-    pub fn start(state: &std::path::Path, settings: EngineSettings) -> Result<Started, StoreError> {
+    pub fn start(
+        state: &std::path::Path,
+        settings: EngineSettings,
+        dormant: bool,
+    ) -> Result<Started, StoreError> {
         let lock = Lock::take(state)?;
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
@@ -122,7 +127,7 @@ impl Engine {
         let core = Rc::new(RefCell::new(core));
         {
             let mut core = core.borrow_mut();
-            core.take_up(opened.loaded);
+            core.take_up(opened.loaded, dormant);
         }
         let engine = Self { core, wake: Rc::new(Notify::new()), newest };
         let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));

@@ -12,7 +12,7 @@ use crate::store::rows::{Completed, Loaded};
 
 impl Core {
     /// Takes in what was stored. Downloads that ran are in line again; interrupted publishings are ended or begun anew.
-    pub(super) fn take_up(&mut self, loaded: Loaded) {
+    pub(super) fn take_up(&mut self, loaded: Loaded, dormant: bool) {
         self.last_download = loaded.last_download;
         self.last_collection = loaded.last_collection.max(1);
         for collection in loaded.collections {
@@ -48,6 +48,9 @@ impl Core {
                 record.state = State::Queued;
             }
             self.take_in(record, 0);
+            if dormant {
+                self.queue.remove(id);
+            }
         }
         for id in lost {
             if let Some(item) = self.items.get(&id) {

@@ -1,0 +1,3 @@
+//! The engine's end of connections: sessions of clients.
+
+pub mod session;

@@ -1,0 +1,306 @@
+//! What is done to downloads: `pause`, `resume`, `cancel`, `remove`, `retry`, `undo`, `mode`, `priority` and `move`.
+
+use clap::Args;
+
+use super::engine::{Engine, unexpected};
+use super::entry::{parse_mode, parse_priority};
+use super::error::CliError;
+use super::output::Output;
+use super::status::Status;
+use crate::model::id::DownloadId;
+use crate::model::item::Mode;
+use crate::model::request::{Act, Place, Reply, Request};
+use crate::model::selector::Selector;
+
+/// A choice of downloads.
+#[derive(Clone, Debug, Args)]
+pub struct SelectArgs {
+    /// Which downloads: numbers, `all`, or predicates such as state:failed host:cdn.example
+    #[arg(value_name = "SELECT", required = true)]
+    pub(crate) select: Vec<String>,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `undo`.
+#[derive(Clone, Debug, Args)]
+pub struct UndoArgs {
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `mode`.
+#[derive(Clone, Debug, Args)]
+pub struct ModeArgs {
+    /// background or real-time, before or after which downloads
+    #[arg(value_names = ["MODE", "SELECT"], num_args = 2.., required = true)]
+    pub(crate) words: Vec<String>,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `priority`.
+#[derive(Clone, Debug, Args)]
+pub struct PriorityArgs {
+    /// now, high, normal or low, before or after which downloads
+    #[arg(value_names = ["PRIORITY", "SELECT"], num_args = 2.., required = true)]
+    pub(crate) words: Vec<String>,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `move`.
+#[derive(Clone, Debug, Args)]
+pub struct MoveArgs {
+    /// top, bottom, up, down, `before ID` or `after ID`, before or after which downloads
+    #[arg(value_names = ["PLACE", "SELECT"], num_args = 2.., required = true)]
+    pub(crate) words: Vec<String>,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Does something to the chosen downloads.
+///
+/// # Errors
+/// A selector that makes no sense or finds none of its numbers, or no engine.
+pub(crate) async fn act<E: Engine>(
+    select: &[String],
+    act: Act,
+    json: bool,
+    engine: &E,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let done = past(&act);
+    let select = Selector::parse(select)?;
+    settle(engine.call(Request::Act { select, act }).await?, json, &done, output)
+}
+
+/// Takes back the last cancel or remove.
+///
+/// # Errors
+/// A refusal, or no engine.
+pub(crate) async fn undo<E: Engine>(
+    args: &UndoArgs,
+    engine: &E,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    settle(engine.call(Request::Undo).await?, args.json, "brought back", output)
+}
+
+/// Switches the mode.
+///
+/// # Errors
+/// As [`act`]; also `real-time`, which ends with the client that asks for it, and this one ends at once.
+pub(crate) async fn mode<E: Engine>(
+    args: &ModeArgs,
+    engine: &E,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let (mode, select) = apart(&args.words, parse_mode)?;
+    if mode == Mode::RealTime {
+        return Err(CliError::usage(
+            "a real-time download ends with the client that asks for it, and this command ends at once",
+            "Press m in the console, or use `haul get --mode real-time`; `haul priority now` gives full speed in the background",
+        ));
+    }
+    act(select, Act::SetMode { mode }, args.json, engine, output).await
+}
+
+/// Changes the priority.
+///
+/// # Errors
+/// As [`act`].
+pub(crate) async fn priority<E: Engine>(
+    args: &PriorityArgs,
+    engine: &E,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let (priority, select) = apart(&args.words, parse_priority)?;
+    act(select, Act::SetPriority { priority }, args.json, engine, output).await
+}
+
+/// Moves in the queue.
+///
+/// # Errors
+/// As [`act`].
+pub(crate) async fn shift<E: Engine>(
+    args: &MoveArgs,
+    engine: &E,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let (to, select) = place(&args.words)?;
+    act(select, Act::Move { to }, args.json, engine, output).await
+}
+
+/// Tells what became of downloads that were acted on.
+///
+/// # Errors
+/// Nothing of it exists.
+pub(crate) fn settle(reply: Reply, json: bool, done: &str, output: &mut Output) -> Result<Status, CliError> {
+    match reply {
+        Reply::Acted(acted) => {
+            let all = output.acted(&acted, json, done)?;
+            Ok(if all { Status::Done } else { Status::Failed })
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Tells a value from the selector that stands before or after it.
+fn apart<'a, T>(
+    words: &'a [String],
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<(T, &'a [String]), CliError> {
+    let tried = words.split_first().map(|(first, rest)| (parse(first), rest));
+    match (tried, words.split_last()) {
+        (Some((Ok(value), rest)), _) => Ok((value, rest)),
+        (Some((Err(why), _)), Some((last, rest))) => {
+            let value =
+                parse(last).map_err(|_| CliError::usage(why, "Write it before or after the downloads"))?;
+            Ok((value, rest))
+        }
+        _ => Err(CliError::usage("nothing is selected", "Name downloads by number, or `all`")),
+    }
+}
+
+/// Tells a place in the queue from the selector that stands before or after it.
+fn place(words: &[String]) -> Result<(Place, &[String]), CliError> {
+    let beside = |side: &str, id: &str| {
+        let id = DownloadId(id.trim_start_matches('#').parse().ok()?);
+        match side {
+            "before" => Some(Place::Before { id }),
+            "after" => Some(Place::After { id }),
+            _ => None,
+        }
+    };
+    if let [side, id, select @ ..] = words
+        && !select.is_empty()
+        && let Some(place) = beside(side, id)
+    {
+        return Ok((place, select));
+    }
+    if let [select @ .., side, id] = words
+        && !select.is_empty()
+        && let Some(place) = beside(side, id)
+    {
+        return Ok((place, select));
+    }
+    apart(words, |word| match word {
+        "top" => Ok(Place::Top),
+        "bottom" => Ok(Place::Bottom),
+        "up" => Ok(Place::Up),
+        "down" => Ok(Place::Down),
+        _ => Err(format!(
+            "`{word}` is no place in the queue; there are top, bottom, up, down, before ID and after ID"
+        )),
+    })
+}
+
+fn past(act: &Act) -> String {
+    match act {
+        Act::Pause => "paused".into(),
+        Act::Resume => "resumed".into(),
+        Act::Cancel => "cancelled".into(),
+        Act::Remove => "removed".into(),
+        Act::Retry => "trying again:".into(),
+        Act::SetMode { mode } => format!("switched to {}:", mode.word()),
+        Act::SetPriority { priority } => format!("set to {}:", priority.word()),
+        Act::Move { .. } => "moved".into(),
+        Act::SetLimit { .. } | Act::Set(_) => "changed".into(),
+        Act::RefreshUrl { .. } => "new link for".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, output};
+    use super::*;
+    use crate::model::request::{Acted, Refusal, RefusalKind};
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_value_may_stand_before_or_after_the_downloads() {
+        for (line, value, select) in [
+            ("background 3 4", Some(Mode::Background), "3 4"),
+            ("3 4 background", Some(Mode::Background), "3 4"),
+            ("real-time all", Some(Mode::RealTime), "all"),
+            ("3 4", None, ""),
+        ] {
+            let words = words(line);
+            match apart(&words, parse_mode) {
+                Ok((mode, rest)) => {
+                    assert_eq!((Some(mode), rest.join(" ").as_str()), (value, select), "{line}")
+                }
+                Err(error) => assert!(value.is_none() && error.to_string().contains("no mode"), "{line}"),
+            }
+        }
+    }
+
+    #[test]
+    fn places_in_the_queue() {
+        for (line, place_of, select) in [
+            ("top 3", Some(Place::Top), "3"),
+            ("3 4 bottom", Some(Place::Bottom), "3 4"),
+            ("before 5 3", Some(Place::Before { id: DownloadId(5) }), "3"),
+            ("3 4 after 5", Some(Place::After { id: DownloadId(5) }), "3 4"),
+            ("3 after #5", Some(Place::After { id: DownloadId(5) }), "3"),
+            ("3 4", None, ""),
+            ("3 after", None, ""),
+            ("after 3", None, ""),
+        ] {
+            let words = words(line);
+            match place(&words) {
+                Ok((place, rest)) => {
+                    assert_eq!((Some(place), rest.join(" ").as_str()), (place_of, select), "{line}")
+                }
+                Err(_) => assert!(place_of.is_none(), "{line}"),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn refusals_are_told_one_by_one_and_decide_the_status() {
+        for (kinds, code, said) in [
+            ("ok ok", Ok(0), "paused 2 downloads.\n"),
+            ("ok not-now", Ok(1), "haul: 2: can't. Do this.\npaused 1 download.\n"),
+            ("not-now not-now", Ok(1), "haul: 1: can't. Do this.\nhaul: 2: can't. Do this.\n"),
+            ("not-found", Err(2), ""),
+            ("", Ok(0), "haul: nothing matches; nothing was changed.\n"),
+        ] {
+            let engine = Scripted::new(move |_| {
+                let acted = kinds.split_whitespace().zip(1..).map(|(word, id)| {
+                    let kind = match word {
+                        "not-now" => Some(RefusalKind::NotNow),
+                        "not-found" => Some(RefusalKind::NotFound),
+                        _ => None,
+                    };
+                    let refused = kind.map(|kind| Refusal::new(kind, "can't", "Do this"));
+                    Acted { id: DownloadId(id), refused }
+                });
+                Some(Ok(Reply::Acted(acted.collect())))
+            });
+            let (mut output, _, talk) = output();
+            let status = act(&words("1 2"), Act::Pause, false, &engine, &mut output).await;
+            assert_eq!(status.map(Status::code).map_err(|error| error.status().code()), code, "{kinds}");
+            assert_eq!(talk.text(), said, "{kinds}");
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn real_time_is_refused_before_the_engine_is_asked() {
+        let engine = Scripted::new(|_| None);
+        let (mut output, _, _) = output();
+        let args = ModeArgs { words: words("3 real-time"), json: false };
+        let error = mode(&args, &engine, &mut output).await.unwrap_err();
+        assert_eq!(error.status().code(), 2);
+        assert!(engine.asked().is_empty());
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line as a person types it, parsed once into types. Nothing here acts.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
+use super::adopt::AdoptArgs;
+use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
+use super::get::GetArgs;
+use super::history::HistoryArgs;
+use super::list::ListArgs;
+use super::refresh::RefreshArgs;
+use super::set::SetArgs;
+use super::show::ShowArgs;
+use super::wait::WaitArgs;
+use super::watch::WatchArgs;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "haul",
+    version,
+    about = "A terminal download console: downloads that resume without a wrong byte",
+    after_help = "SELECT is a number, `all`, or predicates that must all hold: state:failed host:cdn.example \
+                  mode:background priority:low in:2 name:iso >1GB <10MB\n\n\
+                  Exit status: 0 all done, 1 a download failed, 2 wrong usage or config, 3 the engine could not \
+                  be reached or its store is in use, 4 given up waiting, 130 interrupted",
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub struct Args {
+    /// Run the engine in this process instead of the agent
+    #[arg(long, global = true, conflicts_with = "host")]
+    pub here: bool,
+    /// Where the store lives
+    #[arg(long, global = true, value_name = "DIR", env = "HAUL_STATE_DIR")]
+    pub state: Option<PathBuf>,
+    /// Speak to the agent on another machine, over ssh
+    #[arg(long, global = true, value_name = "BOX")]
+    pub host: Option<String>,
+    /// What to do; the console opens where nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add downloads, show their progress and end with them
+    Get(Box<GetArgs>),
+    /// Add downloads and return at once with their numbers
+    Add(Box<GetArgs>),
+    /// `haul URL...`: links without a subcommand.
+    #[command(hide = true, name = LINKS)]
+    Links(Box<GetArgs>),
+    /// List downloads
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show everything about one download
+    Show(ShowArgs),
+    /// Stop downloads and keep their bytes
+    Pause(SelectArgs),
+    /// Let paused or waiting downloads go on
+    Resume(SelectArgs),
+    /// Give downloads up; `undo` takes it back
+    Cancel(SelectArgs),
+    /// Take downloads out of the list with their partial files, never a finished file
+    #[command(visible_alias = "rm")]
+    Remove(SelectArgs),
+    /// Take back the last cancel or remove
+    Undo(UndoArgs),
+    /// Try failed, cancelled or waiting downloads again
+    Retry(SelectArgs),
+    /// Switch downloads to background or real-time
+    Mode(ModeArgs),
+    /// Change the order in which downloads start: now, high, normal or low
+    Priority(PriorityArgs),
+    /// Move downloads in the queue: top, bottom, up, down, before ID or after ID
+    Move(MoveArgs),
+    /// Change what downloads were added with
+    Set(Box<SetArgs>),
+    /// Give a download a new link for the same file
+    Refresh(RefreshArgs),
+    /// List collections
+    Collections(CollectionsArgs),
+    /// Create, rename, clear, change or remove a collection
+    Collection(CollectionArgs),
+    /// Hold everything, or one collection: nothing new starts
+    Hold(HoldArgs),
+    /// Release a hold
+    Go(HoldArgs),
+    /// Show what happened, newest first
+    History(HistoryArgs),
+    /// Rebuild downloads from partial files, or take on one that another program left
+    Adopt(Box<AdoptArgs>),
+    /// Stream changes until interrupted
+    Watch(WatchArgs),
+    /// Wait until downloads have ended
+    Wait(WaitArgs),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// The hidden subcommand that stands for `haul URL...`.
+const LINKS: &str = "links";
+
+/// Parses this process's command line. What is wrong with it, or the help that was asked for, is printed.
+///
+/// # Errors
+/// The exit status to end with: 2 for wrong usage, 0 for help and version.
+pub fn parse() -> Result<Args, u8> {
+    parse_from(std::env::args_os().collect()).map_err(|error| {
+        // Nothing can be told to anybody where even this fails.
+        let _ = error.print();
+        u8::try_from(error.exit_code()).unwrap_or(2)
+    })
+}
+
+/// Parses a command line; `haul URL...` is read as the hidden subcommand, which takes all that `add` takes.
+fn parse_from(words: Vec<OsString>) -> Result<Args, clap::Error> {
+    let error = match Args::try_parse_from(&words) {
+        Ok(args) => return Ok(args),
+        Err(error) => error,
+    };
+    let stranger = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) if is_link(word) => word.clone(),
+        _ => return Err(error),
+    };
+    let Some(at) = words.iter().skip(1).position(|word| *word == *stranger) else {
+        return Err(error);
+    };
+    let mut words = words;
+    words.insert(at + 1, LINKS.into());
+    Args::try_parse_from(words)
+}
+
+/// Whether a word that is no subcommand is meant as a link.
+fn is_link(word: &str) -> bool {
+    word.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Args, clap::Error> {
+        parse_from(std::iter::once("haul").chain(line.split_whitespace()).map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn links_need_no_subcommand_and_take_the_flags_of_add() {
+        let args = parsed("--here https://a.example/x -d /tmp https://a.example/y").unwrap();
+        assert!(args.here);
+        let Some(Command::Links(get)) = args.command else { panic!("not links") };
+        assert_eq!(get.inputs, ["https://a.example/x", "https://a.example/y"]);
+        assert_eq!(get.dir, Some("/tmp".into()));
+    }
+
+    #[test]
+    fn wrong_usage_is_told_with_what_is_near() {
+        for (line, near) in [
+            ("lst", "list"),
+            ("resum all", "resume"),
+            ("get --prioritty low https://a.example", "--priority"),
+            ("get --mode realtime https://a.example", "real-time"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(near), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_fine() {
+        assert!(parsed("").unwrap().command.is_none());
+        assert!(parsed("--here").unwrap().command.is_none());
+    }
+
+    #[test]
+    fn flags_exclude_each_other_where_they_contradict() {
+        for line in [
+            "--here --host box list",
+            "get --replace --again https://a.example",
+            "get --user me --netrc https://a.example",
+            "get --cert c.pem https://a.example",
+            "get -n 0 https://a.example",
+            "get",
+            "pause",
+        ] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! From what is asked for to what the engine takes: entries become batches that share their settings, each small
+//! enough for one message.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use super::context::Context;
+use super::entry::{Entry, Override};
+use super::error::CliError;
+use super::folder::destination;
+use super::transfer::ProxyChoice;
+use crate::model::id::CollectionId;
+use crate::model::item::{Credentials, Mode, NewDownload, Priority, Taken, TransferSettings};
+use crate::model::request::Batch;
+
+/// Bytes of JSON in one batch, at most: a message holds 1 MiB.
+const BATCH_BYTES: usize = 1000 * 1000;
+
+/// What all entries have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    /// Settings.
+    pub(crate) settings: TransferSettings,
+    /// Folder, absolute.
+    pub(crate) folder: PathBuf,
+    /// Mode.
+    pub(crate) mode: Mode,
+    /// Priority.
+    pub(crate) priority: Priority,
+    /// Collection.
+    pub(crate) collection: Option<CollectionId>,
+    /// Whether second copies are wanted.
+    pub(crate) again: bool,
+    /// Proxy.
+    pub(crate) proxy: ProxyChoice,
+    /// Whether credentials come from `~/.netrc`.
+    pub(crate) netrc: bool,
+}
+
+/// Where a download was asked to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Folder.
+    pub(crate) folder: Arc<Path>,
+    /// File name, where one was chosen.
+    pub(crate) name: Option<Box<str>>,
+}
+
+/// All that is to be added.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// In messages.
+    pub(crate) batches: Vec<Batch>,
+    /// Where each download goes, in the same order.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// Makes the order.
+///
+/// # Errors
+/// A folder that can't be written, or a proxy or netrc that can't be read.
+pub(crate) fn order(entries: Vec<Entry>, common: &Common, context: &Context) -> Result<Order, CliError> {
+    let mut desk = Desk { common, context, folders: HashMap::new(), logins: HashMap::new() };
+    let mut order = Order { targets: Vec::with_capacity(entries.len()), ..Order::default() };
+    let mut batch = Open::default();
+    for entry in entries {
+        let target = desk.target(&entry)?;
+        let own = desk.own_settings(&entry)?;
+        let mut new = NewDownload {
+            url: entry.url,
+            folder: target.folder.to_path_buf(),
+            name: target.name.as_deref().map(str::to_owned),
+            mode: entry.mode.unwrap_or(common.mode),
+            priority: entry.priority.unwrap_or(common.priority),
+            collection: common.collection,
+            again: common.again,
+            settings: 0,
+            extras: entry.extras,
+        };
+        let bytes = json_len(&new) + 16;
+        if batch.bytes + bytes > BATCH_BYTES && !batch.batch.downloads.is_empty() {
+            order.batches.push(std::mem::take(&mut batch).batch);
+        }
+        new.settings = batch.place(own, &common.settings);
+        batch.bytes += bytes;
+        batch.batch.downloads.push(new);
+        order.targets.push(target);
+    }
+    if !batch.batch.downloads.is_empty() {
+        order.batches.push(batch.batch);
+    }
+    Ok(order)
+}
+
+/// What was looked up already.
+struct Desk<'a> {
+    common: &'a Common,
+    context: &'a Context,
+    folders: HashMap<PathBuf, Arc<Path>>,
+    logins: HashMap<(String, String), Option<Credentials>>,
+}
+
+/// What one download sets of its own: the key by which settings are shared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct OwnSettings {
+    refuses_taken: bool,
+    proxy: Option<Url>,
+    login: Option<Credentials>,
+    overrides: Vec<Override>,
+}
+
+impl Desk<'_> {
+    fn target(&mut self, entry: &Entry) -> Result<Target, CliError> {
+        let mut folder = self.common.folder.join(entry.folder.as_deref().unwrap_or(Path::new("")));
+        let name = entry.name.as_deref().map(|name| match name.rsplit_once('/') {
+            Some((below, name)) => {
+                folder.push(below);
+                name
+            }
+            None => name,
+        });
+        let folder = match self.folders.get(&folder) {
+            Some(known) => Arc::clone(known),
+            None => {
+                // What all share was looked at when the flags were read, or is the engine's to judge.
+                let checked = if folder == self.common.folder.join("") {
+                    self.common.folder.clone()
+                } else {
+                    destination(&folder, self.context)?
+                };
+                Arc::clone(self.folders.entry(folder).or_insert(checked.into()))
+            }
+        };
+        Ok(Target { folder, name: name.map(Into::into) })
+    }
+
+    fn own_settings(&mut self, entry: &Entry) -> Result<OwnSettings, CliError> {
+        let has = |kind: fn(&Override) -> bool| entry.overrides.iter().any(kind);
+        let proxy = if has(|own| matches!(own, Override::Proxy(_))) {
+            None
+        } else {
+            self.common.proxy.for_link(&entry.url, self.context)?
+        };
+        let login = if self.common.netrc && !has(|own| matches!(own, Override::Credentials(_))) {
+            self.login(&entry.url)?
+        } else {
+            None
+        };
+        let refuses_taken = entry.name_is_asked && self.common.settings.taken == Taken::Number;
+        let mut overrides = entry.overrides.clone();
+        for own in &mut overrides {
+            if let Override::Cookies(path) = own {
+                *path = self.context.absolute(path);
+            }
+        }
+        Ok(OwnSettings { refuses_taken, proxy, login, overrides })
+    }
+
+    fn login(&mut self, url: &Url) -> Result<Option<Credentials>, CliError> {
+        let origin = (url.scheme().to_owned(), url.authority().to_owned());
+        if let Some(known) = self.logins.get(&origin) {
+            return Ok(known.clone());
+        }
+        let found = (self.context.netrc)(url).map_err(|why| {
+            CliError::usage(format!("--netrc: {why}"), "Correct ~/.netrc, or leave --netrc away")
+        })?;
+        self.logins.insert(origin, found.clone());
+        Ok(found)
+    }
+}
+
+/// A batch that is still being filled.
+#[derive(Default)]
+struct Open {
+    batch: Batch,
+    bytes: usize,
+    places: HashMap<OwnSettings, usize>,
+}
+
+impl Open {
+    /// Returns the place of the settings in this batch, which it takes in where they are new.
+    fn place(&mut self, own: OwnSettings, common: &TransferSettings) -> usize {
+        if let Some(place) = self.places.get(&own) {
+            return *place;
+        }
+        let mut settings = common.clone();
+        if own.refuses_taken {
+            settings.taken = Taken::Refuse;
+        }
+        settings.proxy.clone_from(&own.proxy);
+        if let Some(login) = &own.login {
+            settings.credentials = Some(login.clone());
+        }
+        own.overrides.iter().for_each(|own| own.apply(&mut settings));
+        self.bytes += json_len(&settings) + 1;
+        self.batch.settings.push(settings);
+        let place = self.batch.settings.len() - 1;
+        self.places.insert(own, place);
+        place
+    }
+}
+
+/// Counts the bytes of a value's JSON without keeping them.
+fn json_len<T: serde::Serialize>(value: &T) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What can't be written as JSON fails when it is sent, with its name.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}

@@ -1,0 +1,168 @@
+//! Why a command could not do its work: what happened, to what, and what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::list_file::Problem;
+use super::status::Status;
+use crate::model::printable::printable;
+use crate::model::request::{Refusal, RefusalKind};
+use crate::model::selector::SelectorError;
+
+/// How many problems of a list are told one by one.
+const PROBLEMS_TOLD: usize = 20;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// It makes no sense as it was written.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong, with the word that is.
+        what: String,
+        /// What to do instead; may be empty.
+        hint: String,
+    },
+    /// Lines of a list make no sense.
+    #[error("{} in {from}", count(problems.len()))]
+    List {
+        /// The list's name.
+        from: String,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+    /// A file that was named could not be read.
+    #[error("can't read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The selector makes no sense.
+    #[error(transparent)]
+    Selector(#[from] SelectorError),
+    /// The engine refused.
+    #[error("{}", .0.text)]
+    Refused(Refusal),
+    /// The engine can't be reached, or went away.
+    #[error("{why}")]
+    Unreachable {
+        /// Why.
+        why: String,
+    },
+    /// A downloaded file could not be handed on.
+    #[error("{what}: {source}")]
+    Handing {
+        /// What was being done, to which file.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// stdout can't be written.
+    #[error("can't write to stdout: {0}")]
+    Output(io::Error),
+    /// Whoever reads stdout has seen enough.
+    #[error("stdout was closed")]
+    ClosedPipe,
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CliError {
+    /// Returns the error of wrong usage.
+    pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// The exit status that it leads to.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Usage { .. } | Self::List { .. } | Self::Read { .. } | Self::Selector(_) => Status::Usage,
+            Self::Refused(refusal) => match refusal.kind {
+                RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Taken => Status::Usage,
+                RefusalKind::NotNow => Status::Failed,
+                RefusalKind::Store | RefusalKind::Stopping => Status::Unreachable,
+            },
+            Self::Unreachable { .. } => Status::Unreachable,
+            Self::Handing { .. } | Self::Output(_) => Status::Failed,
+            Self::ClosedPipe => Status::Done,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+
+    /// What to do next, for people; may be empty.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::List { .. } => "Nothing was added; correct the list and try again".into(),
+            Self::Read { .. } => "Check the name and that it may be read".into(),
+            Self::Selector(_) => "See `haul --help` for what selects downloads".into(),
+            Self::Refused(refusal) => refusal.hint.clone(),
+            Self::Unreachable { .. } => "Downloads that are in the list keep their bytes; try again".into(),
+            Self::Handing { .. } | Self::Output(_) | Self::ClosedPipe | Self::Interrupted => String::new(),
+        }
+    }
+
+    /// The lines to print on stderr; none where there is nothing to tell.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Self::ClosedPipe | Self::Interrupted => Vec::new(),
+            Self::List { from, problems } => {
+                let mut lines: Vec<_> = problems
+                    .iter()
+                    .take(PROBLEMS_TOLD)
+                    .map(|at| format!("haul: {from}:{}:{}: {}", at.line, at.column, printable(&at.text)))
+                    .collect();
+                if problems.len() > PROBLEMS_TOLD {
+                    lines.push(format!("haul: and {} more", problems.len() - PROBLEMS_TOLD));
+                }
+                lines.push(sentences(&self.to_string(), &self.hint()));
+                lines
+            }
+            _ => vec![sentences(&self.to_string(), &self.hint())],
+        }
+    }
+}
+
+/// Writes an error as `haul: what. what to do.`, fit to be shown.
+pub(crate) fn sentences(what: &str, hint: &str) -> String {
+    let what = printable(what.trim_end_matches('.'));
+    match printable(hint.trim_end_matches('.')) {
+        hint if hint.is_empty() => format!("haul: {what}."),
+        hint => format!("haul: {what}. {hint}."),
+    }
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".into() } else { format!("{problems} problems") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_and_what_to_do_and_nothing_else() {
+        assert_eq!(
+            sentences("no such download: 7", "See `haul list`."),
+            "haul: no such download: 7. See `haul list`."
+        );
+        assert_eq!(sentences("done\u{1b}[31m.", ""), "haul: done[31m.");
+    }
+
+    #[test]
+    fn refusals_lead_to_the_status_that_scripts_need() {
+        for (kind, code) in [
+            (RefusalKind::BadRequest, 2),
+            (RefusalKind::NotFound, 2),
+            (RefusalKind::Taken, 2),
+            (RefusalKind::NotNow, 1),
+            (RefusalKind::Store, 3),
+            (RefusalKind::Stopping, 3),
+        ] {
+            assert_eq!(CliError::Refused(Refusal::new(kind, "x", "")).status().code(), code, "{kind:?}");
+        }
+    }
+}

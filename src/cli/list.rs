@@ -1,0 +1,201 @@
+//! `haul list`: the downloads as a table, as JSON, or as a list that `-i` reads.
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::engine::{Engine, unexpected};
+use super::entry::Entry;
+use super::error::CliError;
+use super::list_file;
+use super::output::Output;
+use super::status::Status;
+use super::table::{Column, Table};
+use super::words::{glyph, percent, remark, size, speed, tone};
+use crate::model::item::Mode;
+use crate::model::request::{Batch, Reply, Request};
+use crate::model::selector::Selector;
+use crate::model::time::UnixMs;
+use crate::model::view::DownloadRow;
+
+/// `list`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ListArgs {
+    /// Which downloads; all where none are named
+    #[arg(value_name = "SELECT")]
+    pub(crate) select: Vec<String>,
+    /// Write a table, or a list that `get -i` and `add -i` read (with the true links)
+    #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
+    pub(crate) format: ListFormat,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// Aligned columns.
+    #[default]
+    Table,
+    /// One link a line, with `key=value` pairs.
+    List,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::right("ID"),
+    Column::left(""),
+    Column::wide("NAME"),
+    Column::left(""),
+    Column::right(""),
+    Column::right("SIZE"),
+    Column::right("SPEED"),
+    Column::wide("STATE"),
+];
+
+/// Lists downloads.
+///
+/// # Errors
+/// A selector that makes no sense, or no engine.
+pub(crate) async fn list<E: Engine>(
+    args: &ListArgs,
+    engine: &E,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let mut select = Selector::parse(&args.select)?;
+    select.all |= select.is_empty();
+    if args.format == ListFormat::List {
+        return match engine.call(Request::Export { select }).await? {
+            Reply::Batch(batch) => write_list(batch, output),
+            other => Err(unexpected(&other)),
+        };
+    }
+    let rows = match engine.call(Request::List { select }).await? {
+        Reply::Rows(rows) => rows,
+        other => return Err(unexpected(&other)),
+    };
+    if args.json {
+        rows.iter().try_for_each(|row| output.json(row))?;
+    } else if rows.is_empty() {
+        output.say(if args.select.is_empty() {
+            "haul: the list is empty. Add a download with `haul get URL` or `haul add URL`."
+        } else {
+            "haul: nothing matches."
+        });
+    } else {
+        table(&rows, (context.now)()).write(output)?;
+    }
+    Ok(Status::Done)
+}
+
+fn table(rows: &[DownloadRow], now: UnixMs) -> Table {
+    let mut table = Table::new(&COLUMNS);
+    for row in rows {
+        let is_unfinished = row.state.kind().is_unfinished();
+        let state = match remark(row, now) {
+            said if said.is_empty() || said == row.state.kind().word() => row.state.kind().word().to_owned(),
+            said => format!("{}: {said}", row.state.kind().word()),
+        };
+        table.row(
+            tone(row.state.kind()),
+            [
+                row.id.to_string(),
+                glyph(row).to_owned(),
+                if row.provisional { format!("{}?", row.name) } else { row.name.clone() },
+                if row.mode == Mode::RealTime { "rt" } else { "bg" }.to_owned(),
+                percent(row)
+                    .filter(|_| is_unfinished)
+                    .map(|percent| format!("{percent}%"))
+                    .unwrap_or_default(),
+                size(row),
+                speed(row.speed),
+                if row.joined_on_samples { format!("{state}, joined on samples") } else { state },
+            ],
+        );
+    }
+    table
+}
+
+fn write_list(batch: Batch, output: &mut Output) -> Result<Status, CliError> {
+    let mut left_out = 0;
+    for new in batch.downloads {
+        let Some(settings) = batch.settings.get(new.settings) else {
+            return Err(CliError::Unreachable {
+                why: "the engine named settings that it did not send".into(),
+            });
+        };
+        left_out += usize::from(settings.credentials.is_some());
+        output.line(&list_file::line(&Entry::of_added(new, settings)))?;
+    }
+    if left_out > 0 {
+        output.complain(&format!(
+            "haul: {left_out} passwords were left out. Give --user or --netrc when you read the list."
+        ));
+    }
+    Ok(Status::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{Common, order};
+    use super::super::scripted::{Scripted, context, output, row};
+    use super::super::transfer::ProxyChoice;
+    use super::*;
+    use crate::model::item::{Priority, TransferSettings};
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_table_says_what_each_does() {
+        let engine = Scripted::new(|_| {
+            let states = [
+                "downloading",
+                "retrying",
+                "queued",
+                "paused",
+                "completed",
+                "failed",
+                "cancelled",
+                "connecting",
+            ];
+            let mut rows: Vec<_> = states.iter().zip(1..).map(|(word, id)| row(id, word)).collect();
+            rows[0].name = "Tailspin – 03 Delta.flac".into();
+            (rows[0].speed, rows[0].eta_secs, rows[0].size) = (4_100_000, Some(6), Some(61_300_000));
+            rows[0].covered = 38_000_000;
+            rows[2].provisional = true;
+            rows[3].joined_on_samples = true;
+            rows[7].mode = Mode::RealTime;
+            Some(Ok(Reply::Rows(rows)))
+        });
+        let home = tempfile::tempdir().unwrap();
+        let (mut output, data, _) = output();
+        list(&ListArgs::default(), &engine, &context(home.path()), &mut output).await.unwrap();
+        output.flush().unwrap();
+        assert_eq!(engine.asked(), [r#"{"method":"list","params":{"select":{"all":true}}}"#]);
+        insta::assert_snapshot!(data.text(), @"");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_list_writes_is_what_a_list_says() {
+        let home = tempfile::tempdir().unwrap();
+        let context = context(home.path());
+        let text = "https://u:p@a.example/x\tout=a b.iso\theader=X-A: b\ttitle=T\tlimit=5000\nhttps://b.example/y\tmode=background\tpriority=low\tmirror=http://c.example/y\n";
+        let common = Common {
+            settings: TransferSettings::default(),
+            folder: home.path().to_owned(),
+            mode: Mode::Background,
+            priority: Priority::Normal,
+            collection: None,
+            again: false,
+            proxy: ProxyChoice::Direct,
+            netrc: false,
+        };
+        let batch = |text: &str| {
+            let listed = list_file::parse(text.as_bytes()).unwrap();
+            order(listed.entries, &common, &context).unwrap().batches.remove(0)
+        };
+        let added = batch(text);
+        let (mut output, data, _) = output();
+        write_list(added.clone(), &mut output).unwrap();
+        output.flush().unwrap();
+        assert_eq!(batch(&data.text()), added);
+    }
+}

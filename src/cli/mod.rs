@@ -1,0 +1,151 @@
+//! The command line: subcommands and their output. A client of the engine like any other: it parses once into types, asks through
+//! `client`, and writes data to stdout and talk to stderr.
+
+mod act;
+mod adopt;
+mod args;
+mod aria2_file;
+mod batch;
+mod collections;
+mod context;
+mod engine;
+mod entry;
+mod error;
+mod folder;
+mod following;
+mod get;
+mod header;
+mod history;
+mod intake;
+mod interrupts;
+mod list;
+mod list_file;
+mod output;
+mod password;
+mod progress;
+mod proxy;
+mod quantity;
+mod refresh;
+#[cfg(test)]
+mod scripted;
+mod set;
+mod show;
+mod status;
+mod stay;
+mod stream;
+mod table;
+mod transfer;
+mod wait;
+mod watch;
+mod words;
+
+use clap::CommandFactory as _;
+
+pub use args::{Args, Command, parse};
+pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
+pub use password::ask_password;
+pub use proxy::Proxies;
+pub use status::Status;
+
+use crate::client::Client;
+use crate::model::request::Act;
+use engine::Engine;
+use error::CliError;
+use interrupts::Interrupts;
+use list::ListArgs;
+use output::Output;
+
+/// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
+/// status says how it ended.
+///
+/// A second Ctrl-C leaves without a goodbye, and a stdout that nobody reads may keep a thread of the runtime: end the process without waiting
+/// for it.
+pub async fn run(command: Option<Command>, client: Client, context: Context) -> Status {
+    let mut output = Output::of_process(context.stdout, context.stderr);
+    let ended = match command {
+        Some(command) => dispatch(command, &client, &context, &mut output).await,
+        None => bare(&client, &context, &mut output).await,
+    };
+    if !matches!(ended, Err(CliError::Interrupted)) {
+        Engine::goodbye(client).await;
+    }
+    finish(ended, &mut output)
+}
+
+/// Runs a command that needs no engine, where it is one.
+pub fn run_alone(command: &Command) -> Option<Status> {
+    let Command::Completions { shell } = command else { return None };
+    let mut output = Output::of_process(Surface::default(), Surface::default());
+    let written = write_completions(*shell, &mut output);
+    Some(finish(written, &mut output))
+}
+
+/// Tells a failure that came before there was an engine, in the way of all commands: what, and what to do.
+pub fn complain(what: &str, hint: &str) {
+    let surface = Surface::default();
+    Output::of_process(surface, surface).complain(&error::sentences(what, hint));
+}
+
+async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> Result<Status, CliError> {
+    let status = list::list(&ListArgs::default(), engine, context, output).await?;
+    output.flush()?;
+    output.say("`haul get URL` downloads, `haul --help` tells the rest.");
+    Ok(status)
+}
+
+async fn dispatch<E: Engine>(
+    command: Command,
+    engine: &E,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    match command {
+        Command::Get(args) => get::get(&args, engine, context, output, &mut Interrupts::of_process()?).await,
+        Command::Add(args) | Command::Links(args) => get::add(&args, engine, context, output).await,
+        Command::List(args) => list::list(&args, engine, context, output).await,
+        Command::Show(args) => show::show(&args, engine, context, output).await,
+        Command::Pause(args) => act::act(&args.select, Act::Pause, args.json, engine, output).await,
+        Command::Resume(args) => act::act(&args.select, Act::Resume, args.json, engine, output).await,
+        Command::Cancel(args) => act::act(&args.select, Act::Cancel, args.json, engine, output).await,
+        Command::Remove(args) => act::act(&args.select, Act::Remove, args.json, engine, output).await,
+        Command::Retry(args) => act::act(&args.select, Act::Retry, args.json, engine, output).await,
+        Command::Undo(args) => act::undo(&args, engine, output).await,
+        Command::Mode(args) => act::mode(&args, engine, output).await,
+        Command::Priority(args) => act::priority(&args, engine, output).await,
+        Command::Move(args) => act::shift(&args, engine, output).await,
+        Command::Set(args) => set::set(&args, engine, context, output).await,
+        Command::Refresh(args) => refresh::refresh(&args, engine, context, output).await,
+        Command::Collections(args) => collections::collections(&args, engine, output).await,
+        Command::Collection(args) => collections::collection(args, engine, context, output).await,
+        Command::Hold(args) => collections::hold(&args, true, engine, output).await,
+        Command::Go(args) => collections::hold(&args, false, engine, output).await,
+        Command::History(args) => history::history(&args, engine, output).await,
+        Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
+        Command::Watch(args) => {
+            watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
+        Command::Wait(args) => {
+            wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
+        Command::Completions { shell } => write_completions(shell, output),
+    }
+}
+
+/// Hands the last data on, and tells what went wrong.
+fn finish(ended: Result<Status, CliError>, output: &mut Output) -> Status {
+    let flushed = output.flush();
+    match ended.and_then(|status| flushed.map(|()| status)) {
+        Ok(status) => status,
+        Err(error) => {
+            error.lines().iter().for_each(|line| output.complain(line));
+            error.status()
+        }
+    }
+}
+
+fn write_completions(shell: clap_complete::Shell, output: &mut Output) -> Result<Status, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "haul", &mut script);
+    output.bytes(&script)?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,282 @@
+//! What a person sees while `get` and `wait` stay: bars on a terminal, one for each running download as far as there are
+//! lines, and a line for the whole; elsewhere a plain line now and then.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
+
+use super::error::CliError;
+use super::following::{Following, Sums};
+use super::output::Output;
+use super::table::{cut_middle, pad_left, pad_right};
+use super::words::{clock, glyph, percent, remark, size, speed};
+use crate::model::id::DownloadId;
+use crate::model::time::UnixMs;
+use crate::model::units::ByteCount;
+use crate::model::view::DownloadRow;
+
+/// How often a plain line is written.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// Times a second that the terminal is drawn, at most.
+const FRAMES: u8 = 10;
+/// Lines that are left to what was there before.
+const SPARE_LINES: u16 = 3;
+/// Width where the terminal doesn't tell.
+const USUAL_WIDTH: usize = 80;
+
+/// The view of what goes on.
+pub(crate) enum Progress {
+    /// Nothing is shown.
+    Silent,
+    /// Plain lines.
+    Lines {
+        /// When the next one is due.
+        next: Instant,
+    },
+    /// Bars.
+    Bars(Box<Bars>),
+}
+
+/// The lines of a terminal.
+pub(crate) struct Bars {
+    all: MultiProgress,
+    total: ProgressBar,
+    bars: HashMap<DownloadId, ProgressBar>,
+    room: usize,
+}
+
+impl Progress {
+    /// Returns the view that suits stderr.
+    pub(crate) fn new(output: &Output, many: bool) -> Self {
+        if output.quiet {
+            return Self::Silent;
+        }
+        if !output.stderr.terminal {
+            return Self::Lines { next: Instant::now() + PLAIN_EVERY };
+        }
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES));
+        let total = if many { all.add(line()) } else { ProgressBar::hidden() };
+        let room = usize::from(output.stderr.rows.unwrap_or(24).saturating_sub(SPARE_LINES).max(1));
+        Self::Bars(Box::new(Bars { all, total, bars: HashMap::new(), room }))
+    }
+
+    /// Shows what changed.
+    pub(crate) fn update(
+        &mut self,
+        changed: &[DownloadRow],
+        following: &Following,
+        output: &mut Output,
+        now: UnixMs,
+    ) {
+        match self {
+            Self::Silent => {}
+            Self::Lines { next } => {
+                if *next <= Instant::now() {
+                    *next = Instant::now() + PLAIN_EVERY;
+                    output.say(&total_line(following.sums(), following.len()));
+                }
+            }
+            Self::Bars(bars) => bars.update(changed, following, now),
+        }
+    }
+
+    /// Says something above the bars.
+    pub(crate) fn say(&self, output: &mut Output, text: &str) {
+        self.aside(|| output.say(text));
+    }
+
+    /// Complains above the bars.
+    pub(crate) fn complain(&self, output: &mut Output, text: &str) {
+        self.aside(|| output.complain(text));
+    }
+
+    /// Writes data, with the bars out of the way where both are on one terminal.
+    pub(crate) fn data(
+        &self,
+        output: &mut Output,
+        write: impl FnOnce(&mut Output) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let write = |output: &mut Output| {
+            write(output)?;
+            output.flush()
+        };
+        if output.stdout.terminal { self.aside(|| write(output)) } else { write(output) }
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn end(&mut self) {
+        if let Self::Bars(bars) = self {
+            bars.bars.drain().for_each(|(_, bar)| bar.finish_and_clear());
+            bars.total.finish_and_clear();
+            // A terminal that is gone needs no clearing.
+            let _ = bars.all.clear();
+        }
+    }
+
+    fn aside<T>(&self, act: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Bars(bars) => bars.all.suspend(act),
+            Self::Silent | Self::Lines { .. } => act(),
+        }
+    }
+}
+
+impl Bars {
+    fn update(&mut self, changed: &[DownloadRow], following: &Following, now: UnixMs) {
+        let active = following.active();
+        let width = terminal_width();
+        for row in changed.iter().filter(|row| !active.contains_key(&row.id)) {
+            if let Some(bar) = self.bars.remove(&row.id) {
+                bar.finish_and_clear();
+                self.all.remove(&bar);
+            }
+        }
+        for row in changed.iter().filter(|row| active.contains_key(&row.id)) {
+            if let Some(bar) = self.bars.get(&row.id) {
+                bar.set_message(row_line(row, width, now));
+            }
+        }
+        if self.bars.len() < self.room.min(active.len()) {
+            let new: Vec<_> = active.values().filter(|row| !self.bars.contains_key(&row.id)).collect();
+            for row in new.into_iter().take(self.room - self.bars.len()) {
+                let bar = if self.total.is_hidden() {
+                    self.all.add(line())
+                } else {
+                    self.all.insert_before(&self.total, line())
+                };
+                bar.set_message(row_line(row, width, now));
+                self.bars.insert(row.id, bar);
+            }
+        }
+        self.total.set_message(total_line(following.sums(), following.len()));
+    }
+}
+
+/// A line that shows its message and nothing else.
+fn line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style)
+}
+
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
+}
+
+/// One download in one line.
+fn row_line(row: &DownloadRow, width: usize, now: UnixMs) -> String {
+    let bar_width = match width {
+        0..60 => 0,
+        60..100 => 12,
+        _ => 20,
+    };
+    let percent = percent(row);
+    let bar = match percent {
+        Some(_) => bar(row.covered, row.size.unwrap_or(0), bar_width),
+        None => " ".repeat(bar_width),
+    };
+    let percent = pad_left(&percent.map(|percent| format!("{percent}%")).unwrap_or_default(), 4);
+    let right = if row.state.kind().is_running() {
+        let left = row.eta_secs.map(|secs| clock(Duration::from_secs(secs))).unwrap_or_default();
+        let speed = if row.speed > 0 { speed(row.speed) } else { row.state.kind().word().to_owned() };
+        format!("{}  {}  {}", pad_left(&size(row), 8), pad_left(&speed, 11), pad_left(&left, 5))
+    } else {
+        remark(row, now)
+    };
+    // Beside the glyph, the gaps and the percentage; a long remark leaves the name its least.
+    let fixed = 2 + 2 + bar_width + 1 + 4 + 2;
+    let room = width.saturating_sub(fixed + 1);
+    let right = cut_middle(&right, room.saturating_sub(12));
+    let name_width = room.saturating_sub(unicode_width::UnicodeWidthStr::width(right.as_str()));
+    let name = pad_right(&cut_middle(&row.name, name_width), name_width);
+    format!("{} {name}  {bar} {percent}  {right}", glyph(row)).trim_end().to_owned()
+}
+
+/// A bar in eighths of a block, never full before the file is.
+fn bar(covered: u64, size: u64, width: usize) -> String {
+    const EIGHTHS: [char; 8] = ['·', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let steps = u128::try_from(width * 8).unwrap_or(0);
+    let filled = u128::from(covered.min(size)) * steps / u128::from(size.max(1));
+    let filled = usize::try_from(filled).unwrap_or(0);
+    let mut bar = "█".repeat(filled / 8);
+    if filled / 8 < width {
+        bar.push(EIGHTHS[filled % 8]);
+        bar.extend(std::iter::repeat_n('·', width - filled / 8 - 1));
+    }
+    bar
+}
+
+/// All downloads in one line.
+fn total_line(sums: Sums, count: usize) -> String {
+    let mut line = format!("{} of {count} done", sums.ended - sums.failed);
+    if sums.failed > 0 {
+        line.push_str(&format!(", {} failed", sums.failed));
+    }
+    line.push_str(&format!("   {} of {}", ByteCount(sums.covered), ByteCount(sums.size)));
+    if sums.speed > 0 {
+        line.push_str(&format!("   ↓ {}", speed(sums.speed)));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::row;
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_only_when_the_file_is() {
+        for (covered, size, drawn) in [
+            (0, 100, "····"),
+            (1, 100, "····"),
+            (4, 100, "▏···"),
+            (50, 100, "██··"),
+            (62, 100, "██▍·"),
+            (99, 100, "███▉"),
+            (u64::MAX - 1, u64::MAX, "███▉"),
+            (100, 100, "████"),
+            (200, 100, "████"),
+        ] {
+            assert_eq!(bar(covered, size, 4), drawn, "{covered} of {size}");
+        }
+    }
+
+    #[test]
+    fn a_line_never_outgrows_the_terminal_and_says_what_matters() {
+        let mut running = row(1, "downloading");
+        running.name = "Tailspin Orchestra – 03 Delta.flac".into();
+        (running.covered, running.size, running.speed) = (38_000_000, Some(61_300_000), 4_100_000);
+        running.eta_secs = Some(6);
+        let mut unsized_row = row(2, "connecting");
+        (unsized_row.size, unsized_row.covered) = (None, 0);
+        let waiting = row(3, "retrying");
+        let mut drawn = String::new();
+        for width in [120, 80, 50, 20] {
+            for row in [&running, &unsized_row, &waiting] {
+                let line = row_line(row, width, UnixMs(0));
+                assert!(
+                    unicode_width::UnicodeWidthStr::width(line.as_str()) <= width.max(24),
+                    "{width}: {line}"
+                );
+                drawn.push_str(&line);
+                drawn.push('\n');
+            }
+        }
+        insta::assert_snapshot!(drawn, @"");
+    }
+
+    #[test]
+    fn the_whole_in_one_line() {
+        let sums = Sums {
+            ended: 3,
+            failed: 1,
+            covered: 1_200_000,
+            size: 4_500_000,
+            speed: 4_100_000,
+            ..Sums::default()
+        };
+        insta::assert_snapshot!(total_line(sums, 10), @"");
+    }
+}

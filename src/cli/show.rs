@@ -1,0 +1,224 @@
+//! `haul show`: everything about one download, as labelled lines.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::context::Context;
+use super::engine::{Engine, unexpected};
+use super::error::CliError;
+use super::output::Output;
+use super::status::Status;
+use super::table::pad_right;
+use super::words::{ago, clock, percent, remark, speed};
+use crate::model::id::DownloadId;
+use crate::model::printable::printable;
+use crate::model::request::{Reply, Request};
+use crate::model::time::UnixMs;
+use crate::model::units::{ByteCount, ByteRate};
+use crate::model::view::DownloadDetail;
+
+/// `show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// Which download
+    #[arg(value_name = "ID", value_parser = download)]
+    pub(crate) id: DownloadId,
+    /// Show the true link, with the secrets in it
+    #[arg(long)]
+    pub(crate) url: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Width of the labels.
+const LABEL: usize = 12;
+
+/// Shows one download.
+///
+/// # Errors
+/// There is none of that number, or no engine.
+pub(crate) async fn show<E: Engine>(
+    args: &ShowArgs,
+    engine: &E,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let detail = match engine.call(Request::Show { id: args.id, reveal: args.url }).await? {
+        Reply::Detail(detail) => detail,
+        other => return Err(unexpected(&other)),
+    };
+    if args.json {
+        output.json(&detail)?;
+        return Ok(Status::Done);
+    }
+    for (label, text) in lines(&detail, (context.now)(), &TimeZone::system()) {
+        output.line(format!("{}{}", pad_right(label, LABEL), printable(&text)).trim_end())?;
+    }
+    Ok(Status::Done)
+}
+
+/// Parses a download's number.
+///
+/// # Errors
+/// A sentence that says that it is none.
+pub(crate) fn download(text: &str) -> Result<DownloadId, String> {
+    let number = text.trim_start_matches('#').parse();
+    number.map(DownloadId).map_err(|_| format!("`{text}` is no download's number; see `haul list`"))
+}
+
+/// Writes a moment in the zone of the person.
+pub(crate) fn date(at: UnixMs, zone: &TimeZone) -> String {
+    match Timestamp::from_millisecond(at.0) {
+        Ok(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => at.0.to_string(),
+    }
+}
+
+fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static str, String)> {
+    let row = &detail.row;
+    let mut lines = vec![("number", format!("{}  ({})", row.id, detail.uuid))];
+    let provisional = if row.provisional { "?" } else { "" };
+    lines.push(("name", format!("{}{provisional}", row.name)));
+    lines.push(("state", state(detail, now)));
+    lines.push(("progress", progress(detail)));
+    lines.push(("mode", format!("{}, priority {}", row.mode.word(), row.priority.word())));
+    lines.push(("collection", row.collection.to_string()));
+    lines.push(("from", detail.source_url.clone()));
+    let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
+    optional("through", detail.final_url.clone().filter(|url| *url != detail.source_url));
+    optional("server", detail.remote.clone());
+    optional("to", Some(detail.path.clone()));
+    optional("part", detail.part.clone());
+    optional("safe", safe(detail, now));
+    optional("etag", detail.etag.clone());
+    optional("modified", detail.last_modified.map(|at| date(at, zone)));
+    optional("checksum", detail.checksum.clone());
+    optional(
+        "joined",
+        row.joined_on_samples.then(|| "on samples: nothing proved that the file was the same".into()),
+    );
+    optional("tries", (detail.attempts > 0).then(|| format!("{} without a byte", detail.attempts)));
+    optional("limit", detail.limit.map(|limit| ByteRate(limit).to_string()));
+    optional("connections", connections(detail));
+    optional("proxy", detail.proxy.clone());
+    optional("interface", detail.interface.clone());
+    optional("added", Some(date(row.added, zone)));
+    optional("ended", row.ended.map(|at| date(at, zone)));
+    lines.extend(detail.set_aside.iter().map(|path| ("set aside", path.clone())));
+    lines.extend(detail.info.iter().map(|(name, value)| ("info", format!("{name}: {value}"))));
+    lines.extend(
+        detail.events.iter().map(|note| ("event", format!("{}  {}", date(note.at, zone), note.text))),
+    );
+    lines
+}
+
+fn state(detail: &DownloadDetail, now: UnixMs) -> String {
+    let word = detail.row.state.kind().word();
+    let said = remark(&detail.row, now);
+    let hint = match &detail.row.state {
+        crate::model::state::State::Failed(failure) if !failure.hint.is_empty() => {
+            format!(". {}", failure.hint)
+        }
+        _ => String::new(),
+    };
+    if said.is_empty() || said == word { word.to_owned() } else { format!("{word}: {said}{hint}") }
+}
+
+fn progress(detail: &DownloadDetail) -> String {
+    let row = &detail.row;
+    let mut text = match (row.size, percent(row)) {
+        (Some(size), percent) => {
+            let percent = percent.map(|percent| format!("  ({percent}%)")).unwrap_or_default();
+            format!("{} of {}{percent}", ByteCount(row.covered), ByteCount(size))
+        }
+        (None, _) => format!("{}, size not known", ByteCount(row.covered)),
+    };
+    if row.speed > 0 {
+        text.push_str(&format!("  at {}", speed(row.speed)));
+    }
+    if let Some(secs) = row.eta_secs {
+        text.push_str(&format!("  {} left", clock(Duration::from_secs(secs))));
+    }
+    text
+}
+
+fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
+    let at = detail.checkpointed?;
+    Some(format!("{} against a power cut, {}", ByteCount(detail.safe), ago(now.since(at))))
+}
+
+fn connections(detail: &DownloadDetail) -> Option<String> {
+    match (detail.segments.len(), detail.connections) {
+        (0, None) => None,
+        (open, None) => Some(open.to_string()),
+        (open, Some(most)) => Some(format!("{open} of {most} at most")),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
+    use uuid::Uuid;
+
+    use super::super::scripted::row;
+    use super::*;
+    use crate::model::range::ByteRange;
+    use crate::model::view::Note;
+
+    pub(crate) fn detail(word: &str) -> DownloadDetail {
+        DownloadDetail {
+            row: row(7, word),
+            uuid: Uuid::nil(),
+            source_url: "https://a.example/x".into(),
+            final_url: None,
+            path: "/d/file-7".into(),
+            part: None,
+            remote: None,
+            etag: None,
+            last_modified: None,
+            checksum: None,
+            coverage: Vec::new(),
+            segments: Vec::new(),
+            safe: 0,
+            checkpointed: None,
+            attempts: 0,
+            received: 0,
+            limit: None,
+            connections: None,
+            proxy: None,
+            interface: None,
+            set_aside: Vec::new(),
+            info: BTreeMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn shown(detail: &DownloadDetail) -> String {
+        let lines = lines(detail, UnixMs(1_000), &TimeZone::UTC);
+        lines.iter().map(|(label, text)| format!("{}{text}\n", pad_right(label, LABEL))).collect()
+    }
+
+    #[test]
+    fn a_bare_one_and_one_with_everything() {
+        insta::assert_snapshot!(shown(&detail("failed")), @"");
+        let mut full = detail("downloading");
+        (full.row.speed, full.row.eta_secs) = (4_100_000, Some(6));
+        full.final_url = Some("https://cdn.a.example/y".into());
+        full.remote = Some("203.0.113.9:443".into());
+        full.part = Some("/d/file-7.part".into());
+        (full.safe, full.checkpointed) = (200, Some(UnixMs(0)));
+        full.etag = Some("\"9f2c\"".into());
+        full.last_modified = Some(UnixMs(0));
+        full.segments = vec![ByteRange::new(0, 10).unwrap()];
+        full.connections = Some(4);
+        full.limit = Some(500_000);
+        full.info.insert("Title".into(), "Delta".into());
+        full.events.push(Note { at: UnixMs(0), text: "added".into() });
+        insta::assert_snapshot!(shown(&full), @"");
+    }
+}

@@ -1,0 +1,232 @@
+//! Staying with downloads until they end: what `get` and `wait` have in common. Tells what happens, and knows what Ctrl-C and
+//! too long a wait mean.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::engine::{Engine, Feed};
+use super::error::{CliError, sentences};
+use super::following::{Event, Following};
+use super::interrupts::Interrupts;
+use super::output::Output;
+use super::progress::Progress;
+use super::status::Status;
+use super::words::{downloads, remark};
+use crate::model::id::DownloadId;
+use crate::model::item::{GiveUp, Mode};
+use crate::model::request::{Act, Request};
+use crate::model::selector::Selector;
+use crate::model::state::State;
+use crate::model::time::UnixMs;
+use crate::model::update::Update;
+use crate::model::view::DownloadRow;
+
+/// Numbers in one request, at most: a message holds 1 MiB.
+pub(crate) const IDS_AT_ONCE: usize = 50_000;
+/// How many downloads are named one by one.
+const NAMED: usize = 8;
+
+/// How to stay.
+pub(crate) struct Stay {
+    /// Whether what ended is written as JSON.
+    pub(crate) json: bool,
+    /// Whether the paths of finished files are written.
+    pub(crate) paths: bool,
+    /// How long to stay where only a person could make something move.
+    pub(crate) give_up: GiveUp,
+    /// When to leave in any case.
+    pub(crate) deadline: Option<Instant>,
+    /// Whether Ctrl-C pauses what has not ended.
+    pub(crate) pauses: bool,
+    /// The wall clock.
+    pub(crate) now: fn() -> UnixMs,
+}
+
+/// A download that ended, with `--json`: its row, and where its file is.
+#[derive(Serialize)]
+struct Ended<'a> {
+    #[serde(flatten)]
+    row: &'a DownloadRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a PathBuf>,
+}
+
+impl Stay {
+    /// Stays until all have ended, it is interrupted, or it has waited too long. What was read of the feed already goes first.
+    ///
+    /// # Errors
+    /// stdout that can't be written, a lost engine, or a second Ctrl-C.
+    pub(crate) async fn until_done<E: Engine>(
+        &self,
+        mut following: Following,
+        mut first: Option<Update>,
+        mut feed: E::Feed,
+        engine: &E,
+        output: &mut Output,
+        interrupts: &mut Interrupts,
+    ) -> Result<Status, CliError> {
+        let mut progress = Progress::new(output, following.len() > 1);
+        let mut stuck_since: Option<Instant> = None;
+        while !following.is_done() {
+            let update = tokio::select! {
+                biased;
+                update = read(&mut first, &mut feed) => update,
+                () = interrupts.next() => {
+                    progress.end();
+                    return if self.pauses {
+                        pause_and_leave(&following, engine, output, interrupts).await
+                    } else {
+                        Ok(Status::Interrupted)
+                    };
+                }
+                () = moment(self.leaves_at(stuck_since)) => {
+                    progress.end();
+                    return Ok(self.gave_up(&following, output));
+                }
+            };
+            let update = update.inspect_err(|_| progress.end())?;
+            let events = following.apply(&update);
+            let told = self.tell(&events, &progress, output);
+            if told.is_err() {
+                progress.end();
+            }
+            told?;
+            progress.update(&update.rows, &following, output, (self.now)());
+            stuck_since = following.is_stuck().then(|| stuck_since.unwrap_or_else(Instant::now));
+        }
+        progress.end();
+        let sums = following.sums();
+        if following.len() > 1 {
+            let done = following.len() - sums.failed;
+            let failed = if sums.failed > 0 { format!(", {} failed", sums.failed) } else { String::new() };
+            output.say(&format!("haul: {done} of {} done{failed}.", following.len()));
+        }
+        Ok(following.status())
+    }
+
+    /// When to leave, for nothing could move for as long as that is waited for, or for the time is up.
+    fn leaves_at(&self, stuck_since: Option<Instant>) -> Option<Instant> {
+        let stuck = match (stuck_since, self.give_up) {
+            (Some(since), GiveUp::AfterSecs(secs)) => since.checked_add(Duration::from_secs(secs)),
+            _ => None,
+        };
+        [stuck, self.deadline].into_iter().flatten().min()
+    }
+
+    /// Tells for what the rest waits.
+    fn gave_up(&self, following: &Following, output: &mut Output) -> Status {
+        for row in following.active().values().take(NAMED) {
+            let why = remark(row, (self.now)());
+            let why = if why.is_empty() { row.state.kind().word().to_owned() } else { why };
+            output.complain(&sentences(
+                &format!("given up waiting for {} ({}): {why}", row.name, row.id),
+                "It stays in the list",
+            ));
+        }
+        Status::GaveUp
+    }
+
+    fn tell(&self, events: &[Event], progress: &Progress, output: &mut Output) -> Result<(), CliError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        progress.data(output, |output| {
+            for event in events {
+                match event {
+                    Event::Completed { row, path, .. } if self.json => {
+                        output.json(&Ended { row, path: path.as_ref() })?
+                    }
+                    Event::Completed { path: Some(path), .. } if self.paths => {
+                        output.bytes(path.as_os_str().as_bytes())?;
+                        output.bytes(b"\n")?;
+                    }
+                    Event::Failed(row) if self.json => output.json(&Ended { row, path: None })?,
+                    _ => {}
+                }
+            }
+            Ok(())
+        })?;
+        for event in events {
+            match event {
+                Event::Completed { row, already: true, .. } => {
+                    progress.say(output, &format!("haul: {} is already here.", row.name));
+                }
+                Event::Completed { row, .. } if row.joined_on_samples => {
+                    let said = "was joined on samples: the server proves nothing about its version";
+                    progress.say(output, &format!("haul: {} {said}.", row.name));
+                }
+                Event::Failed(row) => progress.complain(output, &failure(row)),
+                // A terminal shows this in the download's own line.
+                Event::Waits(row) if !output.stderr.terminal => {
+                    let waits = remark(row, (self.now)());
+                    progress.say(output, &format!("haul: {} ({}) waits: {waits}.", row.name, row.id));
+                }
+                Event::Gone(id) => {
+                    progress.complain(output, &format!("haul: {id} was taken out of the list meanwhile."));
+                }
+                Event::Completed { .. } | Event::Waits(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells why a download is no file.
+pub(crate) fn failure(row: &DownloadRow) -> String {
+    match &row.state {
+        State::Failed(failure) => {
+            sentences(&format!("{} ({}): {}", row.name, row.id, failure.text), &failure.hint)
+        }
+        other => sentences(&format!("{} ({}) was {}", row.name, row.id, other.kind().word()), ""),
+    }
+}
+
+/// Pauses what this command added, says how to go on, and ends. Real-time downloads can't be paused, so they are made background ones.
+pub(crate) async fn pause_and_leave<E: Engine>(
+    following: &Following,
+    engine: &E,
+    output: &mut Output,
+    interrupts: &mut Interrupts,
+) -> Result<Status, CliError> {
+    let open = following.unended();
+    let ids: Vec<_> = open.iter().map(|(id, _)| *id).collect();
+    let real_time: Vec<_> =
+        open.iter().filter(|(_, mode)| *mode == Mode::RealTime).map(|(id, _)| *id).collect();
+    let to_background = Act::SetMode { mode: Mode::Background };
+    let acts = real_time.chunks(IDS_AT_ONCE).map(|ids| (ids, &to_background));
+    let acts = acts.chain(ids.chunks(IDS_AT_ONCE).map(|ids| (ids, &Act::Pause)));
+    for (ids, act) in acts {
+        let select = Selector { ids: ids.to_vec(), ..Selector::default() };
+        interrupts.unless(engine.call(Request::Act { select, act: act.clone() })).await?;
+    }
+    if !ids.is_empty() {
+        output.complain(&format!("haul: paused {}. {}.", downloads(ids.len()), how_to_go_on(&ids)));
+    }
+    Ok(Status::Interrupted)
+}
+
+fn how_to_go_on(ids: &[DownloadId]) -> String {
+    let named: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let which = if ids.len() > NAMED { "state:paused".to_owned() } else { named.join(" ") };
+    format!("Go on with `haul resume {which}`, or the same command again")
+}
+
+/// Reads what is there already, or else waits for what comes.
+async fn read(first: &mut Option<Update>, feed: &mut impl Feed) -> Result<Update, CliError> {
+    match first.take() {
+        Some(update) => Ok(update),
+        None => feed.next().await,
+    }
+}
+
+/// Waits for a moment, if there is one.
+async fn moment(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
