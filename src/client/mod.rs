@@ -8,8 +8,12 @@ use tokio::time::Instant;
 use crate::model::request::{Refusal, Reply, Request};
 use crate::model::update::Update;
 
-/// The least time between two updates: what changes faster is told together.
+/// Updates come at most ten times a second: what changes faster is told together.
 const COALESCE: Duration = Duration::from_millis(100);
+/// After a quiet second the first ones come at once, so that a short life is seen as it happens.
+const BURST: u32 = 10;
+/// The least time between two updates of a burst.
+const BREATH: Duration = Duration::from_millis(1);
 
 /// A connection to an engine, wherever it runs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ impl Client {
     /// The connection is gone.
     pub async fn subscribe(&self) -> Result<Updates, ClientError> {
         let newest = self.ask(Wire::Watch).await?;
-        Ok(Updates { client: self.clone(), newest, since: None, more: true, next_at: Instant::now() })
+        Ok(Updates { client: self.clone(), newest, since: None, more: true, paid_until: Instant::now() })
     }
 
     /// Leaves for good: what this client owned may end.
@@ -89,7 +93,8 @@ pub struct Updates {
     newest: watch::Receiver<u64>,
     since: Option<u64>,
     more: bool,
-    next_at: Instant,
+    /// When the last update of an even ten a second would have come.
+    paid_until: Instant,
 }
 
 impl Updates {
@@ -99,16 +104,18 @@ impl Updates {
     /// The connection is gone.
     pub async fn next(&mut self) -> Result<Update, ClientError> {
         if !self.more {
-            tokio::time::sleep_until(self.next_at).await;
             let since = self.since.unwrap_or(0);
             let lost = |_| ClientError::Lost { why: "the engine ended".into() };
             self.newest.wait_for(|newest| *newest > since).await.map_err(lost)?;
+            tokio::time::sleep_until((self.paid_until - COALESCE * (BURST - 1)).max(Instant::now() + BREATH))
+                .await;
         }
         let since = self.since;
         let update = self.client.ask(|answer| Wire::Changes(since, answer)).await?;
         self.since = Some(update.revision);
         self.more = update.more;
-        self.next_at = Instant::now() + COALESCE;
+        let now = Instant::now();
+        self.paid_until = self.paid_until.max(now) + COALESCE;
         Ok(update)
     }
 }

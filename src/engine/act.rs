@@ -22,7 +22,7 @@ impl Core {
         let mut chosen: Vec<DownloadId> = if select.all || !select.terms.is_empty() {
             self.items
                 .values()
-                .filter(|item| select.chooses(&self.row(item)))
+                .filter(|item| select.chooses(&Self::row(item)))
                 .map(|item| item.record.id)
                 .collect()
         } else {

@@ -28,8 +28,8 @@ impl Core {
         url: Option<Url>,
         settings: TransferSettings,
     ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
-        let records = match url {
-            Some(url) => match paths {
+        let records = if let Some(url) = url {
+            match paths {
                 [path] => vec![self.adopt_foreign(path, url, settings)?],
                 _ => {
                     return Err(Refusal::new(
@@ -38,17 +38,16 @@ impl Core {
                         "haul adopt FILE URL",
                     ));
                 }
-            },
-            None => {
-                let mut notes = Vec::new();
-                for path in paths {
-                    find_notes(path, 0, &mut notes);
-                }
-                notes
-                    .into_iter()
-                    .filter_map(|note| self.adopt_note(&note).transpose())
-                    .collect::<Result<Vec<_>, _>>()?
             }
+        } else {
+            let mut notes = Vec::new();
+            for path in paths {
+                find_notes(path, 0, &mut notes);
+            }
+            notes
+                .into_iter()
+                .filter_map(|note| self.adopt_note(&note).transpose())
+                .collect::<Result<Vec<_>, _>>()?
         };
         if records.is_empty() {
             let text = "no part with a note was found that isn't in the list already";
@@ -82,7 +81,7 @@ impl Core {
         let Ok(part) = Part::open_named(folder, &part_name).map_err(refuse) else { return Ok(None) };
         let Ok(source) = Url::parse(&header.source_url) else { return Ok(None) };
         let mut safe = header.safe.clone();
-        safe.truncate(part.len().map_err(refuse)?);
+        safe.truncate(part.length());
         let proven = note.proven(&part, header.generation, &safe).map_err(refuse)?;
         safe.merge(&proven);
         part.sync_data().map_err(refuse)?;

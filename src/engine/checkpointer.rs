@@ -41,11 +41,11 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(db: Db, saved: tokio_mpsc::UnboundedSender<Saved>) -> std::io::Result<Self> {
+    pub(super) fn start(db: Db, answers: tokio_mpsc::UnboundedSender<Saved>) -> std::io::Result<Self> {
         let (saves, incoming) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("checkpointer".into())
-            .spawn(move || work(&db, &incoming, &saved))?;
+            .spawn(move || work(&db, &incoming, &answers))?;
         Ok(Self { saves: Some(saves), thread: Some(thread) })
     }
 
@@ -68,7 +68,7 @@ impl Drop for Checkpointer {
     }
 }
 
-fn work(db: &Db, incoming: &mpsc::Receiver<Save>, saved: &tokio_mpsc::UnboundedSender<Saved>) {
+fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::UnboundedSender<Saved>) {
     // Folders are synced once for each part: its name must be as safe as its bytes.
     let mut named: HashSet<(u64, u64)> = HashSet::new();
     while let Ok(first) = incoming.recv() {
@@ -85,12 +85,11 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, saved: &tokio_mpsc::UnboundedS
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
             });
             let ticket = match (&synced, record, copied) {
-                (Err(_), ..) => None,
                 (Ok(()), Some(record), _) => Some(db.update(Durability::Durable, vec![*record])),
                 (Ok(()), None, Some(copied)) => {
                     Some(db.checkpoint(Durability::Durable, vec![(id, copied.checkpoint)]))
                 }
-                (Ok(()), None, None) => None,
+                (Err(_), ..) | (Ok(()), None, None) => None,
             };
             tickets.push((id, run, generation, coverage, synced, ticket));
         }
@@ -98,7 +97,7 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, saved: &tokio_mpsc::UnboundedS
             let sync_failed = synced.is_err();
             let result = synced.and_then(|()| ticket.map_or(Ok(()), crate::store::db::Ticket::wait));
             // An engine that is gone needs no answer.
-            let _ = saved.send(Saved { id, run, generation, coverage, result, sync_failed });
+            let _ = answers.send(Saved { id, run, generation, coverage, result, sync_failed });
         }
     }
 }

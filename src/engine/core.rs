@@ -18,7 +18,7 @@ use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::EngineSettings;
-use crate::model::state::{State, StateKind, WaitReason};
+use crate::model::state::{State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
 use crate::store::db::{Db, Durability};
@@ -388,10 +388,6 @@ impl Core {
     /// Whether nothing will ever happen by itself.
     pub(super) fn is_idle(&self) -> bool {
         self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
-    }
-
-    pub(super) fn count(&self, kind: StateKind) -> u64 {
-        self.items.values().filter(|item| item.record.state.kind() == kind).count() as u64
     }
 }
 

@@ -75,8 +75,6 @@ pub(super) enum Then {
     Cancel,
     /// Out of the list.
     Remove,
-    /// Held with the rest.
-    Hold,
     /// Lost with its client: out of the list, with its bytes.
     Lose,
 }

@@ -82,14 +82,14 @@ impl Engine {
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
         let (news, incoming) = mpsc::unbounded_channel();
-        let (saved_tx, saved) = mpsc::unbounded_channel();
-        let (published_tx, published) = mpsc::unbounded_channel();
+        let (to_saved, saved) = mpsc::unbounded_channel();
+        let (to_published, published) = mpsc::unbounded_channel();
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
-        let checkpointer = Checkpointer::start(db.clone(), saved_tx).map_err(no_thread)?;
-        let publisher = Publisher::start(db.clone(), settings.history, published_tx).map_err(no_thread)?;
+        let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
+        let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
         let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
         let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
-        let (newest_tx, newest) = watch::channel(0);
+        let (to_newest, newest) = watch::channel(0);
         let epoch = Instant::now();
         let core = Core {
             bucket: Arc::new(Bucket::new(epoch, settings.rate)),
@@ -104,7 +104,7 @@ impl Engine {
             changed: BTreeMap::new(),
             removed: BTreeMap::new(),
             revision: 0,
-            newest: newest_tx,
+            newest: to_newest,
             due: BTreeSet::new(),
             by_source: BTreeSet::new(),
             last_download: 0,

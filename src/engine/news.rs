@@ -101,9 +101,9 @@ impl Core {
         let story = item.story();
         story.remote = answered.remote;
         let _ = answered.final_url;
-        let small = item.record.size.is_some_and(|size| size <= SMALL);
+        let is_small = item.record.size.is_some_and(|size| size <= SMALL);
         self.hosts.served(&host);
-        if fresh && !small {
+        if fresh && !is_small {
             self.note_part(id);
         }
         self.step(id, Event::Answered, || State::Downloading);
@@ -143,7 +143,7 @@ impl Core {
             core.save(Save { id, run: run.number, copied: left.filter(|_| keeps), record: Some(record) });
         };
         match ended.how {
-            Outcome::Whole if matches!(run.then, Then::Queue | Then::Hold | Then::Pause) => self.publish(id),
+            Outcome::Whole if matches!(run.then, Then::Queue | Then::Pause) => self.publish(id, ended.noted),
             Outcome::Whole | Outcome::Stopped => self.let_go(id, run.then, save),
             Outcome::Unchanged => {
                 self.step(id, Event::Publish, || State::Processing);
@@ -154,7 +154,7 @@ impl Core {
             // Somebody wanted it stopped in the moment that it ended otherwise.
             _ if run.stopping && run.then != Then::Queue => self.let_go(id, run.then, save),
             Outcome::Transient { text, after, host } => {
-                self.trouble(id, text, after, host);
+                self.trouble(id, &text, after, host);
                 save(self);
             }
             Outcome::Waits(why) => {
@@ -189,10 +189,6 @@ impl Core {
                 self.enqueue(id);
                 save(self);
             }
-            Then::Hold => {
-                self.wait(id, WaitReason::Held, None);
-                save(self);
-            }
             Then::Pause => {
                 self.step(id, Event::Pause, || State::Paused);
                 save(self);
@@ -210,7 +206,7 @@ impl Core {
     }
 
     /// Trouble that often passes: wait and try again, unless patience is over.
-    fn trouble(&mut self, id: DownloadId, text: String, after: Option<Duration>, host: Option<String>) {
+    fn trouble(&mut self, id: DownloadId, text: &str, after: Option<Duration>, host: Option<String>) {
         let now = UnixMs::from(super::wall());
         let Some(item) = self.items.get_mut(&id) else { return };
         let settings = &item.record.settings;
@@ -220,7 +216,7 @@ impl Core {
         item.record.attempts += 1;
         let attempts = item.record.attempts;
         let since = *item.record.dry_since.get_or_insert(now);
-        let text = printable(&text).into_owned();
+        let text = printable(text).into_owned();
         if patience.is_over(attempts, has_bytes, now.since(since)) {
             let tries = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
             let failure = Failure {
@@ -252,7 +248,7 @@ impl Core {
     }
 
     /// All bytes are here: on to its name.
-    pub(super) fn publish(&mut self, id: DownloadId) {
+    fn publish(&mut self, id: DownloadId, noted: bool) {
         self.step(id, Event::Publish, || State::Processing);
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(part) = item.part.take() else { return };
@@ -276,7 +272,7 @@ impl Core {
                 .iter()
                 .map(|old| (old.part.clone(), old.device, old.inode))
                 .collect(),
-            noted: ending.size > SMALL || !checkpoint.safe.is_empty(),
+            noted,
             ending,
         };
         if let Some(publisher) = &self.publisher {

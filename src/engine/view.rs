@@ -11,7 +11,7 @@ use crate::model::printable::{mask_url, printable};
 use crate::model::range::ByteRange;
 use crate::model::request::Batch;
 use crate::model::selector::Selector;
-use crate::model::state::{State, StateKind};
+use crate::model::state::StateKind;
 use crate::model::update::Update;
 use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
 
@@ -22,7 +22,7 @@ const COUNT_AGAIN: Duration = Duration::from_millis(400);
 
 impl Core {
     /// A download as a row.
-    pub(super) fn row(&self, item: &Item) -> DownloadRow {
+    pub(super) fn row(item: &Item) -> DownloadRow {
         let record = &item.record;
         let (covered, size) = (item.covered(), item.size());
         let run = item.run.as_ref().filter(|_| record.state.kind() == StateKind::Downloading);
@@ -50,9 +50,9 @@ impl Core {
 
     pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
         let mut rows: Vec<DownloadRow> = if select.all || !select.terms.is_empty() {
-            self.items.values().map(|item| self.row(item)).filter(|row| select.chooses(row)).collect()
+            self.items.values().map(Self::row).filter(|row| select.chooses(row)).collect()
         } else {
-            select.ids.iter().filter_map(|id| self.items.get(id)).map(|item| self.row(item)).collect()
+            select.ids.iter().filter_map(|id| self.items.get(id)).map(Self::row).collect()
         };
         rows.sort_by(|a, b| a.order.total_cmp(&b.order).then(a.id.cmp(&b.id)));
         rows
@@ -68,7 +68,7 @@ impl Core {
         let extras = record.extras.as_deref();
         let path = |name: &str| printable(&record.folder.join(name).display().to_string()).into_owned();
         Some(DownloadDetail {
-            row: self.row(item),
+            row: Self::row(item),
             uuid: record.uuid,
             source_url: shown(&record.source_url),
             final_url: checkpoint.and_then(|checkpoint| checkpoint.final_url.as_ref()).map(shown),
@@ -111,12 +111,7 @@ impl Core {
         let page: Vec<(u64, DownloadId)> =
             self.changed.range(since + 1..).take(PAGE + 1).map(|(revision, id)| (*revision, *id)).collect();
         let more = page.len() > PAGE;
-        let rows = page
-            .iter()
-            .take(PAGE)
-            .filter_map(|(_, id)| self.items.get(id))
-            .map(|item| self.row(item))
-            .collect();
+        let rows = page.iter().take(PAGE).filter_map(|(_, id)| self.items.get(id)).map(Self::row).collect();
         let revision = if more { page[PAGE - 1].0 } else { self.revision };
         let removed = if since == 0 {
             Vec::new()
@@ -178,13 +173,13 @@ impl Core {
         let (chosen, _) = self.choose(select);
         let mut batch = Batch::default();
         for record in chosen.iter().filter_map(|id| self.items.get(id)).map(|item| &item.record) {
-            let settings = match batch.settings.iter().position(|known| *known == *record.settings) {
-                Some(at) => at,
-                None => {
+            let settings =
+                if let Some(at) = batch.settings.iter().position(|known| *known == *record.settings) {
+                    at
+                } else {
                     batch.settings.push(record.settings.as_ref().clone());
                     batch.settings.len() - 1
-                }
-            };
+                };
             batch.downloads.push(NewDownload {
                 url: record.source_url.clone(),
                 folder: record.folder.as_ref().clone(),
@@ -206,11 +201,6 @@ impl Core {
         let (answer, lanes) = tokio::sync::oneshot::channel();
         super::core::tell(run, super::transfer::Control::Lanes(answer));
         Some(lanes)
-    }
-
-    /// Whether a download's state is this.
-    pub(super) fn is(&self, id: DownloadId, state: &State) -> bool {
-        self.items.get(&id).is_some_and(|item| item.record.state == *state)
     }
 }
 

@@ -222,7 +222,7 @@ mod tests {
             let mut per = HashMap::<String, u32>::new();
             for item in &plain {
                 let count = per.entry(item.host.clone()).or_default();
-                if (expected.len() as u32) < parallel && *count < per_host {
+                if u32::try_from(expected.len()).unwrap() < parallel && *count < per_host {
                     *count += 1;
                     expected.push(item.id.0);
                 }

@@ -55,7 +55,7 @@ impl Rate {
 fn between(first: (Instant, u64), last: (Instant, u64)) -> u64 {
     let ms = last.0.saturating_duration_since(first.0).as_millis();
     let bytes = u128::from(last.1.saturating_sub(first.1));
-    if ms == 0 { 0 } else { u64::try_from(bytes * 1000 / ms).unwrap_or(u64::MAX) }
+    (bytes * 1000).checked_div(ms).map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

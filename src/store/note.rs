@@ -104,6 +104,11 @@ impl NoteWriter {
         Ok(())
     }
 
+    /// Whether anything of it is on disk.
+    pub fn is_on_disk(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Remembers that everything noted so far is in the copy that is being made safe.
     pub fn mark(&mut self) {
         self.marked = self.next;

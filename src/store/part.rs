@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 
@@ -25,6 +26,8 @@ pub struct Part {
     name: String,
     device: u64,
     inode: u64,
+    /// The end of the last byte that is in the file.
+    end: AtomicU64,
 }
 
 impl Part {
@@ -69,7 +72,7 @@ impl Part {
         if (part.device, part.inode) != (checkpoint.device, checkpoint.inode) {
             return Err(gone("is another file than the one that was begun"));
         }
-        if part.len()? < checkpoint.safe.end() {
+        if part.length() < checkpoint.safe.end() {
             return Err(gone("is shorter than what was fetched"));
         }
         Ok(part)
@@ -111,7 +114,8 @@ impl Part {
             }
             Err(TryLockError::Error(error)) => return Err(fail(&error)),
         }
-        Ok(Self { device: facts.dev(), inode: facts.ino(), file, folder: folder.to_owned(), name })
+        let end = AtomicU64::new(facts.len());
+        Ok(Self { device: facts.dev(), inode: facts.ino(), file, folder: folder.to_owned(), name, end })
     }
 
     /// Writes bytes to their place: one system call, unless the kernel takes less.
@@ -119,7 +123,9 @@ impl Part {
     /// # Errors
     /// What the disk says; nothing counts as written then.
     pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
-        self.file.write_all_at(data, offset).map_err(|error| self.failed("can't write to", &error))
+        self.file.write_all_at(data, offset).map_err(|error| self.failed("can't write to", &error))?;
+        self.end.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Reads bytes into all of `buffer`; false where the file ends before.
@@ -150,12 +156,9 @@ impl Part {
         sync_folder(&self.folder)
     }
 
-    /// The file's length in bytes.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn len(&self) -> Result<u64, StoreError> {
-        self.file.metadata().map(|facts| facts.len()).map_err(|error| self.failed("can't look at", &error))
+    /// The file's length in bytes, as far as it was written through this part.
+    pub fn length(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
     }
 
     /// Cuts the file to its first `size` bytes.
@@ -163,7 +166,9 @@ impl Part {
     /// # Errors
     /// What the disk says.
     pub fn set_len(&self, size: u64) -> Result<(), StoreError> {
-        self.file.set_len(size).map_err(|error| self.failed("can't cut", &error))
+        self.file.set_len(size).map_err(|error| self.failed("can't cut", &error))?;
+        self.end.store(size, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Device and inode.

@@ -71,8 +71,8 @@ impl Ending {
 pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     let file = ending.part.file();
     let fail = |error: std::io::Error| StoreError::io("can't finish", ending.part.path().display(), &error);
-    if ending.part.len()? != ending.size {
-        file.set_len(ending.size).map_err(fail)?;
+    if ending.part.length() != ending.size {
+        ending.part.set_len(ending.size)?;
     }
     file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
     if let Some(modified) = ending.modified {

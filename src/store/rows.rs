@@ -236,21 +236,19 @@ struct Interned {
 }
 
 fn put(db: &Connection, record: &DownloadRecord, ids: &mut Interned) -> rusqlite::Result<()> {
-    let settings = match ids.settings.get(&Arc::as_ptr(&record.settings)) {
-        Some(id) => *id,
-        None => {
-            let id = intern(db, "settings", "json", &json(record.settings.as_ref())?)?;
-            ids.settings.insert(Arc::as_ptr(&record.settings), id);
-            id
-        }
+    let settings = if let Some(id) = ids.settings.get(&Arc::as_ptr(&record.settings)) {
+        *id
+    } else {
+        let id = intern(db, "settings", "json", &json(record.settings.as_ref())?)?;
+        ids.settings.insert(Arc::as_ptr(&record.settings), id);
+        id
     };
-    let folder = match ids.folders.get(record.folder.as_ref()) {
-        Some(id) => *id,
-        None => {
-            let id = intern(db, "folders", "path", &record.folder.as_os_str().as_bytes())?;
-            ids.folders.insert(record.folder.as_ref().clone(), id);
-            id
-        }
+    let folder = if let Some(id) = ids.folders.get(record.folder.as_ref()) {
+        *id
+    } else {
+        let id = intern(db, "folders", "path", &record.folder.as_os_str().as_bytes())?;
+        ids.folders.insert(record.folder.as_ref().clone(), id);
+        id
     };
     let mut flags = (record.priority as u32) << PRIORITY_SHIFT;
     for (is_set, flag) in [
@@ -558,11 +556,12 @@ mod tests {
 
     #[test]
     fn a_damaged_store_is_set_aside_under_its_date() {
-        let damages: [(&str, fn(&std::path::Path)); 4] = [
+        type Damage = fn(&std::path::Path);
+        let damages: [(&str, Damage); 4] = [
             ("garbage", |path| std::fs::write(path, vec![7; 8192]).unwrap()),
             ("zeros", |path| std::fs::write(path, vec![0; 8192]).unwrap()),
             ("cut", |path| {
-                std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(5000).unwrap()
+                std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(5000).unwrap();
             }),
             ("no tables", |path| {
                 let db = Connection::open(path).unwrap();

@@ -61,9 +61,9 @@ impl Shared {
             heard.strange_host = self.is_strange(&answer);
             let meaning = judge(asked, &heard, &self.known(place, &url, tried.whole));
             match meaning {
-                Meaning::Begin(size) => return self.begin(answer, &heard, size, None).await,
+                Meaning::Begin(size) => return self.begin(answer, &heard, size, None),
                 Meaning::BeginPart(range, total) => {
-                    return self.begin(answer, &heard, total, Some(range)).await;
+                    return self.begin(answer, &heard, total, Some(range));
                 }
                 Meaning::Join(range, total) => return Ok(self.join(place, answer, &heard, range, total)),
                 Meaning::Sample(range, total) => {
@@ -133,7 +133,7 @@ impl Shared {
     }
 
     /// The first bytes of a file: decides its name and makes the part.
-    async fn begin(
+    fn begin(
         self: &Rc<Self>,
         answer: Answer,
         heard: &Heard,
@@ -324,12 +324,15 @@ fn undated(heard: &Heard) -> crate::model::validators::Validators {
 /// Servers name a stored `.gz` as its own coding; its bytes are the file all the same.
 fn is_named_as_coded(answer: &Answer) -> bool {
     let coding = answer.headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-    let path = answer.final_url.path().to_ascii_lowercase();
+    let path = std::path::Path::new(answer.final_url.path());
+    let ends = |endings: &[&str]| {
+        path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
+    };
     match coding.map(str::trim).map(str::to_ascii_lowercase).as_deref() {
-        Some("gzip" | "x-gzip") => [".gz", ".tgz", ".svgz"].iter().any(|end| path.ends_with(end)),
-        Some("compress" | "x-compress") => path.ends_with(".z"),
-        Some("br") => path.ends_with(".br"),
-        Some("zstd") => path.ends_with(".zst"),
+        Some("gzip" | "x-gzip") => ends(&["gz", "tgz", "svgz"]),
+        Some("compress" | "x-compress") => ends(&["z"]),
+        Some("br") => ends(&["br"]),
+        Some("zstd") => ends(&["zst"]),
         _ => false,
     }
 }

@@ -142,6 +142,8 @@ pub(crate) struct Ended {
     pub(crate) gained: u64,
     /// Whether old and new bytes were joined on samples only.
     pub(crate) joined_on_samples: bool,
+    /// Whether a note is beside the part.
+    pub(crate) noted: bool,
     /// File name, where it was decided in this run.
     pub(crate) name: Option<String>,
 }

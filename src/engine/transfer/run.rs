@@ -27,7 +27,7 @@ use crate::kernel::ramp::Ramp;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
 use crate::model::validators::Validators;
-use crate::store::note::Note;
+use crate::store::note::{Note, NoteWriter};
 use crate::store::part::{Part, rename_aside};
 
 /// How often the ramp and the stall clock look, while bytes come.
@@ -49,6 +49,8 @@ pub(super) async fn carry(order: Order, http: Rc<Http>) {
         left: shared.copy(),
         gained: shared.gained(),
         joined_on_samples: shared.joined_on_samples.get(),
+        noted: shared.order.held.is_some()
+            || shared.note.borrow().as_ref().is_some_and(NoteWriter::is_on_disk),
         name: shared.name.borrow().clone(),
     };
     shared.tell(What::Ended(Box::new(ended)));
@@ -428,7 +430,7 @@ impl Shared {
                 }
             }
             Control::SyncFailed(generation, safe) if generation == self.generation.get() => {
-                let voided = self.note.take().map_or(Ok(()), crate::store::note::NoteWriter::void);
+                let voided = self.note.take().map_or(Ok(()), NoteWriter::void);
                 if let Err(error) = voided {
                     self.tell(What::Remark(error.to_string()));
                 }
@@ -466,7 +468,7 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
             cell.end.set(cell.end.get().min(got.end()));
         }
         Meaning::Sample(got, _) if is_sampled(shared, &heard.validators) => {
-            cell.end.set(cell.end.get().min(got.end()))
+            cell.end.set(cell.end.get().min(got.end()));
         }
         other => return Verdict::Judged(other),
     }

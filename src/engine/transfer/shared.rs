@@ -140,7 +140,7 @@ impl Shared {
             size: self.size.get(),
             have: if coverage.run_count() <= 1 { coverage.prefix() } else { 0 },
             // A mirror that was never heard is held to the size only: the checksum decides about its bytes.
-            validators: validators.unwrap_or_else(|| self.sources.any()),
+            validators: validators.unwrap_or_default(),
             wants_page: settings.accept_html || is_page(&self.order),
             gave_files: self.media_type.borrow().is_some() || self.order.host_gave_files,
             at_source: *url == self.order.source || source > 0,

@@ -61,11 +61,6 @@ impl Sources {
         }
     }
 
-    /// Validators that contradict nothing.
-    pub(super) fn any(&self) -> Validators {
-        Validators::default()
-    }
-
     /// Which place the `n`th connection uses: they take turns.
     pub(super) fn pick(&self, n: usize) -> usize {
         let places = self.places.borrow();
