@@ -152,10 +152,7 @@ pub(crate) fn settle(reply: Reply, json: bool, done: &str, output: &mut Output) 
 }
 
 /// Tells a value from the selector that stands before or after it.
-fn apart<'a, T>(
-    words: &'a [String],
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<(T, &'a [String]), CliError> {
+fn apart<T>(words: &[String], parse: impl Fn(&str) -> Result<T, String>) -> Result<(T, &[String]), CliError> {
     let tried = words.split_first().map(|(first, rest)| (parse(first), rest));
     match (tried, words.split_last()) {
         (Some((Ok(value), rest)), _) => Ok((value, rest)),
@@ -237,7 +234,7 @@ mod tests {
             let words = words(line);
             match apart(&words, parse_mode) {
                 Ok((mode, rest)) => {
-                    assert_eq!((Some(mode), rest.join(" ").as_str()), (value, select), "{line}")
+                    assert_eq!((Some(mode), rest.join(" ").as_str()), (value, select), "{line}");
                 }
                 Err(error) => assert!(value.is_none() && error.to_string().contains("no mode"), "{line}"),
             }
@@ -259,7 +256,7 @@ mod tests {
             let words = words(line);
             match place(&words) {
                 Ok((place, rest)) => {
-                    assert_eq!((Some(place), rest.join(" ").as_str()), (place_of, select), "{line}")
+                    assert_eq!((Some(place), rest.join(" ").as_str()), (place_of, select), "{line}");
                 }
                 Err(_) => assert!(place_of.is_none(), "{line}"),
             }

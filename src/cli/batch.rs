@@ -123,17 +123,16 @@ impl Desk<'_> {
             }
             None => name,
         });
-        let folder = match self.folders.get(&folder) {
-            Some(known) => Arc::clone(known),
-            None => {
-                // What all share was looked at when the flags were read, or is the engine's to judge.
-                let checked = if folder == self.common.folder.join("") {
-                    self.common.folder.clone()
-                } else {
-                    destination(&folder, self.context)?
-                };
-                Arc::clone(self.folders.entry(folder).or_insert(checked.into()))
-            }
+        let folder = if let Some(known) = self.folders.get(&folder) {
+            Arc::clone(known)
+        } else {
+            // What all share was looked at when the flags were read, or is the engine's to judge.
+            let checked = if folder == self.common.folder.join("") {
+                self.common.folder.clone()
+            } else {
+                destination(&folder, self.context)?
+            };
+            Arc::clone(self.folders.entry(folder).or_insert(checked.into()))
         };
         Ok(Target { folder, name: name.map(Into::into) })
     }

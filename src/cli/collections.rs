@@ -332,7 +332,7 @@ mod tests {
             };
             let rows =
                 vec![row(1, "default", false, CollectionSettings::default()), row(2, "iso", true, settings)];
-            (*request == Request::Collections).then(|| Ok(Reply::Collections(rows)))
+            (*request == Request::Collections).then_some(Ok(Reply::Collections(rows)))
         })
     }
 
@@ -341,7 +341,11 @@ mod tests {
         let (mut output, data, _) = output();
         collections(&CollectionsArgs { json: false }, &engine(), &mut output).await.unwrap();
         output.flush().unwrap();
-        insta::assert_snapshot!(data.text(), @"");
+        insta::assert_snapshot!(data.text(), @r#"
+        ID  NAME     RUNNING  WAITING  DONE  FAILED  SETTINGS
+         1  default        0        3    40       0
+         2  iso            0        3    40       0  held, 2 at once, at most 500 kB/s
+        "#);
     }
 
     #[tokio::test(flavor = "current_thread")]

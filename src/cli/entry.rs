@@ -211,12 +211,11 @@ impl Entry {
         if let Some(name) = key.strip_prefix(INFO_PREFIX).filter(|name| !name.is_empty()) {
             return self.inform(name, value);
         }
-        match KEYS.iter().find(|known| known.word == key) {
-            Some(known) => (known.read)(self, value),
-            None => {
-                let words: Vec<_> = KEYS.iter().map(|known| known.word).collect();
-                Err(format!("`{key}` is no key of a list; there are {} and info.NAME", words.join(", ")))
-            }
+        if let Some(known) = KEYS.iter().find(|known| known.word == key) {
+            (known.read)(self, value)
+        } else {
+            let words: Vec<_> = KEYS.iter().map(|known| known.word).collect();
+            Err(format!("`{key}` is no key of a list; there are {} and info.NAME", words.join(", ")))
         }
     }
 

@@ -372,7 +372,7 @@ mod tests {
             }
             _ => None,
         });
-        let told = told(&engine, 8000, "", 0, |_| {}).await;
+        let told = told(&engine, 20_000, "", 0, |_| {}).await;
         assert_eq!(told.code, Err(2));
         let Some(Request::Act { select, act: Act::Remove }) = engine.requests().pop() else {
             panic!("not taken back")

@@ -170,7 +170,17 @@ mod tests {
         list(&ListArgs::default(), &engine, &context(home.path()), &mut output).await.unwrap();
         output.flush().unwrap();
         assert_eq!(engine.asked(), [r#"{"method":"list","params":{"select":{"all":true}}}"#]);
-        insta::assert_snapshot!(data.text(), @"");
+        insta::assert_snapshot!(data.text(), @r#"
+        ID     NAME                                  SIZE      SPEED  STATE
+         1  ▼  Tailspin – 03 Delta.flac  bg  61%  61.3 MB  4.10 MB/s  downloading: 0:06 left
+         2  ◔  file-2                    bg  25%  1.00 kB             waiting: the server closed the connection; try 3 is next, 8 s
+         3  ·  file-3?                   bg  25%  1.00 kB             queued
+         4  ‖  file-4                    bg  25%  1.00 kB             paused, joined on samples
+         5  ✓  file-5                    bg       1.00 kB             completed
+         6  ✗  file-6                    bg  25%  1.00 kB             failed: gone: the server says 404
+         7  –  file-7                    bg       1.00 kB             cancelled
+         8  ▶  file-8                    rt  25%  1.00 kB             connecting
+        "#);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -264,7 +264,20 @@ mod tests {
                 drawn.push('\n');
             }
         }
-        insta::assert_snapshot!(drawn, @"");
+        insta::assert_snapshot!(drawn, @r#"
+        ▼ Tailspin Orchestra – 03 Delta.flac                            ████████████▍·······  61%   61.3 MB    4.10 MB/s   0:06
+        ▼ file-2                                                                                              connecting
+        ◔ file-3                                █████···············  25%  the server closed the connection; try 3 is next, 8 s
+        ▼ Tailspin Orche…03 Delta.flac  ███████▍····  61%   61.3 MB    4.10 MB/s   0:06
+        ▼ file-2                                                      connecting
+        ◔ file-3        ███·········  25%  the server closed the …n; try 3 is next, 8 s
+        ▼ Tailsp….flac    61%   61.3 MB    4… MB/s   0:06
+        ▼ file-2                          co…cting
+        ◔ file-3          25%  the server cl…is next, 8 s
+        ▼ Tail…lac    61%
+        ▼ file-2
+        ◔ file-3      25%
+        "#);
     }
 
     #[test]
@@ -277,6 +290,8 @@ mod tests {
             speed: 4_100_000,
             ..Sums::default()
         };
-        insta::assert_snapshot!(total_line(sums, 10), @"");
+        insta::assert_snapshot!(total_line(sums, 10), @r#"
+        2 of 10 done, 1 failed   1.20 MB of 4.50 MB   ↓ 4.10 MB/s
+        "#);
     }
 }

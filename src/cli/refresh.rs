@@ -136,7 +136,13 @@ mod tests {
         let args = RefreshArgs { id: None, url: None, list: Some("list".into()), json: false };
         let status = refresh(&args, &engine, &context(home.path()), &mut output).await.unwrap();
         assert_eq!(status, Status::Failed);
-        insta::assert_snapshot!(talk.text(), @"");
+        insta::assert_snapshot!(talk.text(), @r#"
+        new link for 1 download.
+        new link for 1 download.
+        haul: no unfinished download is called file-2, as the list says.
+        haul: no unfinished download is called file-3, as the list says.
+        haul: 4 and 5 are both called twin: give the link to one by its number.
+        "#);
         let refreshed = engine.asked().iter().filter(|asked| asked.contains("refresh_url")).count();
         assert_eq!(refreshed, 2);
     }

@@ -205,7 +205,17 @@ pub(crate) mod tests {
 
     #[test]
     fn a_bare_one_and_one_with_everything() {
-        insta::assert_snapshot!(shown(&detail("failed")), @"");
+        insta::assert_snapshot!(shown(&detail("failed")), @r#"
+        number      7  (00000000-0000-0000-0000-000000000000)
+        name        file-7
+        state       failed: gone: the server says 404. Check the link
+        progress    250 B of 1.00 kB  (25%)
+        mode        background, priority normal
+        collection  1
+        from        https://a.example/x
+        to          /d/file-7
+        added       1970-01-01 00:00:00
+        "#);
         let mut full = detail("downloading");
         (full.row.speed, full.row.eta_secs) = (4_100_000, Some(6));
         full.final_url = Some("https://cdn.a.example/y".into());
@@ -219,6 +229,26 @@ pub(crate) mod tests {
         full.limit = Some(500_000);
         full.info.insert("Title".into(), "Delta".into());
         full.events.push(Note { at: UnixMs(0), text: "added".into() });
-        insta::assert_snapshot!(shown(&full), @"");
+        insta::assert_snapshot!(shown(&full), @r#"
+        number      7  (00000000-0000-0000-0000-000000000000)
+        name        file-7
+        state       downloading: 0:06 left
+        progress    250 B of 1.00 kB  (25%)  at 4.10 MB/s  0:06 left
+        mode        background, priority normal
+        collection  1
+        from        https://a.example/x
+        through     https://cdn.a.example/y
+        server      203.0.113.9:443
+        to          /d/file-7
+        part        /d/file-7.part
+        safe        200 B against a power cut, just now
+        etag        "9f2c"
+        modified    1970-01-01 00:00:00
+        limit       500 kB/s
+        connections 1 of 4 at most
+        added       1970-01-01 00:00:00
+        info        Title: Delta
+        event       1970-01-01 00:00:00  added
+        "#);
     }
 }

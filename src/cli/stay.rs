@@ -138,7 +138,7 @@ impl Stay {
             for event in events {
                 match event {
                     Event::Completed { row, path, .. } if self.json => {
-                        output.json(&Ended { row, path: path.as_ref() })?
+                        output.json(&Ended { row, path: path.as_ref() })?;
                     }
                     Event::Completed { path: Some(path), .. } if self.paths => {
                         output.bytes(path.as_os_str().as_bytes())?;

@@ -260,19 +260,19 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn the_front_goes_out_in_order_and_nothing_twice() {
         for (story, status, data, said) in [
-            ("completed - -", Ok(0), "0123456789", ""),
+            ("completed - none", Ok(0), "0123456789", ""),
             (
-                "connecting - -\ndownloading a 0-4\ndownloading a 0-4\ndownloading a 0-7\ncompleted - -",
+                "connecting - none\ndownloading a 0-4\ndownloading a 0-4\ndownloading a 0-7\ncompleted - none",
                 Ok(0),
                 "0123456789",
                 "",
             ),
-            ("downloading a 0-2,5-9\ndownloading a 0-9\ncompleted - -", Ok(0), "0123456789", ""),
+            ("downloading a 0-2,5-9\ndownloading a 0-9\ncompleted - none", Ok(0), "0123456789", ""),
             ("downloading a 3-9\nfailed a 3-9", Ok(1), "", "404"),
             ("downloading a 0-4\nfailed a 0-4", Ok(1), "0123", "404"),
             ("downloading a 0-4\ndownloading b 0-5", Err(1), "0123", "another version"),
             ("downloading a 0-4\ndownloading a 0-2", Err(1), "0123", "started over"),
-            ("downloading b -\ndownloading a 0-2\ncompleted - -", Ok(0), "0123456789", ""),
+            ("downloading b none\ndownloading a 0-2\ncompleted - none", Ok(0), "0123456789", ""),
             ("downloading a 0-4", Ok(4), "0123", "given up"),
         ] {
             let (ended, sent, talk) = streamed(story).await;

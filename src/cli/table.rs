@@ -210,13 +210,17 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_cut_only_on_a_terminal() {
-        insta::assert_snapshot!(sample(Surface::default()), @r"
-        ID  NAME                            SIZE
-         1  漢字.iso                     1.42 GB
+        insta::assert_snapshot!(sample(Surface::default()), @r#"
+        ID  NAME                             SIZE
+         1  漢字.iso                      1.42 GB
         12  evil[2Jname that is long.iso  61.3 MB
-        ");
+        "#);
         let narrow = Surface { terminal: true, columns: Some(30), ..Surface::default() };
-        insta::assert_snapshot!(sample(narrow), @"");
+        insta::assert_snapshot!(sample(narrow), @r#"
+        ID  NAME                  SIZE
+         1  漢字.iso           1.42 GB
+        12  evil[2Jn…long.iso  61.3 MB
+        "#);
     }
 
     #[test]

@@ -98,7 +98,9 @@ pub(crate) fn span(time: Duration) -> String {
     match secs {
         0..60 => format!("{secs} s"),
         60..3600 => format!("{} min", secs / 60),
-        3600..86_400 if secs / 60 % 60 > 0 => format!("{} h {} min", secs / 3600, secs / 60 % 60),
+        3600..86_400 if !(secs / 60).is_multiple_of(60) => {
+            format!("{} h {} min", secs / 3600, secs / 60 % 60)
+        }
         3600..86_400 => format!("{} h", secs / 3600),
         _ => format!("{} d", secs / 86_400),
     }
@@ -132,6 +134,6 @@ mod tests {
             assert_eq!((clock(time).as_str(), span(time).as_str()), (as_clock, as_span));
         }
         assert_eq!(span(Duration::from_millis(100)), "1 s");
-        assert_eq!(ago(Duration::from_secs(120)), "2 min ago");
+        assert_eq!(ago(Duration::from_mins(2)), "2 min ago");
     }
 }
