@@ -89,7 +89,12 @@ pub(crate) async fn undo<E: Engine>(
     engine: &E,
     output: &mut Output,
 ) -> Result<Status, CliError> {
-    settle(engine.call(Request::Undo).await?, args.json, "brought back", output)
+    let reply = engine.call(Request::Undo).await?;
+    if reply == Reply::Acted(Vec::new()) {
+        output.say("haul: there is nothing to take back.");
+        return Ok(Status::Done);
+    }
+    settle(reply, args.json, "brought back", output)
 }
 
 /// Switches the mode.

@@ -126,13 +126,24 @@ impl CliError {
     }
 }
 
-/// Writes an error as `haul: what. what to do.`, fit to be shown.
+/// Writes an error as `haul: what. What to do.`, fit to be shown.
 pub(crate) fn sentences(what: &str, hint: &str) -> String {
-    let what = printable(what.trim_end_matches('.'));
-    match printable(hint.trim_end_matches('.')) {
-        hint if hint.is_empty() => format!("haul: {what}."),
-        hint => format!("haul: {what}. {hint}."),
+    let what = printable(what);
+    let hint = printable(hint);
+    let mut first = hint.chars();
+    match first.next() {
+        None => format!("haul: {}", ended(&what)),
+        Some(letter) => format!(
+            "haul: {} {}",
+            ended(&what),
+            ended(&format!("{}{}", letter.to_uppercase(), first.as_str()))
+        ),
     }
+}
+
+/// Ends a sentence, unless it has an end.
+fn ended(sentence: &str) -> String {
+    if sentence.ends_with(['.', '?', '!']) { sentence.to_owned() } else { format!("{sentence}.") }
 }
 
 fn count(problems: usize) -> String {
@@ -145,11 +156,13 @@ mod tests {
 
     #[test]
     fn an_error_says_what_and_what_to_do_and_nothing_else() {
-        assert_eq!(
-            sentences("no such download: 7", "See `haul list`."),
-            "haul: no such download: 7. See `haul list`."
-        );
-        assert_eq!(sentences("done\u{1b}[31m.", ""), "haul: done[31m.");
+        for (what, hint, line) in [
+            ("there is no download 7", "See `haul list`.", "haul: there is no download 7. See `haul list`."),
+            ("x is no link", "did you mean y?", "haul: x is no link. Did you mean y?"),
+            ("done\u{1b}[31m.", "", "haul: done[31m."),
+        ] {
+            assert_eq!(sentences(what, hint), line);
+        }
     }
 
     #[test]

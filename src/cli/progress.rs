@@ -13,6 +13,7 @@ use super::output::Output;
 use super::table::{cut_middle, pad_left, pad_right};
 use super::words::{clock, glyph, percent, remark, size, speed};
 use crate::model::id::DownloadId;
+use crate::model::printable::printable;
 use crate::model::time::UnixMs;
 use crate::model::units::ByteCount;
 use crate::model::view::DownloadRow;
@@ -165,33 +166,68 @@ fn terminal_width() -> usize {
     size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
 
+/// How a line of one width is divided. Columns never jump: what a download does changes the text in them, not their place.
+struct Layout {
+    name: usize,
+    bar: usize,
+    /// Size, speed and time left, where there is room for each.
+    facts: &'static [usize],
+}
+
+/// Between the parts of a line.
+const GAP: usize = 2;
+/// Columns of `100%`.
+const PERCENT: usize = 4;
+
+impl Layout {
+    fn of(width: usize) -> Self {
+        let (bar, facts): (usize, &[usize]) = match width {
+            0..40 => (0, &[]),
+            40..60 => (0, &[11, 5]),
+            60..100 => (12, &[8, 11, 5]),
+            _ => (20, &[8, 11, 5]),
+        };
+        let mut layout = Self { name: 0, bar, facts };
+        // The glyph and its space, and the last column, where a terminal would break the line.
+        layout.name = width.saturating_sub(2 + GAP + layout.rest() + 1);
+        layout
+    }
+
+    /// Columns right of the name.
+    fn rest(&self) -> usize {
+        let bar = if self.bar > 0 { self.bar + 1 } else { 0 };
+        bar + PERCENT + self.facts.iter().map(|width| GAP + width).sum::<usize>()
+    }
+}
+
 /// One download in one line.
 fn row_line(row: &DownloadRow, width: usize, now: UnixMs) -> String {
-    let bar_width = match width {
-        0..60 => 0,
-        60..100 => 12,
-        _ => 20,
-    };
-    let percent = percent(row);
-    let bar = match percent {
-        Some(_) => bar(row.covered, row.size.unwrap_or(0), bar_width),
-        None => " ".repeat(bar_width),
-    };
-    let percent = pad_left(&percent.map(|percent| format!("{percent}%")).unwrap_or_default(), 4);
-    let right = if row.state.kind().is_running() {
-        let left = row.eta_secs.map(|secs| clock(Duration::from_secs(secs))).unwrap_or_default();
-        let speed = if row.speed > 0 { speed(row.speed) } else { row.state.kind().word().to_owned() };
-        format!("{}  {}  {}", pad_left(&size(row), 8), pad_left(&speed, 11), pad_left(&left, 5))
+    let layout = Layout::of(width);
+    let name = pad_right(&cut_middle(&printable(&row.name), layout.name), layout.name);
+    let rest = if row.state.kind().is_running() {
+        running(row, &layout)
     } else {
-        remark(row, now)
+        cut_middle(&printable(&remark(row, now)), layout.rest())
     };
-    // Beside the glyph, the gaps and the percentage; a long remark leaves the name its least.
-    let fixed = 2 + 2 + bar_width + 1 + 4 + 2;
-    let room = width.saturating_sub(fixed + 1);
-    let right = cut_middle(&right, room.saturating_sub(12));
-    let name_width = room.saturating_sub(unicode_width::UnicodeWidthStr::width(right.as_str()));
-    let name = pad_right(&cut_middle(&row.name, name_width), name_width);
-    format!("{} {name}  {bar} {percent}  {right}", glyph(row)).trim_end().to_owned()
+    format!("{} {name}  {rest}", glyph(row)).trim_end().to_owned()
+}
+
+fn running(row: &DownloadRow, layout: &Layout) -> String {
+    let percent = percent(row);
+    let mut text = match percent {
+        _ if layout.bar == 0 => String::new(),
+        Some(_) => bar(row.covered, row.size.unwrap_or(0), layout.bar) + " ",
+        None => " ".repeat(layout.bar + 1),
+    };
+    text.push_str(&pad_left(&percent.map(|percent| format!("{percent}%")).unwrap_or_default(), PERCENT));
+    let speed = if row.speed > 0 { speed(row.speed) } else { row.state.kind().word().to_owned() };
+    let left = row.eta_secs.map(|secs| clock(Duration::from_secs(secs))).unwrap_or_default();
+    let facts = [size(row), speed, left];
+    for (fact, width) in facts[facts.len() - layout.facts.len()..].iter().zip(layout.facts) {
+        text.push_str(&" ".repeat(GAP));
+        text.push_str(&pad_left(fact, *width));
+    }
+    text
 }
 
 /// A bar in eighths of a block, never full before the file is.
@@ -256,10 +292,7 @@ mod tests {
         for width in [120, 80, 50, 20] {
             for row in [&running, &unsized_row, &waiting] {
                 let line = row_line(row, width, UnixMs(0));
-                assert!(
-                    unicode_width::UnicodeWidthStr::width(line.as_str()) <= width.max(24),
-                    "{width}: {line}"
-                );
+                assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) < width, "{width}: {line}");
                 drawn.push_str(&line);
                 drawn.push('\n');
             }
@@ -267,16 +300,16 @@ mod tests {
         insta::assert_snapshot!(drawn, @r#"
         ▼ Tailspin Orchestra – 03 Delta.flac                            ████████████▍·······  61%   61.3 MB    4.10 MB/s   0:06
         ▼ file-2                                                                                              connecting
-        ◔ file-3                                █████···············  25%  the server closed the connection; try 3 is next, 8 s
+        ◔ file-3                                                        the server closed the connection; try 3 is next, 8 s
         ▼ Tailspin Orche…03 Delta.flac  ███████▍····  61%   61.3 MB    4.10 MB/s   0:06
         ▼ file-2                                                      connecting
-        ◔ file-3        ███·········  25%  the server closed the …n; try 3 is next, 8 s
-        ▼ Tailsp….flac    61%   61.3 MB    4… MB/s   0:06
-        ▼ file-2                          co…cting
-        ◔ file-3          25%  the server cl…is next, 8 s
-        ▼ Tail…lac    61%
+        ◔ file-3                        the server closed the c…ion; try 3 is next, 8 s
+        ▼ Tailspin O…Delta.flac   61%    4.10 MB/s   0:06
+        ▼ file-2                        connecting
+        ◔ file-3                 the server c…s next, 8 s
+        ▼ Tails….flac   61%
         ▼ file-2
-        ◔ file-3      25%
+        ◔ file-3       th…s
         "#);
     }
 
