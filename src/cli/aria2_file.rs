@@ -3,6 +3,7 @@
 use super::entry::{Entry, Override, parse_link};
 use super::header::parse_header;
 use super::list_file::{Field, Listed, Problem, fields, lines};
+use super::pairs;
 use super::proxy;
 use super::quantity;
 use crate::model::item::Credentials;
@@ -90,8 +91,8 @@ fn parse_links<'a>(links: impl Iterator<Item = Field<'a>>) -> Result<Option<Entr
 
 fn set(entry: &mut Entry, option: &str, value: &str) -> Result<Heeded, String> {
     match option {
-        "out" | "dir" | "referer" | "user-agent" => entry.set(option, value)?,
-        "checksum" => entry.set(option, &value.replacen('=', ":", 1))?,
+        "out" | "dir" | "referer" | "user-agent" => pairs::set(entry, option, value)?,
+        "checksum" => pairs::set(entry, option, &value.replacen('=', ":", 1))?,
         "header" => entry.overrides.push(Override::Header(parse_header(value)?)),
         "max-connection-per-server" | "split" => raise_connections(entry, value)?,
         // 0 means no limit there.

@@ -194,7 +194,9 @@ impl Open {
         if let Some(login) = &own.login {
             settings.credentials = Some(login.clone());
         }
-        own.overrides.iter().for_each(|own| own.apply(&mut settings));
+        for own in &own.overrides {
+            own.apply(&mut settings);
+        }
         self.bytes += json_len(&settings) + 1;
         self.batch.settings.push(settings);
         let place = self.batch.settings.len() - 1;

@@ -103,8 +103,8 @@ pub(crate) struct CollectionSetArgs {
     #[arg(short = 'j', long, value_name = "N")]
     parallel: Option<u32>,
     /// Speed of all of it together, at most, or none
-    #[arg(long, value_name = "RATE|none", value_parser = quantity::rate_or_none)]
-    limit: Option<Option<u64>>,
+    #[arg(long, value_name = "RATE|none", value_parser = quantity::cap)]
+    limit: Option<quantity::Cap>,
     /// Preset for what is added to it
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -186,7 +186,7 @@ pub(crate) async fn collection<E: Engine>(
                 settings.parallel = Some(parallel).filter(|parallel| *parallel > 0);
             }
             if let Some(limit) = args.limit {
-                settings.limit = limit;
+                settings.limit = limit.rate();
             }
             if let Some(preset) = args.preset {
                 settings.preset = Some(preset).filter(|preset| !preset.is_empty());

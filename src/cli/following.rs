@@ -144,7 +144,9 @@ impl Following {
             let missing = self.followed.iter().filter(|(_, one)| one.seen.phase == Phase::Unseen);
             let mut missing: Vec<_> = missing.map(|(id, _)| *id).collect();
             missing.sort_unstable();
-            missing.into_iter().for_each(|id| self.lose(id, &mut events));
+            for id in missing {
+                self.lose(id, &mut events);
+            }
         }
         events
     }

@@ -130,12 +130,23 @@ pub(crate) async fn get<E: Engine>(
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));
     let order = order(intake.entries, &intake.common, context)?;
     let modes: Vec<_> = order.batches.iter().flat_map(|batch| &batch.downloads).map(|new| new.mode).collect();
-    let (added, is_pressed) = once_pressed(interrupts, async {
+    let begun = once_pressed(interrupts, async {
         set_parallel(args, engine).await?;
-        add_all(engine, order.batches).await
-    })
-    .await?;
-
+        let added = add_all(engine, order.batches).await?;
+        let open = added.iter().filter(|one| one.how != AddedHow::AlreadyHere).map(|one| one.id);
+        for ids in open.collect::<Vec<_>>().chunks(IDS_AT_ONCE) {
+            engine.call(Request::Attend { ids: ids.to_vec() }).await?;
+        }
+        Ok((added, engine.subscribe().await?))
+    });
+    let ((added, feed), is_pressed) = begun.await?;
+    if let (Some(STREAM), [one]) = (args.out.as_deref(), &added[..]) {
+        if is_pressed {
+            stream::forget(one.id, engine).await?;
+            return Ok(Status::Interrupted);
+        }
+        return stream::stream(one.id, feed, engine, output, interrupts, give_up).await;
+    }
     let mut following = Following::default();
     for ((one, mode), target) in added.iter().zip(modes).zip(order.targets) {
         following.follow(one.id, one.how, mode, Some(target));
@@ -143,15 +154,6 @@ pub(crate) async fn get<E: Engine>(
     if is_pressed {
         return pause_and_leave(&following, engine, output, interrupts).await;
     }
-    let open: Vec<_> =
-        added.iter().filter(|one| one.how != AddedHow::AlreadyHere).map(|one| one.id).collect();
-    for ids in open.chunks(IDS_AT_ONCE) {
-        interrupts.unless(engine.call(Request::Attend { ids: ids.to_vec() })).await?;
-    }
-    if let (Some(STREAM), [one]) = (args.out.as_deref(), &added[..]) {
-        return stream::stream(one.id, engine, output, interrupts, give_up).await;
-    }
-    let feed = interrupts.unless(engine.subscribe()).await?;
     let stay =
         Stay { json: args.json, paths: !args.quiet, give_up, deadline: None, pauses: true, now: context.now };
     stay.until_done(following, None, feed, engine, output, interrupts).await

@@ -187,7 +187,9 @@ fn from_list(list: &Path, context: &Context, output: &mut Output) -> Result<Vec<
         return metalink(&name, &bytes, context);
     }
     let listed = list_file::parse(&bytes).map_err(|problems| CliError::List { from: name, problems })?;
-    listed.remarks.iter().for_each(|remark| output.complain(remark));
+    for remark in &listed.remarks {
+        output.complain(remark);
+    }
     Ok(listed.entries)
 }
 
@@ -232,8 +234,8 @@ mod tests {
         )
         .unwrap();
         fs::write(home.path().join("x.meta4"), "<?xml version='1.0'?><metalink/>").unwrap();
-        let many: String = (0..20_000).map(|n| format!("http://a.example/files/{n:08}/name.bin\n")).collect();
-        fs::write(home.path().join("many"), many).unwrap();
+        let many: Vec<_> = (0..20_000).map(|n| format!("http://a.example/files/{n:08}/name.bin")).collect();
+        fs::write(home.path().join("many"), many.join("\n")).unwrap();
         let mut context = context(home.path());
         context.read_metalink = |_| {
             let url = "http://m.example/x".parse().unwrap();

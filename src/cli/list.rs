@@ -12,6 +12,7 @@ use super::status::Status;
 use super::table::{Column, Table};
 use super::words::{glyph, percent, remark, size, speed, tone};
 use crate::model::item::Mode;
+use crate::model::printable::printable;
 use crate::model::request::{Batch, Reply, Request};
 use crate::model::selector::Selector;
 use crate::model::time::UnixMs;
@@ -125,7 +126,13 @@ fn write_list(batch: Batch, output: &mut Output) -> Result<Status, CliError> {
             });
         };
         left_out += usize::from(settings.credentials.is_some());
-        output.line(&list_file::line(&Entry::of_added(new, settings)))?;
+        let line = list_file::line(&Entry::of_added(new, settings));
+        if output.stdout.terminal {
+            let fields: Vec<_> = line.split('\t').map(printable).collect();
+            output.line(&fields.join("\t"))?;
+        } else {
+            output.line(&line)?;
+        }
     }
     if left_out > 0 {
         output.complain(&format!(

@@ -3,6 +3,7 @@
 
 use super::aria2_file;
 use super::entry::{Entry, parse_link};
+use super::pairs;
 
 /// What a list holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -95,7 +96,7 @@ fn parse_own(text: &str) -> Result<Listed, Vec<Problem>> {
                 continue;
             };
             if let Some(entry) = &mut entry
-                && let Err(why) = entry.set(key.trim(), &unescaped(value))
+                && let Err(why) = pairs::set(entry, key.trim(), &unescaped(value))
             {
                 problems.push(field.problem(why));
             }
@@ -108,7 +109,7 @@ fn parse_own(text: &str) -> Result<Listed, Vec<Problem>> {
 /// Writes a download as a line of a list, without the line's end.
 pub(crate) fn line(entry: &Entry) -> String {
     let mut line = entry.url.to_string();
-    for (key, value) in entry.pairs() {
+    for (key, value) in pairs::pairs(entry) {
         line.push('\t');
         line.push_str(&key);
         line.push('=');

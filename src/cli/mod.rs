@@ -21,6 +21,7 @@ mod interrupts;
 mod list;
 mod list_file;
 mod output;
+mod pairs;
 mod password;
 mod progress;
 mod proxy;

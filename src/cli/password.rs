@@ -1,7 +1,7 @@
 //! Asks for a password on the terminal, where nobody sees it.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
@@ -50,8 +50,10 @@ impl Drop for Silence {
 
 fn read_line(terminal: &mut impl io::Read) -> io::Result<String> {
     let mut line = Vec::new();
-    for byte in terminal.bytes() {
-        match byte? {
+    let mut byte = [0];
+    // One at a time: what is typed after the line belongs to whoever reads next.
+    while terminal.read(&mut byte)? == 1 {
+        match byte[0] {
             b'\r' | b'\n' | END => break,
             INTERRUPT => return Err(io::ErrorKind::Interrupted.into()),
             BACKSPACE | DELETE => {

@@ -11,11 +11,11 @@ use super::error::CliError;
 use super::following::{Following, Sums};
 use super::output::Output;
 use super::table::{cut_middle, pad_left, pad_right};
-use super::words::{clock, glyph, percent, remark, size, speed};
+use super::words::{glyph, percent, remark, size, speed};
 use crate::model::id::DownloadId;
 use crate::model::printable::printable;
 use crate::model::time::UnixMs;
-use crate::model::units::ByteCount;
+use crate::model::units::{ByteCount, clock};
 use crate::model::view::DownloadRow;
 
 /// How often a plain line is written.
@@ -44,7 +44,7 @@ pub(crate) enum Progress {
 pub(crate) struct Bars {
     all: MultiProgress,
     total: ProgressBar,
-    bars: HashMap<DownloadId, ProgressBar>,
+    one: HashMap<DownloadId, ProgressBar>,
     room: usize,
 }
 
@@ -60,7 +60,7 @@ impl Progress {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES));
         let total = if many { all.add(line()) } else { ProgressBar::hidden() };
         let room = usize::from(output.stderr.rows.unwrap_or(24).saturating_sub(SPARE_LINES).max(1));
-        Self::Bars(Box::new(Bars { all, total, bars: HashMap::new(), room }))
+        Self::Bars(Box::new(Bars { all, total, one: HashMap::new(), room }))
     }
 
     /// Shows what changed.
@@ -109,7 +109,7 @@ impl Progress {
     /// Takes the bars away.
     pub(crate) fn end(&mut self) {
         if let Self::Bars(bars) = self {
-            bars.bars.drain().for_each(|(_, bar)| bar.finish_and_clear());
+            bars.one.drain().for_each(|(_, bar)| bar.finish_and_clear());
             bars.total.finish_and_clear();
             // A terminal that is gone needs no clearing.
             let _ = bars.all.clear();
@@ -129,26 +129,26 @@ impl Bars {
         let active = following.active();
         let width = terminal_width();
         for row in changed.iter().filter(|row| !active.contains_key(&row.id)) {
-            if let Some(bar) = self.bars.remove(&row.id) {
+            if let Some(bar) = self.one.remove(&row.id) {
                 bar.finish_and_clear();
                 self.all.remove(&bar);
             }
         }
         for row in changed.iter().filter(|row| active.contains_key(&row.id)) {
-            if let Some(bar) = self.bars.get(&row.id) {
+            if let Some(bar) = self.one.get(&row.id) {
                 bar.set_message(row_line(row, width, now));
             }
         }
-        if self.bars.len() < self.room.min(active.len()) {
-            let new: Vec<_> = active.values().filter(|row| !self.bars.contains_key(&row.id)).collect();
-            for row in new.into_iter().take(self.room - self.bars.len()) {
+        if self.one.len() < self.room.min(active.len()) {
+            let new: Vec<_> = active.values().filter(|row| !self.one.contains_key(&row.id)).collect();
+            for row in new.into_iter().take(self.room - self.one.len()) {
                 let bar = if self.total.is_hidden() {
                     self.all.add(line())
                 } else {
                     self.all.insert_before(&self.total, line())
                 };
                 bar.set_message(row_line(row, width, now));
-                self.bars.insert(row.id, bar);
+                self.one.insert(row.id, bar);
             }
         }
         self.total.set_message(total_line(following.sums(), following.len()));
@@ -221,7 +221,7 @@ fn running(row: &DownloadRow, layout: &Layout) -> String {
     };
     text.push_str(&pad_left(&percent.map(|percent| format!("{percent}%")).unwrap_or_default(), PERCENT));
     let speed = if row.speed > 0 { speed(row.speed) } else { row.state.kind().word().to_owned() };
-    let left = row.eta_secs.map(|secs| clock(Duration::from_secs(secs))).unwrap_or_default();
+    let left = row.eta_secs.map(clock).unwrap_or_default();
     let facts = [size(row), speed, left];
     for (fact, width) in facts[facts.len() - layout.facts.len()..].iter().zip(layout.facts) {
         text.push_str(&" ".repeat(GAP));
@@ -246,15 +246,10 @@ fn bar(covered: u64, size: u64, width: usize) -> String {
 
 /// All downloads in one line.
 fn total_line(sums: Sums, count: usize) -> String {
-    let mut line = format!("{} of {count} done", sums.ended - sums.failed);
-    if sums.failed > 0 {
-        line.push_str(&format!(", {} failed", sums.failed));
-    }
-    line.push_str(&format!("   {} of {}", ByteCount(sums.covered), ByteCount(sums.size)));
-    if sums.speed > 0 {
-        line.push_str(&format!("   ↓ {}", speed(sums.speed)));
-    }
-    line
+    let failed = if sums.failed > 0 { format!(", {} failed", sums.failed) } else { String::new() };
+    let rate = if sums.speed > 0 { format!("   ↓ {}", speed(sums.speed)) } else { String::new() };
+    let (covered, size) = (ByteCount(sums.covered), ByteCount(sums.size));
+    format!("{} of {count} done{failed}   {covered} of {size}{rate}", sums.ended - sums.failed)
 }
 
 #[cfg(test)]
@@ -323,8 +318,6 @@ mod tests {
             speed: 4_100_000,
             ..Sums::default()
         };
-        insta::assert_snapshot!(total_line(sums, 10), @r#"
-        2 of 10 done, 1 failed   1.20 MB of 4.50 MB   ↓ 4.10 MB/s
-        "#);
+        insta::assert_snapshot!(total_line(sums, 10), @"2 of 10 done, 1 failed   1.20 MB of 4.50 MB   ↓ 4.10 MB/s");
     }
 }

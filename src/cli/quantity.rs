@@ -19,9 +19,28 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A limit that is set or lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cap {
+    /// No limit any more.
+    Lifted,
+    /// At most so many bytes per second.
+    At(u64),
+}
+
+impl Cap {
+    /// Bytes per second, where there is a limit.
+    pub(crate) fn rate(self) -> Option<u64> {
+        match self {
+            Self::Lifted => None,
+            Self::At(rate) => Some(rate),
+        }
+    }
+}
+
 /// Parses bytes per second, or `none`.
-pub(crate) fn rate_or_none(text: &str) -> Result<Option<u64>, String> {
-    if text == "none" { Ok(None) } else { rate(text).map(Some) }
+pub(crate) fn cap(text: &str) -> Result<Cap, String> {
+    if text == "none" { Ok(Cap::Lifted) } else { rate(text).map(Cap::At) }
 }
 
 /// Parses a duration, such as `10m`.

@@ -41,8 +41,8 @@ pub struct SetArgs {
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) connections: Option<u32>,
     /// Speed at most, or none
-    #[arg(long, value_name = "RATE|none", value_parser = quantity::rate_or_none)]
-    pub(crate) limit: Option<Option<u64>>,
+    #[arg(long, value_name = "RATE|none", value_parser = quantity::cap)]
+    pub(crate) limit: Option<quantity::Cap>,
     /// The checksum to verify
     #[arg(long, value_name = "ALG:HEX", value_parser = quantity::checksum)]
     pub(crate) checksum: Option<Checksum>,
@@ -68,7 +68,9 @@ pub(crate) async fn set<E: Engine>(
     output: &mut Output,
 ) -> Result<Status, CliError> {
     let (headers, warnings) = read_headers(&args.headers, |path| context.absolute(path))?;
-    warnings.iter().for_each(|warning| output.complain(warning));
+    for warning in &warnings {
+        output.complain(warning);
+    }
     if args.name.as_deref().is_some_and(|name| name.is_empty() || name.contains('/')) {
         return Err(CliError::usage("--name is a file's name, without folders", "Name the folder with -d"));
     }
@@ -87,7 +89,7 @@ pub(crate) async fn set<E: Engine>(
         return Err(CliError::usage("nothing is to be changed", "See `haul set --help`"));
     }
     let mut status = Status::Done;
-    if let Some(limit) = args.limit {
+    if let Some(limit) = args.limit.map(quantity::Cap::rate) {
         status =
             act(&args.select, Act::SetLimit { limit }, args.json && !has_changes, engine, output).await?;
     }

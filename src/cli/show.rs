@@ -1,7 +1,5 @@
 //! `haul show`: everything about one download, as labelled lines.
 
-use std::time::Duration;
-
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,12 +10,12 @@ use super::error::CliError;
 use super::output::Output;
 use super::status::Status;
 use super::table::pad_right;
-use super::words::{ago, clock, percent, remark, speed};
+use super::words::{ago, percent, remark, speed};
 use crate::model::id::DownloadId;
 use crate::model::printable::printable;
 use crate::model::request::{Reply, Request};
 use crate::model::time::UnixMs;
-use crate::model::units::{ByteCount, ByteRate};
+use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::DownloadDetail;
 
 /// `show`.
@@ -130,20 +128,15 @@ fn state(detail: &DownloadDetail, now: UnixMs) -> String {
 
 fn progress(detail: &DownloadDetail) -> String {
     let row = &detail.row;
-    let mut text = match (row.size, percent(row)) {
-        (Some(size), percent) => {
-            let percent = percent.map(|percent| format!("  ({percent}%)")).unwrap_or_default();
-            format!("{} of {}{percent}", ByteCount(row.covered), ByteCount(size))
-        }
-        (None, _) => format!("{}, size not known", ByteCount(row.covered)),
+    let covered = ByteCount(row.covered);
+    let percent = percent(row).map(|percent| format!("  ({percent}%)")).unwrap_or_default();
+    let far = match row.size {
+        Some(size) => format!("{covered} of {}{percent}", ByteCount(size)),
+        None => format!("{covered}, size not known"),
     };
-    if row.speed > 0 {
-        text.push_str(&format!("  at {}", speed(row.speed)));
-    }
-    if let Some(secs) = row.eta_secs {
-        text.push_str(&format!("  {} left", clock(Duration::from_secs(secs))));
-    }
-    text
+    let rate = if row.speed > 0 { format!("  at {}", speed(row.speed)) } else { String::new() };
+    let left = row.eta_secs.map(|secs| format!("  {} left", clock(secs)));
+    far + &rate + &left.unwrap_or_default()
 }
 
 fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
@@ -200,7 +193,8 @@ pub(crate) mod tests {
 
     fn shown(detail: &DownloadDetail) -> String {
         let lines = lines(detail, UnixMs(1_000), &TimeZone::UTC);
-        lines.iter().map(|(label, text)| format!("{}{text}\n", pad_right(label, LABEL))).collect()
+        let lines: Vec<_> = lines.iter().map(|(label, text)| pad_right(label, LABEL) + text).collect();
+        lines.join("\n")
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::status::Status;
 use super::words::{downloads, remark};
 use crate::model::id::DownloadId;
 use crate::model::item::{GiveUp, Mode};
+use crate::model::printable::printable;
 use crate::model::request::{Act, Request};
 use crate::model::selector::Selector;
 use crate::model::state::State;
@@ -90,11 +91,11 @@ impl Stay {
             };
             let update = update.inspect_err(|_| progress.end())?;
             let events = following.apply(&update);
-            let told = self.tell(&events, &progress, output);
-            if told.is_err() {
+            if let Err(error) = self.tell(&events, &progress, output) {
                 progress.end();
+                // Nobody reads the paths any more, so nobody waits for the rest. That is no success.
+                return if matches!(error, CliError::ClosedPipe) { Ok(Status::Failed) } else { Err(error) };
             }
-            told?;
             progress.update(&update.rows, &following, output, (self.now)());
             stuck_since = following.is_stuck().then(|| stuck_since.unwrap_or_else(Instant::now));
         }
@@ -141,7 +142,11 @@ impl Stay {
                         output.json(&Ended { row, path: path.as_ref() })?;
                     }
                     Event::Completed { path: Some(path), .. } if self.paths => {
-                        output.bytes(path.as_os_str().as_bytes())?;
+                        if output.stdout.terminal {
+                            output.bytes(printable(&path.to_string_lossy()).as_bytes())?;
+                        } else {
+                            output.bytes(path.as_os_str().as_bytes())?;
+                        }
                         output.bytes(b"\n")?;
                     }
                     Event::Failed(row) if self.json => output.json(&Ended { row, path: None })?,

@@ -30,32 +30,40 @@ const CHUNK: usize = 256 * 1024;
 /// Streams one download to stdout, and takes it out of the list with its file.
 ///
 /// # Errors
-/// A part that is another file than before, stdout that can't be written, a lost engine.
+/// A part that is another file than before, stdout that can't be written, a lost engine, or a second Ctrl-C.
 pub(crate) async fn stream<E: Engine>(
     id: DownloadId,
+    feed: E::Feed,
     engine: &E,
     output: &mut Output,
     interrupts: &mut Interrupts,
     give_up: GiveUp,
 ) -> Result<Status, CliError> {
-    let outcome = tokio::select! {
-        outcome = hand_on(id, engine, output, give_up) => outcome,
-        () = interrupts.next() => Ok(Status::Interrupted),
-    };
-    // Half a stream is of no use to anybody: nothing of it stays, however it ended.
-    let select = Selector::one(id);
-    if let Ok(Reply::Detail(detail)) = engine.call(Request::Show { id, reveal: false }).await
+    let outcome = interrupts.unless(hand_on(id, feed, engine, output, give_up)).await;
+    let forgotten = interrupts.unless(forget(id, engine)).await;
+    match (outcome, forgotten) {
+        (_, Err(CliError::Interrupted)) => Err(CliError::Interrupted),
+        // The reader left before the end, so this is no success, but nothing to tell either.
+        (Err(CliError::ClosedPipe), _) => Ok(Status::Failed),
+        (Err(CliError::Interrupted), _) => Ok(Status::Interrupted),
+        // What can't be removed lies in a folder of ours that goes when the process ends.
+        (outcome, _) => outcome,
+    }
+}
+
+/// Takes a streamed download out of the list with its file: half a stream is of no use to anybody, and a whole one was handed on.
+///
+/// # Errors
+/// A refusal, or no engine.
+pub(crate) async fn forget<E: Engine>(id: DownloadId, engine: &E) -> Result<(), CliError> {
+    let shown = engine.call(Request::Show { id, reveal: false }).await;
+    engine.call(Request::Act { select: Selector::one(id), act: Act::Remove }).await?;
+    if let Ok(Reply::Detail(detail)) = shown
         && detail.row.state.kind() == StateKind::Completed
     {
-        // The file lies in a folder of ours that is emptied when the process ends.
         let _ = std::fs::remove_file(&detail.path);
     }
-    let _ = engine.call(Request::Act { select, act: Act::Remove }).await;
-    match outcome {
-        // The reader left before the end, so this is no success, but nothing to tell either.
-        Err(CliError::ClosedPipe) => Ok(Status::Failed),
-        other => other,
-    }
+    Ok(())
 }
 
 /// What has been handed on.
@@ -67,11 +75,11 @@ struct Front {
 
 async fn hand_on<E: Engine>(
     id: DownloadId,
+    mut feed: E::Feed,
     engine: &E,
     output: &mut Output,
     give_up: GiveUp,
 ) -> Result<Status, CliError> {
-    let mut feed = engine.subscribe().await?;
     let mut front = Front::default();
     let mut dry_since = Instant::now();
     loop {
@@ -248,7 +256,9 @@ mod tests {
         engine.report(&words.join(" "));
         let (mut output, data, talk) = output();
         let (mut interrupts, _press) = presses(0);
-        let ended = stream(DownloadId(1), &engine, &mut output, &mut interrupts, GiveUp::AfterSecs(0)).await;
+        let feed = engine.subscribe().await.unwrap();
+        let ended =
+            stream(DownloadId(1), feed, &engine, &mut output, &mut interrupts, GiveUp::AfterSecs(0)).await;
         let ended = ended.map(Status::code).map_err(|error| {
             error.lines().iter().for_each(|line| output.complain(line));
             error.status().code()

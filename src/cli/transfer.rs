@@ -88,7 +88,9 @@ impl TransferArgs {
         output: &mut Output,
     ) -> Result<TransferSettings, CliError> {
         let (headers, warnings) = read_headers(&self.headers, |path| context.absolute(path))?;
-        warnings.iter().for_each(|warning| output.complain(warning));
+        for warning in &warnings {
+            output.complain(warning);
+        }
         let file = |path: &Option<PathBuf>| path.as_deref().map(|path| readable(path, context)).transpose();
         Ok(TransferSettings {
             connections: self.connections,
