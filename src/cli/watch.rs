@@ -85,7 +85,9 @@ fn line(row: &DownloadRow, now: UnixMs) -> String {
         percent.map(|percent| format!("{percent}%")).unwrap_or_default(),
         size(row),
         speed(row.speed),
-        Some(printable(&remark(row, now)).into_owned()).filter(|said| said != row.state.kind().word()).unwrap_or_default(),
+        Some(printable(&remark(row, now)).into_owned())
+            .filter(|said| said != row.state.kind().word())
+            .unwrap_or_default(),
     ];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }

@@ -34,11 +34,12 @@ fn get_and_kill(machine: &Machine, server: &RealServer, content: &[u8], connecti
     Held::of(&machine.file("file.bin.part"), content).len()
 }
 
-fn assert_whole(machine: &Machine, outcome: &Outcome, content: &[u8]) {
-    assert!(outcome.status.success(), "{}", outcome.told());
+fn assert_whole(server: &RealServer, machine: &Machine, outcome: &Outcome, content: &[u8]) {
+    let told = format!("{:?}: {}", server.kind, outcome.told());
+    assert!(outcome.status.success(), "{told}");
     let held = std::fs::read(machine.file("file.bin")).unwrap();
-    assert_eq!(first_difference(&held, content), None, "{}", outcome.told());
-    assert_eq!(machine.names(), ["file.bin"], "{}", outcome.told());
+    assert_eq!(first_difference(&held, content), None, "{told}");
+    assert_eq!(machine.names(), ["file.bin"], "{told}");
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn a_plain_get_from_each_server_is_whole() {
         let machine = Machine::new();
         server.put("file.bin", &version(1).bytes(), days_ago(1));
         let outcome = machine.get(&[server.url("file.bin")]);
-        assert_whole(&machine, &outcome, &version(1).bytes());
+        assert_whole(&server, &machine, &outcome, &version(1).bytes());
     }
 }
 
@@ -62,7 +63,7 @@ fn nginx_serves_over_https_to_whoever_trusts_its_authority() {
     assert_eq!(refused.status.code(), Some(1), "{}", refused.told());
     let authority = machine.put("authority.pem", &identity.authority_pem).display().to_string();
     let outcome = machine.get(&[&server.url("file.bin"), "--ca", &authority]);
-    assert_whole(&machine, &outcome, &version(1).bytes());
+    assert_whole(&server, &machine, &outcome, &version(1).bytes());
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn after_a_kill_only_what_was_on_its_way_comes_again() {
             server.put("file.bin", &content, days_ago(1));
             let held = get_and_kill(&machine, &server, &content, &connections.to_string());
             let outcome = machine.get(&[&server.url("file.bin"), "--user-agent", "second"]);
-            assert_whole(&machine, &outcome, &content);
+            assert_whole(&server, &machine, &outcome, &content);
             let sent = server.sent_to("second");
             let most = SIZE - held + connections * AGAIN;
             assert!(sent <= most, "{kind:?} sent {sent}, {held} of {SIZE} were on disk; {}", outcome.told());
@@ -91,7 +92,7 @@ fn a_file_that_was_swapped_after_the_kill_is_never_mixed() {
             get_and_kill(&machine, &server, &version(1).bytes(), connections);
             server.put("file.bin", &version(2).bytes(), days_ago(1));
             let outcome = machine.get(&[server.url("file.bin")]);
-            assert_whole(&machine, &outcome, &version(2).bytes());
+            assert_whole(&server, &machine, &outcome, &version(2).bytes());
         }
     }
 }
@@ -104,7 +105,7 @@ fn two_versions_of_one_second_are_told_apart_though_nginx_gives_them_one_tag() {
     get_and_kill(&machine, &server, &version(1).bytes(), "4");
     server.put("file.bin", &version(2).bytes(), second);
     let outcome = machine.get(&[server.url("file.bin")]);
-    assert_whole(&machine, &outcome, &version(2).bytes());
+    assert_whole(&server, &machine, &outcome, &version(2).bytes());
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_file_that_became_shorter_than_what_is_here_begins_anew() {
         server.put("file.bin", &shorter.bytes(), days_ago(1));
         // The server says 416 now.
         let outcome = machine.get(&[server.url("file.bin")]);
-        assert_whole(&machine, &outcome, &shorter.bytes());
+        assert_whole(&server, &machine, &outcome, &shorter.bytes());
     }
 }
 
@@ -128,6 +129,6 @@ fn a_server_that_takes_two_connections_and_refuses_more_is_no_failure() {
         let machine = Machine::new();
         server.put("file.bin", &version(1).bytes(), days_ago(1));
         let outcome = machine.get(&[&server.url("file.bin"), "-n", "4"]);
-        assert_whole(&machine, &outcome, &version(1).bytes());
+        assert_whole(&server, &machine, &outcome, &version(1).bytes());
     }
 }

@@ -42,7 +42,8 @@ pub(crate) struct Options<'a> {
 
 /// A server that runs; it and all that it started end when it is dropped.
 pub(crate) struct RealServer {
-    kind: Kind,
+    /// Which one.
+    pub(crate) kind: Kind,
     folder: TempDir,
     port: u16,
     is_tls: bool,
@@ -248,8 +249,10 @@ impl Kind {
             }
             Self::Lighttpd => {
                 let rate = options.rate_kib.map(|rate| format!("connection.kbytes-per-second = {rate}\n"));
+                // Without a type lighttpd gives no validators; its cache serves a replaced file for a second more.
                 format!(
-                    "server.modules = (\"mod_accesslog\")\nserver.document-root = \"{at_text}/files\"\n\
+                    "mimetype.assign = (\"\" => \"application/octet-stream\")\n\
+                     server.stat-cache-engine = \"disable\"\nserver.modules = (\"mod_accesslog\")\nserver.document-root = \"{at_text}/files\"\n\
                      server.bind = \"127.0.0.1\"\nserver.port = {port}\nserver.upload-dirs = (\"{at_text}/tmp\")\n\
                      accesslog.filename = \"{at_text}/log\"\naccesslog.format = \"%b %{{User-Agent}}i\"\n{}",
                     rate.unwrap_or_default()

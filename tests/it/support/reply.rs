@@ -59,7 +59,13 @@ pub(super) fn give(stage: &Stage, wire: &mut Wire, turn: &Turn) -> io::Result<En
 }
 
 fn text(status: u16, text: &str) -> Answer {
-    Answer { status: Some(status), body: Some(text.into()), etag: String::new(), close: true, ..Answer::default() }
+    Answer {
+        status: Some(status),
+        body: Some(text.into()),
+        etag: String::new(),
+        close: true,
+        ..Answer::default()
+    }
 }
 
 /// What an answer says, as far as it follows from script and request.
