@@ -1,0 +1,16 @@
+//! The integration tests, in one binary: the real program against scripted and real servers.
+//!
+//! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
+//! moments; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic, in its support code too"
+)]
+
+mod interop;
+mod kill;
+mod stories;
+mod support;

@@ -1,0 +1,193 @@
+//! A machine to itself for the program under test: its own state, home and downloads, nothing of ours in its environment.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::content::Held;
+use super::site::DEADLINE;
+
+/// How often a file or a process is looked at while a test waits for it.
+const LOOK: Duration = Duration::from_millis(2);
+/// The first wait before a new try: the program's own is made for people.
+const BACKOFF: Duration = Duration::from_millis(20);
+
+/// The machine; its folder goes when it is dropped.
+pub(crate) struct Machine {
+    root: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// How the process ended.
+    pub(crate) status: ExitStatus,
+    /// What it wrote to stdout.
+    pub(crate) stdout: Vec<u8>,
+    /// What it wrote to stderr.
+    pub(crate) stderr: String,
+}
+
+/// A run that goes on; killed when it is dropped.
+pub(crate) struct Running {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Machine {
+    /// Makes a machine.
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["state", "home", "config", "runtime", "downloads"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        Self { root }
+    }
+
+    /// Returns the folder that downloads go to; the program runs in it.
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.root.path().join("downloads")
+    }
+
+    /// Returns where a download's file will be.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.downloads().join(name)
+    }
+
+    /// Puts a file beside the downloads and returns where.
+    pub(crate) fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.root.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Returns the names in the download folder, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.downloads()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Starts the program; it never takes silence for a stall, so a test may hold its connections.
+    pub(crate) fn spawn<S: AsRef<str>>(&self, args: &[S]) -> Running {
+        self.spawn_with(args, 2 * DEADLINE)
+    }
+
+    /// Starts the program; a connection that is silent for `stall` counts as dead.
+    pub(crate) fn spawn_with<S: AsRef<str>>(&self, args: &[S], stall: Duration) -> Running {
+        let root = self.root.path();
+        let (stdout, stderr) = (root.join("stdout"), root.join("stderr"));
+        let child = Command::new(env!("CARGO_BIN_EXE_haul"))
+            .args(["--here", "--state"])
+            .arg(root.join("state"))
+            .args(args.iter().map(AsRef::as_ref))
+            .current_dir(self.downloads())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC")
+            .env("HOME", root.join("home"))
+            .env("XDG_CONFIG_HOME", root.join("config"))
+            .env("XDG_STATE_HOME", root.join("state"))
+            .env("XDG_RUNTIME_DIR", root.join("runtime"))
+            .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
+            .env("HAUL_TEST_BACKOFF_MS", BACKOFF.as_millis().to_string())
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, stdout, stderr }
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
+        self.spawn(args).wait()
+    }
+
+    /// Runs `haul get` to its end.
+    pub(crate) fn get<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
+        let words: Vec<_> = std::iter::once("get").chain(args.iter().map(AsRef::as_ref)).collect();
+        self.run(&words)
+    }
+}
+
+impl Outcome {
+    /// Returns all of it, for a failing test to show.
+    pub(crate) fn told(&self) -> String {
+        let stdout = match self.stdout.len() {
+            0..2000 => String::from_utf8_lossy(&self.stdout).into_owned(),
+            many => format!("{many} bytes"),
+        };
+        format!("{}\nstdout: {stdout}\nstderr: {}", self.status, self.stderr)
+    }
+}
+
+impl Running {
+    /// Waits for its end; past the deadline it is killed and the test fails.
+    pub(crate) fn wait(mut self) -> Outcome {
+        let end = Instant::now() + DEADLINE;
+        while !self.is_over() {
+            if Instant::now() > end {
+                let _ = self.child.kill();
+                panic!("still running after {DEADLINE:?}; stderr:\n{}", self.outcome().stderr);
+            }
+            thread::sleep(LOOK);
+        }
+        self.outcome()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Outcome {
+        self.child.kill().unwrap();
+        self.outcome()
+    }
+
+    /// Presses Ctrl-C and waits for its end.
+    pub(crate) fn interrupt(self) -> Outcome {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.wait()
+    }
+
+    /// Waits until so many bytes of `content` are in the file at `path`, in their places.
+    pub(crate) fn wait_for_bytes(&mut self, path: &Path, content: &[u8], bytes: u64) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let held = Held::of(path, content).len();
+            if held >= bytes {
+                return;
+            }
+            assert!(!self.is_over(), "ended with {held} bytes on disk:\n{}", self.outcome().stderr);
+            assert!(Instant::now() < end, "only {held} of {bytes} bytes came to {}", path.display());
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        Outcome {
+            status: self.child.wait().unwrap(),
+            stdout: std::fs::read(&self.stdout).unwrap(),
+            stderr: String::from_utf8_lossy(&std::fs::read(&self.stderr).unwrap()).into_owned(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
