@@ -81,7 +81,7 @@ impl Core {
     fn answered(&mut self, id: DownloadId, answered: Answered) {
         let Some(item) = self.items.get_mut(&id) else { return };
         let host = item.host().to_owned();
-        let fresh = item.record.checkpoint.is_none();
+        let before = item.record.checkpoint.as_ref().map_or(0, |held| held.inode);
         let record = &mut item.record;
         record.name = answered.name;
         record.name_is_final = true;
@@ -103,7 +103,9 @@ impl Core {
         let _ = answered.final_url;
         let is_small = item.record.size.is_some_and(|size| size <= SMALL);
         self.hosts.served(&host);
-        if fresh && !is_small {
+        // A part that is new, at the start or after the file changed, must be known as ours after a kill.
+        let now = item.record.checkpoint.as_ref().map_or(0, |held| held.inode);
+        if now != before && !is_small {
             self.note_part(id);
         }
         self.step(id, Event::Answered, || State::Downloading);

@@ -212,6 +212,9 @@ fn client(profile: &Profile, secure: bool) -> Result<Client, FetchError> {
         })?;
         builder = builder.proxy(proxy);
     }
+    if let Some((host, address)) = &profile.pinned {
+        builder = builder.resolve(host, *address);
+    }
     #[cfg(target_os = "linux")]
     if let Some(interface) = &profile.interface {
         builder = builder.interface(interface);

@@ -1,5 +1,6 @@
 //! Everything that decides which connections a request may share and which headers it carries.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Profile {
     pub proxy: Option<Url>,
     /// Network interface.
     pub interface: Option<String>,
+    /// The one address of this host that is used, where the servers behind its name disagree.
+    pub pinned: Option<(String, SocketAddr)>,
     /// Whether redirects from https to http are followed.
     pub allow_downgrade: bool,
     /// Time to connect.
@@ -75,6 +78,7 @@ impl Profile {
             pins: settings.pins.clone(),
             proxy: settings.proxy.clone(),
             interface: settings.interface.clone(),
+            pinned: None,
             allow_downgrade: settings.allow_downgrade,
             connect_within: Duration::from_secs(15).min(answer_within),
             answer_within,

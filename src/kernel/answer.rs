@@ -131,7 +131,7 @@ fn whole(asked: Asked, heard: &Heard, known: &Known) -> Meaning {
 
 fn part(asked: Asked, heard: &Heard, known: &Known) -> Meaning {
     if heard.media_type.as_deref() == Some("multipart/byteranges") {
-        return Meaning::Nonsense("the server wraps a single range in a multipart body".into());
+        return lie(asked, known, "a single range in a multipart body");
     }
     let (range, total) = match heard.content_range {
         ContentRange::Bytes(range, total) => (range, total),

@@ -31,4 +31,17 @@ macro_rules! stories {
 
 stories! {
     killed_and_resumed
+    other_file_answered_with_all
+    range_answered_with_all
+    ranges_in_pieces
+    ranges_that_lie
+    same_bytes_with_a_rotated_tag
+    servers_that_disagree
+    swapped_under_several_connections
+    swapped_with_new_validators
+    swapped_without_validators
+    total_that_changes
+    two_bytes_differ
+    two_versions_in_one_second
+    validators_of_every_strength
 }

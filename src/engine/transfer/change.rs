@@ -14,7 +14,9 @@ use super::open::Opened;
 use super::order::{Outcome, What};
 use super::shared::Shared;
 use super::trouble;
+use crate::fetch::profile::Profile;
 use crate::fetch::transport::Answer;
+use crate::kernel::identity::{Verdict, same_file};
 use crate::model::coverage::Coverage;
 use crate::model::heard::Heard;
 use crate::model::item::OnChange;
@@ -37,6 +39,29 @@ impl Shared {
         Ok(())
     }
 
+    /// Keeps to one server where an answer shows that those behind one name disagree: a version came back that was set aside, or
+    /// ours did after another connection was given another one.
+    pub(super) fn heed_disagreement(&self, answer: &Answer, heard: &Heard) {
+        let is_back = |old: &SetAside| {
+            let is_same_tag = old.validators.etag.is_some() && old.validators.etag == heard.validators.etag;
+            is_same_tag || same_file(&old.validators, None, &heard.validators, None) == Verdict::Proof
+        };
+        let doubted = self.doubt.replace(false);
+        if self.alone.get() || !(doubted || self.set_aside.borrow().iter().any(is_back)) {
+            return;
+        }
+        self.alone.set(true);
+        let pinned =
+            answer.final_url.host_str().zip(answer.remote).filter(|_| self.order.settings.proxy.is_none());
+        if let Some((host, address)) = pinned {
+            let mut profile = Profile::clone(&self.profile.borrow());
+            profile.pinned = Some((host.to_owned(), address));
+            self.profile.replace(Rc::new(profile));
+        }
+        let text = "the servers behind this name have different versions: one of them is kept to, over one connection";
+        self.tell(What::Told("servers disagree", text.into()));
+    }
+
     /// Makes way for another version: the intent is committed, then part and note get another name.
     async fn set_aside_for(self: &Rc<Self>, new: &Validators) -> Result<(), Outcome> {
         self.refuse_in_stream("the file changed on the server")?;
@@ -49,21 +74,15 @@ impl Shared {
             ));
         }
         if aside.len() + 1 >= MOST_CHANGES {
-            let versions: Vec<String> = aside.iter().map(|old| describe(&old.validators)).collect();
+            let mut versions: Vec<String> = aside.iter().map(|old| describe(&old.validators)).collect();
+            versions.extend([self.describe(), describe(new)]);
+            versions.sort();
+            versions.dedup();
             return Err(trouble::fails(
                 FailKind::Changed,
-                format!(
-                    "the file changed {MOST_CHANGES} times: {}, {}, {}",
-                    versions.join(", "),
-                    self.describe(),
-                    describe(new)
-                ),
+                format!("the file changed {MOST_CHANGES} times: {}", versions.join(", ")),
                 "the servers behind this name may disagree: try another address of the file",
             ));
-        }
-        if aside.iter().any(|old| old.validators.etag.is_some() && old.validators.etag == new.etag) {
-            self.cap.set(1);
-            self.tell(What::Remark("the servers behind this name disagree: one connection only".into()));
         }
         if let Some(note) = self.note.take() {
             // The old records stay true of the old file; they go with it.

@@ -60,6 +60,9 @@ impl Shared {
             heard.encoded &= !is_named_as_coded(&answer);
             heard.strange_host = self.is_strange(&answer);
             let meaning = judge(asked, &heard, &self.known(place, &url, tried.whole));
+            if matches!(heard.status, 200 | 206) && meaning != Meaning::LoginPage {
+                self.heed_disagreement(&answer, &heard);
+            }
             match meaning {
                 Meaning::Begin(size) => return self.begin(answer, &heard, size, None),
                 Meaning::BeginPart(range, total) => {

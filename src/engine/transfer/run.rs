@@ -273,8 +273,9 @@ impl Run {
         let shared = Rc::clone(&self.shared);
         let Some(size) = shared.size.get() else { return };
         let provable = can_prove(&shared.validators.borrow()) || shared.sources.has_mirrors();
+        let several = provable && !shared.alone.get();
         let in_order = shared.mode.get() == Mode::RealTime || shared.order.settings.streamed;
-        let most = if provable { shared.cap.get().min(self.ramp.target()) } else { 1 };
+        let most = if several { shared.cap.get().min(self.ramp.target()) } else { 1 };
         while self.cells.len() < usize::try_from(most).unwrap_or(1) {
             let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane()).collect();
             let window = (in_order && most > 1).then_some(WINDOW);
@@ -374,7 +375,10 @@ impl Run {
     /// Another connection's answer was no plain join. While others are served nothing fails: this one is let go.
     fn judged(&mut self, cell: &LaneCell, meaning: &Meaning, alone: bool) -> Next {
         match meaning {
-            Meaning::Changed => return Next::Reopen,
+            Meaning::Changed => {
+                self.shared.doubt.set(true);
+                return Next::Reopen;
+            }
             Meaning::Transient { crowded: true, .. } | Meaning::Refused(403) | Meaning::ViaSource(403)
                 if !alone =>
             {

@@ -34,7 +34,7 @@ use crate::store::part::Part;
 pub(super) struct Shared {
     pub(super) order: Order,
     pub(super) http: Rc<Http>,
-    pub(super) profile: Rc<Profile>,
+    pub(super) profile: RefCell<Rc<Profile>>,
     /// Ends every wait for the network.
     pub(super) stop: CancellationToken,
     pub(super) mode: Cell<Mode>,
@@ -57,6 +57,10 @@ pub(super) struct Shared {
     /// The validators under which samples agreed: answers with the same ones may join.
     pub(super) sampled: RefCell<Option<Validators>>,
     pub(super) cap: Cell<u32>,
+    /// Whether one connection is all that is used: the servers behind one name disagree.
+    pub(super) alone: Cell<bool>,
+    /// Whether another connection was answered from another version: if ours comes back, the servers disagree.
+    pub(super) doubt: Cell<bool>,
     received: Cell<u64>,
     written: Cell<u64>,
 }
@@ -76,7 +80,7 @@ impl Shared {
         order.held = held;
         let shared = Rc::new(Self {
             http,
-            profile,
+            profile: RefCell::new(profile),
             stop: CancellationToken::new(),
             mode: Cell::new(order.mode),
             part: RefCell::new(None),
@@ -95,6 +99,8 @@ impl Shared {
             joined_on_samples: Cell::new(false),
             sampled: RefCell::new(None),
             cap: Cell::new(order.connections.max(1)),
+            alone: Cell::new(false),
+            doubt: Cell::new(false),
             received: Cell::new(0),
             written: Cell::new(0),
             order,
@@ -120,7 +126,7 @@ impl Shared {
         fresh: bool,
         conditions: HeaderMap,
     ) -> Result<Answer, FetchError> {
-        let ask = Ask { url, asked, conditions, profile: Rc::clone(&self.profile), fresh };
+        let ask = Ask { url, asked, conditions, profile: Rc::clone(&self.profile.borrow()), fresh };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),

@@ -392,11 +392,7 @@ mod tests {
                 &["bytes 4-3/*"],
             ),
             ("unasked = 4", "f HTTP/1.1", &["206", "bytes 0-3/10", "\n0123"]),
-            (
-                "chunked = true",
-                "f HTTP/1.1",
-                &["Transfer-Encoding: chunked", "a\r\n0123456789\r\n0\r\n"],
-            ),
+            ("chunked = true", "f HTTP/1.1", &["Transfer-Encoding: chunked", "a\r\n0123456789\r\n0\r\n"]),
             ("cut_after = 4", "f HTTP/1.1", &["Content-Length: 10", "\n0123"]),
             ("status = 429\nretry_after = \"+2\"", "f HTTP/1.1", &["429", "Retry-After: 2"]),
             ("status = 503\nretry_after = \"date+2\"", "f HTTP/1.1", &["503", "Retry-After: ", " GMT"]),
