@@ -9,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{Item, Then};
 use crate::fetch::name;
 use crate::kernel::transition::Event;
 use crate::model::id::{CollectionId, DownloadId};
@@ -108,10 +108,20 @@ impl Core {
                 }
                 StateKind::Cancelled => {}
                 kind => {
+                    let mut fetches_anew = false;
                     if let Some(item) = self.items.get_mut(&id) {
                         item.record.priority = item.record.priority.min(new.priority);
                         item.record.attempts = 0;
                         item.record.dry_since = None;
+                        let asked = item.record.settings.with(settings);
+                        fetches_anew = *item.record.settings != asked;
+                        item.record.settings = Arc::new(asked);
+                        if let Some(checksum) = &new.extras.checksum {
+                            item.record.extras.get_or_insert_default().checksum = Some(checksum.clone());
+                        }
+                    }
+                    if fetches_anew && kind != StateKind::Processing {
+                        self.stop_run(id, Then::Queue);
                     }
                     if !kind.is_running() && self.step(id, Event::Retry, || State::Queued) {
                         self.enqueue(id);

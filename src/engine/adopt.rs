@@ -82,7 +82,7 @@ impl Core {
         let Ok(source) = Url::parse(&header.source_url) else { return Ok(None) };
         let mut safe = header.safe.clone();
         safe.truncate(part.length());
-        let proven = note.proven(&part, header.generation, &safe).map_err(refuse)?;
+        let proven = note.proven(&part, header.generation, &safe).map_err(refuse)?.coverage;
         safe.merge(&proven);
         part.sync_data().map_err(refuse)?;
         let (device, inode) = part.identity();

@@ -224,6 +224,71 @@ pub struct TransferSettings {
     pub umask: Option<u32>,
 }
 
+impl TransferSettings {
+    /// Returns these settings with everything that `given` says put over them: what `haul get` means when it is asked again
+    /// for a download that is there already.
+    #[must_use]
+    pub fn with(&self, given: &Self) -> Self {
+        let base = self.clone();
+        // Taken apart so that a new setting can't be forgotten here.
+        let Self {
+            connections,
+            limit,
+            headers,
+            cookies,
+            ca,
+            cert,
+            key,
+            pins,
+            proxy,
+            interface,
+            referer,
+            user_agent,
+            credentials,
+            tries,
+            give_up,
+            accept_html,
+            allow_downgrade,
+            taken,
+            on_change,
+            on_weak,
+            on_lost,
+            streamed,
+            umask,
+        } = given.clone();
+        Self {
+            connections: connections.or(base.connections),
+            limit: limit.or(base.limit),
+            headers: over(headers, base.headers),
+            cookies: cookies.or(base.cookies),
+            ca: ca.or(base.ca),
+            cert: cert.or(base.cert),
+            key: key.or(base.key),
+            pins: over(pins, base.pins),
+            proxy: proxy.or(base.proxy),
+            interface: interface.or(base.interface),
+            referer: referer.or(base.referer),
+            user_agent: user_agent.or(base.user_agent),
+            credentials: credentials.or(base.credentials),
+            tries: tries.or(base.tries),
+            give_up: give_up.or(base.give_up),
+            accept_html: accept_html || base.accept_html,
+            allow_downgrade: allow_downgrade || base.allow_downgrade,
+            taken: over(taken, base.taken),
+            on_change: over(on_change, base.on_change),
+            on_weak: over(on_weak, base.on_weak),
+            on_lost: over(on_lost, base.on_lost),
+            streamed: streamed || base.streamed,
+            umask: umask.or(base.umask),
+        }
+    }
+}
+
+/// Returns what was given, or what was there where nothing was.
+fn over<T: Default + PartialEq>(given: T, base: T) -> T {
+    if is_default(&given) { base } else { given }
+}
+
 /// Sums of equal pieces of a file, from a Metalink (RFC 5854, section 4.1.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pieces {

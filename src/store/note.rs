@@ -64,6 +64,8 @@ pub struct NoteWriter {
     path: PathBuf,
     header: NoteHeader,
     file: Option<File>,
+    /// Whether the file is there from an earlier run, with records that are still needed.
+    goes_on: bool,
     first: Option<[u8; RECORD]>,
     slot: u64,
     next: u64,
@@ -76,7 +78,30 @@ impl NoteWriter {
     /// Returns the writer of a part's note.
     pub fn new(part: &Part, header: NoteHeader) -> Self {
         let path = path_of(part);
-        Self { path, header, file: None, first: None, slot: 0, next: 0, free_before: 0, marked: 0 }
+        Self {
+            path,
+            header,
+            file: None,
+            goes_on: false,
+            first: None,
+            slot: 0,
+            next: 0,
+            free_before: 0,
+            marked: 0,
+        }
+    }
+
+    /// Returns the writer that goes on after what an earlier run noted: its records stay until a checkpoint has their bytes,
+    /// because until then nothing else knows of them.
+    pub fn after(part: &Part, header: NoteHeader, proven: &Proven) -> Self {
+        Self {
+            goes_on: true,
+            slot: proven.header_number + 1,
+            next: proven.next,
+            free_before: proven.oldest,
+            marked: proven.oldest,
+            ..Self::new(part, header)
+        }
     }
 
     /// Notes that `data` was written at `offset`: one system call.
@@ -90,13 +115,16 @@ impl NoteWriter {
             return Ok(());
         }
         let record = encode(offset, len, crc32fast::hash(data), self.header.generation, self.next);
-        if self.file.is_none() {
+        if self.file.is_none() && self.goes_on {
+            self.open(OFlags::RDWR)?;
+        } else if self.file.is_none() {
             let Some(first) = self.first.take() else {
                 self.first = Some(record);
                 self.next = 1;
                 return Ok(());
             };
-            self.create()?;
+            // One that is there says nothing of this generation: what it said was read when the part was opened.
+            self.open(OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)?;
             self.put(0, &first)?;
         }
         self.put(self.next, &record)?;
@@ -106,7 +134,7 @@ impl NoteWriter {
 
     /// Whether anything of it is on disk.
     pub fn is_on_disk(&self) -> bool {
-        self.file.is_some()
+        self.file.is_some() || self.goes_on
     }
 
     /// Remembers that everything noted so far is in the copy that is being made safe.
@@ -133,12 +161,9 @@ impl NoteWriter {
         void_at(&self.path)
     }
 
-    fn create(&mut self) -> Result<(), StoreError> {
-        let open = |flags| {
-            rustix::fs::open(&self.path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
-        };
-        // One from an earlier run of the same part is overwritten: its records were read when the part was opened.
-        let file = open(OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC).map(File::from);
+    fn open(&mut self, flags: OFlags) -> Result<(), StoreError> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&self.path, flags, Mode::RUSR | Mode::WUSR).map(File::from);
         self.file = Some(file.map_err(|error| self.failed(&error.into()))?);
         self.write_header()
     }
@@ -167,7 +192,19 @@ impl NoteWriter {
 pub struct Note {
     /// The newest header that is whole.
     pub header: NoteHeader,
+    header_number: u64,
     file: File,
+}
+
+/// What a note's records prove about the part, and where its writer goes on.
+#[derive(Debug, Default)]
+pub struct Proven {
+    /// Bytes that are there beside the safe ones.
+    pub coverage: Coverage,
+    header_number: u64,
+    /// The oldest and the number after the newest record of this generation.
+    oldest: u64,
+    next: u64,
 }
 
 impl Note {
@@ -185,7 +222,7 @@ impl Note {
         }
         let newest =
             [0, SLOT].into_iter().filter_map(|at| read_header(&file, at)).max_by_key(|(number, _)| *number);
-        newest.map(|(_, header)| Self { header, file })
+        newest.map(|(header_number, header)| Self { header, header_number, file })
     }
 
     /// Returns what the records prove about the part, beside what is safe already: each is believed only if the part's bytes
@@ -193,31 +230,33 @@ impl Note {
     ///
     /// # Errors
     /// The part can't be read.
-    pub fn proven(
-        &self,
-        part: &Part,
-        generation: Generation,
-        safe: &Coverage,
-    ) -> Result<Coverage, StoreError> {
-        let mut proven = Coverage::new();
+    pub fn proven(&self, part: &Part, generation: Generation, safe: &Coverage) -> Result<Proven, StoreError> {
+        let mut coverage = Coverage::new();
+        let mut numbers: Option<(u64, u64)> = None;
         let mut buffer = Vec::new();
-        let length = self.file.metadata().map_or(0, |facts| facts.len());
-        let records = length.saturating_sub(RECORDS) / RECORD as u64;
-        let mut record = [0; RECORD];
-        for number in 0..records.min(CAPACITY) {
-            if self.file.read_exact_at(&mut record, RECORDS + number * RECORD as u64).is_err() {
-                break;
-            }
-            let Some((range, crc)) = decode(&record, generation) else { continue };
-            if safe.has(range) || proven.has(range) {
+        for record in self.records() {
+            let Some((number, range, crc)) = decode(&record, generation) else { continue };
+            numbers =
+                Some(numbers.map_or((number, number), |(low, high)| (low.min(number), high.max(number))));
+            if safe.has(range) || coverage.has(range) {
                 continue;
             }
             buffer.resize(usize::try_from(range.len()).unwrap_or(0), 0);
             if part.read_at(range.start(), &mut buffer)? && crc32fast::hash(&buffer) == crc {
-                proven.insert(range);
+                coverage.insert(range);
             }
         }
-        Ok(proven)
+        let (oldest, next) = numbers.map_or((0, 0), |(oldest, newest)| (oldest, newest + 1));
+        Ok(Proven { coverage, header_number: self.header_number, oldest, next })
+    }
+
+    fn records(&self) -> impl Iterator<Item = [u8; RECORD]> {
+        let length = self.file.metadata().map_or(0, |facts| facts.len());
+        let count = (length.saturating_sub(RECORDS) / RECORD as u64).min(CAPACITY);
+        (0..count).map_while(|place| {
+            let mut record = [0; RECORD];
+            self.file.read_exact_at(&mut record, RECORDS + place * RECORD as u64).ok().map(|()| record)
+        })
     }
 }
 
@@ -265,13 +304,14 @@ fn encode(offset: u64, len: u32, crc: u32, generation: Generation, number: u64) 
     record
 }
 
-fn decode(record: &[u8; RECORD], generation: Generation) -> Option<(ByteRange, u32)> {
+/// Returns a record's number, range and CRC, if it is whole and of this generation.
+fn decode(record: &[u8; RECORD], generation: Generation) -> Option<(u64, ByteRange, u32)> {
     let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
     if word(28) != crc32fast::hash(&record[..28]) || word(16) != generation.0 || word(8) > LONGEST_WRITE {
         return None;
     }
-    let offset = u64::from(word(0)) | u64::from(word(4)) << 32;
-    Some((ByteRange::of_len(offset, u64::from(word(8)))?, word(12)))
+    Some((long(20), ByteRange::of_len(long(0), u64::from(word(8)))?, word(12)))
 }
 
 fn encode_header(header: &NoteHeader, number: u64) -> Vec<u8> {
@@ -353,7 +393,7 @@ mod tests {
 
     fn begun() -> (tempfile::TempDir, Part, NoteWriter) {
         let folder = tempfile::tempdir().unwrap();
-        let (part, _) = Part::create(folder.path(), "a", Taken::Number).unwrap();
+        let (part, _) = Part::create(folder.path(), "a", Taken::Number, uuid::Uuid::nil()).unwrap();
         let note = NoteWriter::new(&part, header(1, 0));
         (folder, part, note)
     }
@@ -365,7 +405,7 @@ mod tests {
 
     fn proven(part: &Part, generation: u32) -> Vec<(u64, u64)> {
         let note = Note::of(part).unwrap();
-        let proven = note.proven(part, Generation(generation), &Coverage::new()).unwrap();
+        let proven = note.proven(part, Generation(generation), &Coverage::new()).unwrap().coverage;
         proven.ranges().map(|range| (range.start(), range.end())).collect()
     }
 
@@ -390,6 +430,23 @@ mod tests {
         assert_eq!(proven(&part, 1), [(0, 4), (20, 24)]);
         part.set_len(22).unwrap();
         assert_eq!(proven(&part, 1), [(0, 4)]);
+    }
+
+    #[test]
+    fn a_second_run_goes_on_after_the_records_of_the_first() {
+        let (_folder, part, mut note) = begun();
+        write(&part, &mut note, 0, b"aaaa");
+        write(&part, &mut note, 4, b"bbbb");
+        drop(note);
+        let first = Note::of(&part).unwrap();
+        let read = first.proven(&part, Generation(1), &Coverage::new()).unwrap();
+        let mut note = NoteWriter::after(&part, header(1, 0), &read);
+        // One write is noted at once now, and what the first run noted is still there.
+        write(&part, &mut note, 8, b"cccc");
+        assert_eq!(proven(&part, 1), [(0, 12)]);
+        note.mark();
+        note.committed(header(1, 12)).unwrap();
+        assert_eq!(Note::of(&part).unwrap().header.safe, Coverage::prefix_of(12));
     }
 
     #[test]
@@ -439,7 +496,7 @@ mod tests {
             std::fs::write(path_of(&part), &bytes).unwrap();
             if let Some(note) = Note::of(&part) {
                 let proven = note.proven(&part, Generation(1), &Coverage::new()).unwrap();
-                prop_assert!(proven.end() <= 160);
+                prop_assert!(proven.coverage.end() <= 160);
             }
         }
     }

@@ -6,9 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, XattrFlags};
+use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
+use super::note::Note;
 use crate::model::file_name::numbered;
 use crate::model::item::Taken;
 use crate::model::record::Checkpoint;
@@ -17,6 +19,9 @@ use crate::model::record::Checkpoint;
 pub const PART: &str = ".part";
 /// How many numbered names are tried beside a taken one.
 const MOST_NUMBERS: u32 = 9_999;
+/// The extended attribute that says whose part a file is, from its first moment on: a kill before the store has heard of it
+/// leaves nothing that nobody knows.
+const OWNER: &str = "user.haul.download";
 
 /// A part file, open and locked. Dropping it lets go of the lock and leaves the file.
 #[derive(Debug)]
@@ -36,7 +41,12 @@ impl Part {
     ///
     /// # Errors
     /// The folder is away or can't be written, the disk is full, or the name is taken and may not be numbered.
-    pub fn create(folder: &Path, name: &str, taken: Taken) -> Result<(Self, String), StoreError> {
+    pub fn create(
+        folder: &Path,
+        name: &str,
+        taken: Taken,
+        owner: Uuid,
+    ) -> Result<(Self, String), StoreError> {
         for n in 0..=MOST_NUMBERS {
             let candidate = if n == 0 { name.to_owned() } else { numbered(name, n) };
             if matches!(taken, Taken::Number | Taken::Refuse) && exists(&folder.join(&candidate)) {
@@ -49,8 +59,21 @@ impl Part {
             let part = format!("{candidate}{PART}");
             let path = folder.join(&part);
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
-                Ok(file) => return Ok((Self::own(File::from(file), folder, part)?, candidate)),
+            let open = || rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
+            let opened = match open() {
+                // One of our own that the store never heard of has nothing to keep.
+                Err(rustix::io::Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
+                    discard_of(folder, &part, owner)?;
+                    open()
+                }
+                other => other,
+            };
+            match opened {
+                Ok(file) => {
+                    // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
+                    let _ = rustix::fs::fsetxattr(&file, OWNER, owner.as_bytes(), XattrFlags::empty());
+                    return Ok((Self::own(File::from(file), folder, part)?, candidate));
+                }
                 Err(rustix::io::Errno::EXIST) if taken == Taken::Number => {}
                 Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
             }
@@ -95,6 +118,15 @@ impl Part {
             }
             Err(error) => Err(StoreError::io("can't open", path.display(), &error.into())),
         }
+    }
+
+    /// Opens a part of which the store knows nothing yet, if it says that it belongs to this download.
+    pub fn of_owner(folder: &Path, name: &str, owner: Uuid) -> Option<Self> {
+        let part = Self::open_named(folder, name).ok()?;
+        let mut said = [0; 16];
+        let by_attribute = rustix::fs::fgetxattr(&part.file, OWNER, &mut said) == Ok(said.len())
+            && Uuid::from_bytes(said) == owner;
+        (by_attribute || Note::of(&part).is_some_and(|note| note.header.uuid == owner)).then_some(part)
     }
 
     fn own(file: File, folder: &Path, name: String) -> Result<Self, StoreError> {
@@ -191,6 +223,12 @@ impl Part {
         self.folder.join(&self.name)
     }
 
+    /// Takes away what says whose part it is, before it becomes a finished file.
+    pub(super) fn disown(&self) {
+        // Where it was never set there is nothing to take away.
+        let _ = rustix::fs::fremovexattr(&self.file, OWNER);
+    }
+
     pub(super) fn file(&self) -> &File {
         &self.file
     }
@@ -206,6 +244,15 @@ impl Part {
     fn failed(&self, what: &str, error: &io::Error) -> StoreError {
         StoreError::io(what, self.path().display(), error)
     }
+}
+
+/// Deletes a part and its note that belong to a download of which nothing was kept.
+fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> {
+    if let Some(part) = Part::of_owner(folder, name, owner) {
+        super::note::forget(&part.path())?;
+        part.discard()?;
+    }
+    Ok(())
 }
 
 /// Deletes a part by name, if the name still means the file with this identity. One that is gone already is no error.
@@ -279,25 +326,39 @@ mod tests {
         let here = folder.path();
         std::fs::write(here.join("a.iso"), b"mine").unwrap();
         std::os::unix::fs::symlink("/nowhere", here.join("b.iso.part")).unwrap();
-        let (part, name) = Part::create(here, "a.iso", Taken::Number).unwrap();
+        let (part, name) = Part::create(here, "a.iso", Taken::Number, Uuid::nil()).unwrap();
         assert_eq!((part.file_name(), name.as_str()), ("a (1).iso.part", "a (1).iso"));
-        let (_, name) = Part::create(here, "b.iso", Taken::Number).unwrap();
+        let (_, name) = Part::create(here, "b.iso", Taken::Number, Uuid::nil()).unwrap();
         assert_eq!(name, "b (1).iso");
         let mode = std::fs::metadata(part.path()).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600);
-        assert_eq!(Part::create(here, "a.iso", Taken::Refuse).unwrap_err().kind, StoreKind::Taken);
-        assert_eq!(Part::create(here, "a.iso", Taken::Replace).unwrap().1, "a.iso");
         assert_eq!(
-            Part::create(&here.join("no"), "a", Taken::Number).unwrap_err().kind,
+            Part::create(here, "a.iso", Taken::Refuse, Uuid::nil()).unwrap_err().kind,
+            StoreKind::Taken
+        );
+        assert_eq!(Part::create(here, "a.iso", Taken::Replace, Uuid::nil()).unwrap().1, "a.iso");
+        assert_eq!(
+            Part::create(&here.join("no"), "a", Taken::Number, Uuid::nil()).unwrap_err().kind,
             StoreKind::FolderAway
         );
+    }
+
+    #[test]
+    fn a_part_of_our_own_that_nobody_knows_makes_way_and_anothers_never_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let (mine, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        drop(Part::create(here, "a", Taken::Number, mine).unwrap());
+        assert!(Part::of_owner(here, "a.part", other).is_none());
+        assert_eq!(Part::create(here, "a", Taken::Number, other).unwrap().1, "a (1)");
+        assert_eq!(Part::create(here, "a", Taken::Number, mine).unwrap().1, "a");
     }
 
     #[test]
     fn only_the_very_file_with_all_its_bytes_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
-        let (part, _) = Part::create(here, "a", Taken::Number).unwrap();
+        let (part, _) = Part::create(here, "a", Taken::Number, Uuid::nil()).unwrap();
         part.write_at(0, b"0123456789").unwrap();
         let (device, inode) = part.identity();
         let safe = Coverage::prefix_of(10);

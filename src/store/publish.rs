@@ -74,6 +74,7 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }
+    ending.part.disown();
     file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
     if let Some(modified) = ending.modified {
         file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     fn whole(folder: &Path, name: &str, taken: Taken) -> Ending {
-        let (part, name) = Part::create(folder, name, taken).unwrap();
+        let (part, name) = Part::create(folder, name, taken, uuid::Uuid::nil()).unwrap();
         part.write_at(0, b"whole, and some more").unwrap();
         Ending {
             id: DownloadId(1),

@@ -210,6 +210,10 @@ impl Shared {
         if !differs {
             // The same part under a new generation: its old records are void before a new byte is written.
             self.generation.set(self.generation.get().next());
+            // What was compared was read from the page cache: only a sync makes it fit for a durable checkpoint.
+            if let Some(part) = self.part.borrow().as_ref() {
+                part.sync_data().map_err(|error| trouble::of_disk(self, &error))?;
+            }
             self.commit(self.checkpoint()).await?;
             drop(self.note.take());
             if let Some(part) = self.part.borrow().as_ref() {

@@ -202,7 +202,7 @@ impl Shared {
         } else {
             name::decide(&order.source, &answer.final_url, &answer.headers)
         };
-        let (part, name) = Part::create(&order.folder, &name, order.settings.taken)
+        let (part, name) = Part::create(&order.folder, &name, order.settings.taken, order.uuid)
             .map_err(|error| trouble::of_disk(self, &error))?;
         self.part.replace(Some(std::sync::Arc::new(part)));
         self.name.replace(Some(name));

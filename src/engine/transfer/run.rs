@@ -24,11 +24,13 @@ use crate::kernel::answer::{Meaning, judge};
 use crate::kernel::identity::can_prove;
 use crate::kernel::plan::{Work, next_work};
 use crate::kernel::ramp::Ramp;
+use crate::model::coverage::Coverage;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
+use crate::model::record::Checkpoint;
 use crate::model::validators::Validators;
-use crate::store::note::{Note, NoteWriter};
-use crate::store::part::{Part, rename_aside};
+use crate::store::note::{Note, NoteHeader, NoteWriter};
+use crate::store::part::{PART, Part, rename_aside};
 
 /// How often the ramp and the stall clock look, while bytes come.
 const LOOK: Duration = Duration::from_millis(100);
@@ -60,14 +62,11 @@ impl Shared {
     /// Opens the part that was begun and finds out what of it is there: what is safe, and what its note proves.
     fn take_part(&self) -> Result<(), Outcome> {
         let safe = Arc::clone(&self.safe.borrow());
-        let checkpoint = {
-            let mut checkpoint = self.checkpoint();
-            checkpoint.safe = safe.as_ref().clone();
-            let Some(held) = &self.order.held else { return Ok(()) };
-            checkpoint.part.clone_from(&held.part);
-            (checkpoint.device, checkpoint.inode) = (held.device, held.inode);
-            checkpoint
+        let Some(held) = &self.order.held else {
+            self.take_unknown_part();
+            return Ok(());
         };
+        let checkpoint = Checkpoint { safe: safe.as_ref().clone(), ..Checkpoint::clone(held) };
         let fail = |error| trouble::of_disk(self, &error);
         // A part that was about to be set aside when the power went: its intent was committed, so finish it.
         if let Some(aside) = self.set_aside.borrow().last()
@@ -94,16 +93,43 @@ impl Shared {
         };
         let mut coverage = safe.as_ref().clone();
         if let Some(note) = Note::of(&part).filter(|note| note.header.uuid == self.order.uuid) {
-            coverage.merge(&note.proven(&part, checkpoint.generation, &safe).map_err(fail)?);
+            let proven = note.proven(&part, checkpoint.generation, &safe).map_err(fail)?;
+            coverage.merge(&proven.coverage);
+            if self.mode.get() == Mode::Background && !proven.coverage.is_empty() {
+                let header = NoteHeader { safe: safe.as_ref().clone(), ..note.header };
+                self.note.replace(Some(NoteWriter::after(&part, header, &proven)));
+            }
         }
+        self.take_up_part(part, coverage);
+        Ok(())
+    }
+
+    /// A kill may have come before the store heard of the part: then its note says what it is.
+    fn take_unknown_part(&self) {
+        let name = format!("{}{PART}", self.order.name);
+        let Some(part) = Part::of_owner(&self.order.folder, &name, self.order.uuid).map(Arc::new) else {
+            return;
+        };
+        let Some(note) = Note::of(&part) else { return };
+        let Ok(proven) = note.proven(&part, note.header.generation, &Coverage::new()) else { return };
+        if self.mode.get() != Mode::Background || proven.coverage.is_empty() {
+            return;
+        }
+        self.generation.set(note.header.generation);
+        self.size.set(note.header.size);
+        self.validators.replace(note.header.validators.clone());
+        let header = NoteHeader { safe: Coverage::new(), ..note.header };
+        self.note.replace(Some(NoteWriter::after(&part, header, &proven)));
+        self.take_up_part(part, proven.coverage);
+    }
+
+    fn take_up_part(&self, part: Arc<Part>, coverage: Coverage) {
         self.begun.set(!coverage.is_empty());
         self.coverage.replace(coverage);
-        let name =
-            part.file_name().strip_suffix(crate::store::part::PART).unwrap_or(&self.order.name).to_owned();
+        let name = part.file_name().strip_suffix(PART).unwrap_or(&self.order.name).to_owned();
         self.name.replace(Some(name));
         self.part.replace(Some(part));
         self.show();
-        Ok(())
     }
 }
 
