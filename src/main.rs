@@ -158,6 +158,9 @@ fn settings() -> EngineSettings {
     if let Some(first) = ms("HAUL_TEST_BACKOFF_MS") {
         settings.backoff_first = first;
     }
+    if let Some(every) = ms("HAUL_TEST_CHECKPOINT_MS") {
+        settings.checkpoint_every = every;
+    }
     settings
 }
 

@@ -269,11 +269,7 @@ impl Core {
         };
         let publish = Publish {
             source: mask_url(&record.source_url),
-            set_aside: checkpoint
-                .set_aside
-                .iter()
-                .map(|old| (old.part.clone(), old.device, old.inode))
-                .collect(),
+            set_aside: checkpoint.set_aside.clone(),
             noted,
             ending,
         };

@@ -7,13 +7,11 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc as tokio_mpsc;
 
 use crate::model::id::DownloadId;
-use crate::model::record::HistoryLine;
+use crate::model::record::{HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
 use crate::store::error::StoreError;
-use crate::store::note;
-use crate::store::part::discard_named;
-use crate::store::publish::{Ending, Placed, place, prepare, sync, sync_folders};
+use crate::store::publish::{Ending, Placed, clean_up, place, prepare, sync, sync_folders};
 use crate::store::rows::Completed;
 
 /// Parts that share one round at most.
@@ -26,8 +24,8 @@ pub(super) struct Publish {
     pub(super) ending: Ending,
     /// Where it came from, without secrets.
     pub(super) source: String,
-    /// Partials of other versions that are no longer needed: name, device, inode.
-    pub(super) set_aside: Vec<(String, u64, u64)>,
+    /// Partials of other versions that are no longer needed.
+    pub(super) set_aside: Vec<SetAside>,
     /// Whether a note may be beside it.
     pub(super) noted: bool,
 }
@@ -117,7 +115,11 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let named: Vec<_> = ways
         .iter()
         .filter(|way| matches!(way.state, Ok(Some(_))))
-        .map(|way| way.part.ending.intent())
+        .map(|way| {
+            let intent = way.part.ending.intent();
+            clean_up(&intent.part, way.part.noted, &way.part.set_aside);
+            intent
+        })
         .collect();
     if let Err(error) = sync_folders(&named) {
         for way in ways.iter_mut().filter(|way| way.state.is_ok()) {
@@ -156,12 +158,9 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let _ = forgotten.map(crate::store::db::Ticket::wait);
     ways.into_iter()
         .map(|way| {
-            let Publish { ending, set_aside, noted, .. } = way.part;
+            let ending = way.part.ending;
             let result = match (way.state, &committed) {
-                (Ok(Some(path)), Ok(())) => {
-                    clean_up(&ending, &set_aside, noted);
-                    Ok(path)
-                }
+                (Ok(Some(path)), Ok(())) => Ok(path),
                 (Ok(_), Err(error)) => Err(error.clone()),
                 (Ok(None), Ok(())) => Err(StoreError::new(
                     crate::store::error::StoreKind::Taken,
@@ -197,16 +196,5 @@ fn name_all(db: &Db, ways: &mut [Way]) {
                 Err(error) => way.state = Err(error),
             }
         }
-    }
-}
-
-/// The note and the partials of other versions go. What can't be deleted stays: it does no harm and says whose it is.
-fn clean_up(ending: &Ending, set_aside: &[(String, u64, u64)], noted: bool) {
-    if noted {
-        let _ = note::forget(&ending.part.path());
-    }
-    for (name, device, inode) in set_aside {
-        let _ = discard_named(&ending.folder, name, *device, *inode);
-        let _ = note::forget(&ending.folder.join(name));
     }
 }

@@ -67,7 +67,12 @@ impl Core {
 
     fn end_intent(&mut self, intent: &PublishIntent) {
         let id = intent.id;
-        match recover(intent) {
+        let set_aside = self
+            .items
+            .get(&id)
+            .and_then(|item| item.record.checkpoint.as_ref())
+            .map(|checkpoint| checkpoint.set_aside.clone());
+        match recover(intent, &set_aside.unwrap_or_default()) {
             Ok(Recovered::Placed) => {
                 let ended = UnixMs::from(super::wall());
                 let name = intent
@@ -124,22 +129,20 @@ impl Core {
     }
 }
 
-/// A small part may never have had a checkpoint of its own: the intent was synced after its bytes, so it is one.
+/// The intent was committed after the part was synced: all of its bytes are safe, whatever the last checkpoint knew.
 fn keep_whole(item: &mut Item, intent: &PublishIntent) {
-    if item.record.checkpoint.is_some() {
-        return;
-    }
     let Ok(facts) = std::fs::symlink_metadata(&intent.part) else { return };
     let part = intent.part.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let safe = crate::model::coverage::Coverage::prefix_of(facts.len());
     item.safe = Some(std::sync::Arc::new(safe.clone()));
+    let before = item.record.checkpoint.take().map(|checkpoint| *checkpoint).unwrap_or_default();
     item.record.checkpoint = Some(Box::new(crate::model::record::Checkpoint {
         part,
         device: intent.device,
         inode: intent.inode,
         safe,
         size: Some(facts.len()),
-        ..crate::model::record::Checkpoint::default()
+        ..before
     }));
     item.record.size = Some(facts.len());
 }

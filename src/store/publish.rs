@@ -15,11 +15,11 @@ use rustix::io::Errno;
 
 use super::error::{StoreError, StoreKind};
 use super::note;
-use super::part::{Part, exists, sync_folder};
+use super::part::{Part, discard_named, exists, sync_folder};
 use crate::model::file_name::numbered;
 use crate::model::id::DownloadId;
 use crate::model::item::Taken;
-use crate::model::record::PublishIntent;
+use crate::model::record::{PublishIntent, SetAside};
 use crate::model::time::UnixMs;
 
 /// From how many parts on one file system a single sync of all of it is cheaper.
@@ -180,11 +180,25 @@ pub enum Recovered {
     Lost,
 }
 
+/// Deletes what a named file no longer needs: its note and partials of other versions. Before [`sync_folders`], so that nothing
+/// of them comes back once the file counts as completed.
+pub fn clean_up(part: &Path, noted: bool, set_aside: &[SetAside]) {
+    // What can't be deleted stays: it does no harm and says whose it is.
+    if noted {
+        let _ = note::forget(part);
+    }
+    let Some(folder) = part.parent() else { return };
+    for old in set_aside {
+        let _ = discard_named(folder, &old.part, old.device, old.inode);
+        let _ = note::forget(&folder.join(&old.part));
+    }
+}
+
 /// Finds out what became of an intent, and cleans up after it.
 ///
 /// # Errors
 /// What the disk says.
-pub fn recover(intent: &PublishIntent) -> Result<Recovered, StoreError> {
+pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recovered, StoreError> {
     let is_it = |path: &Path| {
         rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
@@ -195,8 +209,8 @@ pub fn recover(intent: &PublishIntent) -> Result<Recovered, StoreError> {
             rustix::fs::unlink(&intent.part)
                 .map_err(|error| StoreError::io("can't delete", intent.part.display(), &error.into()))?;
         }
+        clean_up(&intent.part, true, set_aside);
         sync_folders([intent])?;
-        note::forget(&intent.part)?;
         return Ok(Recovered::Placed);
     }
     Ok(if part_is_left { Recovered::Again } else { Recovered::Lost })
@@ -229,15 +243,15 @@ mod tests {
         prepare(&ending).unwrap();
         assert!(sync(&[&ending]).iter().all(Result::is_ok));
         let intent = ending.intent();
-        assert_eq!(recover(&intent).unwrap(), Recovered::Again);
+        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
         assert_eq!(place(&intent, ending.taken).unwrap(), Placed::Done(folder.path().join("a")));
         sync_folders([&intent]).unwrap();
-        assert_eq!(recover(&intent).unwrap(), Recovered::Placed);
+        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Placed);
         let facts = std::fs::metadata(folder.path().join("a")).unwrap();
         assert_eq!((facts.len(), facts.permissions().mode() & 0o777), (5, 0o640));
         assert_eq!(UnixMs::from(facts.modified().unwrap()), UnixMs(784_111_777_000));
         std::fs::remove_file(folder.path().join("a")).unwrap();
-        assert_eq!(recover(&intent).unwrap(), Recovered::Lost);
+        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Lost);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const BACKOFF: Duration = Duration::from_millis(20);
 /// The machine; its folder goes when it is dropped.
 pub(crate) struct Machine {
     root: TempDir,
+    /// Time between two checkpoints, where a test can't wait for the program's own.
+    checkpoint: Option<Duration>,
 }
 
 /// How a run ended.
@@ -43,16 +45,29 @@ pub(crate) struct Running {
 impl Machine {
     /// Makes a machine.
     pub(crate) fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), None)
+    }
+
+    /// Makes a machine whose disk is a folder, with checkpoints as often as that.
+    pub(crate) fn within(folder: &Path, checkpoint: Duration) -> Self {
+        Self::on(tempfile::tempdir_in(folder).unwrap(), Some(checkpoint))
+    }
+
+    fn on(root: TempDir, checkpoint: Option<Duration>) -> Self {
         for folder in ["state", "home", "config", "runtime", "downloads"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root }
+        Self { root, checkpoint }
     }
 
     /// Returns the folder that downloads go to; the program runs in it.
     pub(crate) fn downloads(&self) -> PathBuf {
         self.root.path().join("downloads")
+    }
+
+    /// Returns the folder of the program's store.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.path().join("state")
     }
 
     /// Returns where a download's file will be.
@@ -83,14 +98,27 @@ impl Machine {
 
     /// Starts the program; a connection that is silent for `stall` counts as dead.
     pub(crate) fn spawn_with<S: AsRef<str>>(&self, args: &[S], stall: Duration) -> Running {
+        self.spawn_as(Command::new(env!("CARGO_BIN_EXE_haul")), args, stall)
+    }
+
+    /// Starts the program under another one, which gets its path and arguments after its own.
+    pub(crate) fn spawn_under<S: AsRef<str>>(&self, mut tracer: Command, args: &[S]) -> Running {
+        tracer.arg(env!("CARGO_BIN_EXE_haul"));
+        self.spawn_as(tracer, args, 2 * DEADLINE)
+    }
+
+    fn spawn_as<S: AsRef<str>>(&self, mut command: Command, args: &[S], stall: Duration) -> Running {
         let root = self.root.path();
         let (stdout, stderr) = (root.join("stdout"), root.join("stderr"));
-        let child = Command::new(env!("CARGO_BIN_EXE_haul"))
+        command.env_clear();
+        if let Some(checkpoint) = self.checkpoint {
+            command.env("HAUL_TEST_CHECKPOINT_MS", checkpoint.as_millis().to_string());
+        }
+        let child = command
             .args(["--here", "--state"])
             .arg(root.join("state"))
             .args(args.iter().map(AsRef::as_ref))
             .current_dir(self.downloads())
-            .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC")

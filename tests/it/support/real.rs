@@ -53,14 +53,10 @@ pub(crate) struct RealServer {
 /// Starts a server, or says that it is not installed; that is a failure where nothing may be skipped.
 pub(crate) fn require(kind: Kind, options: Options<'_>) -> Option<RealServer> {
     let name = kind.program();
-    let Some(program) = find(name) else {
-        assert!(std::env::var_os("HAUL_TESTS_NO_SKIP").is_none(), "{name} is not installed");
-        #[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know what did not run")]
-        {
-            eprintln!("skipped: {name} is not installed");
-        }
-        return None;
-    };
+    let program = find(name).or_else(|| {
+        skip(name);
+        None
+    })?;
     let tries = (0..PORTS).map(|_| RealServer::start(kind, &program, options));
     let mut failed = String::new();
     for started in tries {
@@ -70,6 +66,23 @@ pub(crate) fn require(kind: Kind, options: Options<'_>) -> Option<RealServer> {
         }
     }
     panic!("{name} doesn't start: {failed}");
+}
+
+/// Whether a program is installed; where it isn't, says that the test is skipped.
+pub(crate) fn has(program: &str) -> bool {
+    let is_here = find(program).is_some();
+    if !is_here {
+        skip(program);
+    }
+    is_here
+}
+
+fn skip(program: &str) {
+    assert!(std::env::var_os("HAUL_TESTS_NO_SKIP").is_none(), "{program} is not installed");
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know what did not run")]
+    {
+        eprintln!("skipped: {program} is not installed");
+    }
 }
 
 fn find(program: &str) -> Option<PathBuf> {

@@ -256,7 +256,7 @@ impl Check<'_> {
             Some(("text", text)) => text.as_bytes().into(),
             Some(("version", seed)) => {
                 let served = self.play.site.versions(name);
-                let seed = seed.parse().expect("a version's number");
+                let seed: u64 = seed.parse().expect("a version's number");
                 let one = served.into_iter().find(|version| version.seed == seed && version.flip.is_empty());
                 one.as_ref().map(Version::bytes).expect("a version that is served")
             }

@@ -1,0 +1,95 @@
+//! A disk whose power can be cut: an ext4 file system in a file, whose unsynced writes are lost at once and for good.
+//!
+//! The kernel's own "shut down without flushing" stops the file system in the middle of whatever it does; the next mount
+//! replays its journal, as after a real power cut. That needs root and loop devices.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::ioctl::{Setter, ioctl, opcode};
+use tempfile::TempDir;
+
+/// Bytes of the disk.
+const SIZE: u64 = 128 << 20;
+/// The request that stops a file system (ext4, XFS and F2FS know it), and "without flushing anything".
+const SHUT_DOWN: rustix::ioctl::Opcode = opcode::read::<u32>(b'X', 125);
+const NO_FLUSH: u32 = 2;
+
+/// The disk; unmounted and gone when it is dropped.
+pub(crate) struct Disk {
+    folder: TempDir,
+}
+
+/// Makes a disk, or says why there is none; that is a failure where nothing may be skipped and loop devices are there.
+pub(crate) fn require() -> Option<Disk> {
+    let lacks = if !rustix::process::geteuid().is_root() {
+        "root"
+    } else if !Path::new("/dev/loop-control").exists() {
+        "loop devices"
+    } else {
+        return Some(Disk::new());
+    };
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know what did not run")]
+    {
+        eprintln!("skipped: needs {lacks}");
+    }
+    None
+}
+
+impl Disk {
+    fn new() -> Self {
+        let disk = Self { folder: tempfile::tempdir().unwrap() };
+        let image = disk.image();
+        File::create(&image).unwrap().set_len(SIZE).unwrap();
+        std::fs::create_dir(disk.mount_point()).unwrap();
+        run(Command::new("mkfs.ext4").args(["-q", "-E", "lazy_itable_init=0,nodiscard"]).arg(&image));
+        disk.mount();
+        disk
+    }
+
+    fn image(&self) -> PathBuf {
+        self.folder.path().join("image")
+    }
+
+    /// Returns where it is mounted.
+    pub(crate) fn mount_point(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
+    /// Makes all that is there now safe: what a test prepares is not what it cuts.
+    pub(crate) fn settle(&self) {
+        rustix::fs::syncfs(File::open(self.mount_point()).unwrap()).unwrap();
+    }
+
+    /// Cuts the power and starts again: what was not synced is gone. Nothing may have a file open there.
+    pub(crate) fn cut(&self) {
+        {
+            let root = File::open(self.mount_point()).unwrap();
+            #[expect(
+                unsafe_code,
+                reason = "the request takes one u32 by pointer, which is what Setter passes"
+            )]
+            // SAFETY: `SHUT_DOWN` reads one u32 and writes nothing.
+            unsafe { ioctl(&root, Setter::<SHUT_DOWN, u32>::new(NO_FLUSH)) }.unwrap();
+        }
+        run(Command::new("umount").arg(self.mount_point()));
+        self.mount();
+    }
+
+    fn mount(&self) {
+        // The journal commits by itself only every five minutes: what a test finds was synced by the program.
+        run(Command::new("mount").args(["-o", "loop,commit=300"]).arg(self.image()).arg(self.mount_point()));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.mount_point()).stderr(Stdio::null()).status();
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
