@@ -97,10 +97,7 @@ impl Phase {
     fn of(state: &State) -> Self {
         match state {
             State::Queued | State::Paused => Self::Idle,
-            State::Waiting {
-                why: WaitReason::Retry { .. } | WaitReason::HostAsked { .. } | WaitReason::Held,
-                ..
-            } => Self::Waiting,
+            State::Waiting { why: WaitReason::Retry { .. } | WaitReason::Held, .. } => Self::Waiting,
             State::Waiting { .. } => Self::Stuck,
             State::Completed => Self::Completed,
             State::Failed(failure) if failure.kind == FailKind::GaveUp => Self::GaveUp,

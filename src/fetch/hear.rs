@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderName, LAST_MODIFIED,
-    RETRY_AFTER,
+    RETRY_AFTER, TRANSFER_ENCODING,
 };
 
 use super::transport::Answer;
@@ -32,7 +32,10 @@ pub fn hear(answer: &Answer, now: SystemTime) -> Heard {
     Heard {
         status: answer.status.as_u16(),
         content_range,
-        content_length: text(headers, &CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()),
+        // Beside a transfer coding a length means nothing (RFC 9112, section 6.3).
+        content_length: text(headers, &CONTENT_LENGTH)
+            .filter(|_| !headers.contains_key(TRANSFER_ENCODING))
+            .and_then(|length| length.trim().parse().ok()),
         encoded,
         media_type: text(headers, &CONTENT_TYPE)
             .and_then(|kind| kind.split(';').next())

@@ -11,7 +11,7 @@ use cookie_store::CookieStore;
 use http::Method;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
-    REFERER, SET_COOKIE,
+    REFERER, SET_COOKIE, TRANSFER_ENCODING,
 };
 use reqwest::{Client, Request};
 use url::Url;
@@ -66,6 +66,7 @@ impl Http {
             let response = self.hop(&pool, ask, &url, been.is_empty()).await?;
             pool.remember_cookies(&response, &url);
             let status = response.status();
+            refuse_codings(&response, &url)?;
             let Some(location) = response.headers().get(LOCATION).filter(|_| is_redirect(status.as_u16()))
             else {
                 return Ok(Answer {
@@ -270,6 +271,18 @@ fn value_of(name: &str, text: &str) -> Result<HeaderValue, FetchError> {
     HeaderValue::from_str(text).map_err(|_| {
         FetchError::new(Kind::Local, format!("the value given for {name} can't be sent in a header"))
     })
+}
+
+/// Only chunks are taken: a body in a coding that nobody asked for is not the file, and its end can't be told from a cut.
+fn refuse_codings(response: &reqwest::Response, url: &Url) -> Result<(), FetchError> {
+    for value in response.headers().get_all(TRANSFER_ENCODING) {
+        let coding = String::from_utf8_lossy(value.as_bytes());
+        if !coding.trim().eq_ignore_ascii_case("chunked") {
+            let text = format!("{} answers what is no HTTP: the transfer coding `{coding}`", host_of(url));
+            return Err(FetchError::new(Kind::BadAnswer, text));
+        }
+    }
+    Ok(())
 }
 
 fn is_redirect(status: u16) -> bool {

@@ -30,18 +30,39 @@ macro_rules! stories {
 }
 
 stories! {
+    already_whole
+    asks_to_wait
+    asks_to_wait_for_ever
+    chunks
+    ends_early
+    expired_link
+    given_up_and_asked_anew
+    headers_of_every_kind
+    headers_without_end
     killed_and_resumed
+    larger_than_the_disk
+    lengths_that_lie
+    link_to_refresh
+    login_page
+    one_of_several_connections_stalls
     other_file_answered_with_all
     range_answered_with_all
     ranges_in_pieces
+    ranges_refused
     ranges_that_lie
+    refused_for_good
     same_bytes_with_a_rotated_tag
     servers_that_disagree
+    stalls
+    strange_statuses
     swapped_under_several_connections
     swapped_with_new_validators
     swapped_without_validators
+    third_connection_refused
     total_that_changes
+    trouble_without_end
     two_bytes_differ
     two_versions_in_one_second
     validators_of_every_strength
+    web_page
 }
