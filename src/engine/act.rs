@@ -127,7 +127,7 @@ impl Core {
         Ok(())
     }
 
-    fn go_on(&mut self, id: DownloadId, act: &Act) -> Result<(), Refusal> {
+    pub(super) fn go_on(&mut self, id: DownloadId, act: &Act) -> Result<(), Refusal> {
         let event = if *act == Act::Resume { Event::Resume } else { Event::Retry };
         let Some(item) = self.items.get_mut(&id) else { return Err(not_found(id)) };
         let failure = match &item.record.state {

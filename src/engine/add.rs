@@ -11,11 +11,10 @@ use uuid::Uuid;
 use super::core::Core;
 use super::item::{Item, Then};
 use crate::fetch::name;
-use crate::kernel::transition::Event;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, NewDownload, Taken, TransferSettings};
 use crate::model::record::DownloadRecord;
-use crate::model::request::{Added, AddedHow, Batch, Refusal, RefusalKind};
+use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
 use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
@@ -117,15 +116,24 @@ impl Core {
                         fetches_anew = *item.record.settings != asked;
                         item.record.settings = Arc::new(asked);
                         if let Some(checksum) = &new.extras.checksum {
+                            let held =
+                                item.record.extras.as_ref().and_then(|extras| extras.checksum.as_ref());
+                            fetches_anew |= held != Some(checksum);
                             item.record.extras.get_or_insert_default().checksum = Some(checksum.clone());
                         }
                     }
                     if fetches_anew && kind != StateKind::Processing {
                         self.stop_run(id, Then::Queue);
                     }
-                    if !kind.is_running() && self.step(id, Event::Retry, || State::Queued) {
-                        self.enqueue(id);
-                        self.store(id);
+                    match kind {
+                        kind if kind.is_running() => {}
+                        // One of an earlier engine, which nobody asked for until now.
+                        StateKind::Queued => {
+                            self.enqueue(id);
+                            self.store(id);
+                        }
+                        // What neither runs nor is completed can always be retried, and by kind.
+                        _ => drop(self.go_on(id, &Act::Retry)),
                     }
                     return Some(Added { id, how: AddedHow::Attached });
                 }

@@ -34,8 +34,11 @@ stories! {
     asks_to_wait
     asks_to_wait_for_ever
     chunks
+    digests_and_checksums
+    encoded_bodies
     ends_early
     expired_link
+    from_https_to_http
     given_up_and_asked_anew
     headers_of_every_kind
     headers_without_end
@@ -46,12 +49,17 @@ stories! {
     login_page
     one_of_several_connections_stalls
     other_file_answered_with_all
+    part_spoilt_by_a_power_cut
+    part_taken_away
     range_answered_with_all
     ranges_in_pieces
     ranges_refused
     ranges_that_lie
+    redirects
+    redirects_that_lead_nowhere
     refused_for_good
     same_bytes_with_a_rotated_tag
+    secrets_stay_at_home
     servers_that_disagree
     stalls
     strange_statuses
@@ -63,6 +71,7 @@ stories! {
     trouble_without_end
     two_bytes_differ
     two_versions_in_one_second
+    unknown_lengths
     validators_of_every_strength
     web_page
 }

@@ -234,8 +234,10 @@ impl Check<'_> {
         for name in names.iter().filter(|name| !is_partial(name)) {
             let held = std::fs::read(self.play.machine.file(name)).unwrap();
             let versions = self.play.site.versions(name);
-            let is_one =
-                versions.is_empty() || versions.iter().any(|version| version.bytes()[..] == held[..]);
+            let is_now = self.play.site.content(name).is_some_and(|content| content[..] == held[..]);
+            let is_one = is_now
+                || versions.is_empty()
+                || versions.iter().any(|version| version.bytes()[..] == held[..]);
             let was_there = step.folder.as_ref().and_then(|folder| folder.get(name));
             if is_one || was_there.is_some_and(|what| what.starts_with("text ")) {
                 continue;
