@@ -11,7 +11,8 @@
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
-//! | [`cli`] | subcommands and their output | `model`, `client` |
+//! | [`config`] | what a person sets: the file, its checks, presets and host rules | `model` |
+//! | [`cli`] | subcommands and their output | `model`, `client`, `config` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -32,6 +33,7 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod config;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
@@ -43,7 +45,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 8] = [
+    const DIRECTIONS: [(&str, &[&str]); 9] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
@@ -51,7 +53,8 @@ mod tests {
         ("engine", &["model", "kernel", "store", "fetch"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
-        ("cli", &["model", "client"]),
+        ("config", &["model"]),
+        ("cli", &["model", "client", "config"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {

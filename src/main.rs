@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 use haul::agent::session;
 use haul::cli::{self, Args, Command, Context, MetalinkFile, Proxies, Status, Surface};
 use haul::client::Client;
+use haul::config::{self, ConfigError, Place, Source};
 use haul::engine::{Engine, Started};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
 use haul::model::item::Credentials;
-use haul::model::settings::EngineSettings;
+use haul::model::request::Refusal;
+use haul::model::settings::{Settings, SettingsSource};
 use haul::model::time::UnixMs;
 use haul::store::error::StoreError;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,9 +23,13 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(status) => return ExitCode::from(status),
     };
-    if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
+    if let Some(status) = cli::run_alone(&args) {
         return status.into();
     }
+    let (source, settings) = match settings(args.config.clone()) {
+        Ok(found) => found,
+        Err(error) => return cli::tell_config(&error).into(),
+    };
     let Some(state) = args.state.clone().or_else(default_state) else {
         cli::complain("there is no home folder to keep the store in", "name a folder with --state");
         return Status::Usage.into();
@@ -40,15 +46,16 @@ fn main() -> ExitCode {
         }
     };
     let local = tokio::task::LocalSet::new();
-    let status = local.block_on(&runtime, run(args, state));
+    let status = local.block_on(&runtime, run(args, state, source, settings));
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
 }
 
 /// Runs the engine in this process, and the command as its client.
-async fn run(args: Args, state: PathBuf) -> ExitCode {
-    let started = Engine::start(&state, settings(), only_attended(args.command.as_ref()));
+async fn run(args: Args, state: PathBuf, source: Hurried, settings: Settings) -> ExitCode {
+    let dormant = only_attended(args.command.as_ref());
+    let started = Engine::start(&state, settings, Box::new(source), dormant);
     let Started { engine, drive, damaged } = match started {
         Ok(started) => started,
         Err(error) => return refuse(&error),
@@ -112,11 +119,9 @@ fn context(spool: &std::io::Result<tempfile::TempDir>) -> Result<Context, u8> {
     })?;
     let variable = |name: &str| std::env::var(name).ok();
     let home = std::env::home_dir();
-    let downloads = home.as_ref().map_or_else(|| cwd.clone(), |home| home.join("Downloads"));
     let umask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(umask);
     Ok(Context {
-        downloads: if downloads.is_dir() { downloads } else { cwd.clone() },
         cwd,
         umask: umask.bits(),
         spool: spool.path().to_owned(),
@@ -147,20 +152,33 @@ fn read_netrc(home: Option<&std::path::Path>, url: &url::Url) -> Result<Option<C
     Ok(netrc::find(&text, url.host_str().unwrap_or_default()))
 }
 
-/// The engine's settings. The two variables make stalls and retries quick for tests.
-fn settings() -> EngineSettings {
+/// The engine's settings, and where they come from.
+fn settings(named: Option<PathBuf>) -> Result<(Hurried, Settings), ConfigError> {
+    let source = Source { place: Place::find(named)?, folder: config::usual_folder() };
+    let settings = source.load()?;
+    Ok((Hurried(source), hurry(settings)))
+}
+
+/// The settings' source, with three variables over it that make stalls, retries and checkpoints quick for tests.
+struct Hurried(Source);
+
+impl SettingsSource for Hurried {
+    fn read(&mut self) -> Result<Settings, Refusal> {
+        self.0.read().map(hurry)
+    }
+
+    fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal> {
+        self.0.use_preset(name).map(hurry)
+    }
+}
+
+fn hurry(mut settings: Settings) -> Settings {
     let ms =
         |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    let mut settings = EngineSettings::default();
-    if let Some(stall) = ms("HAUL_TEST_STALL_MS") {
-        settings.stall = stall;
-    }
-    if let Some(first) = ms("HAUL_TEST_BACKOFF_MS") {
-        settings.backoff_first = first;
-    }
-    if let Some(every) = ms("HAUL_TEST_CHECKPOINT_MS") {
-        settings.checkpoint_every = every;
-    }
+    let engine = &mut settings.engine;
+    engine.stall = ms("HAUL_TEST_STALL_MS").unwrap_or(engine.stall);
+    engine.backoff_first = ms("HAUL_TEST_BACKOFF_MS").unwrap_or(engine.backoff_first);
+    engine.checkpoint_every = ms("HAUL_TEST_CHECKPOINT_MS").unwrap_or(engine.checkpoint_every);
     settings
 }
 

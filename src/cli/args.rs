@@ -10,9 +10,11 @@ use clap_complete::Shell;
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
+use super::config::ConfigArgs;
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::list::ListArgs;
+use super::preset::PresetArgs;
 use super::refresh::RefreshArgs;
 use super::set::SetArgs;
 use super::show::ShowArgs;
@@ -39,6 +41,9 @@ pub struct Args {
     /// Where the store lives
     #[arg(long, global = true, value_name = "DIR", env = "HAUL_STATE_DIR")]
     pub state: Option<PathBuf>,
+    /// The config file, instead of the one that `haul config path` names
+    #[arg(long, global = true, value_name = "FILE", env = "HAUL_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Speak to the agent on another machine, over ssh
     #[arg(long, global = true, value_name = "BOX")]
     pub host: Option<String>,
@@ -101,6 +106,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// Find, show, check or make the config file
+    Config(ConfigArgs),
+    /// List presets, or use one for everything
+    Preset(PresetArgs),
     /// Print a completion script
     Completions {
         /// For which shell

@@ -25,12 +25,14 @@ const BATCH_BYTES: usize = 1000 * 1000;
 pub(crate) struct Common {
     /// Settings.
     pub(crate) settings: TransferSettings,
-    /// Folder, absolute.
-    pub(crate) folder: PathBuf,
-    /// Mode.
-    pub(crate) mode: Mode,
-    /// Priority.
-    pub(crate) priority: Priority,
+    /// Folder, absolute; the engine's own where there is none.
+    pub(crate) folder: Option<PathBuf>,
+    /// Mode, where it was asked for.
+    pub(crate) mode: Option<Mode>,
+    /// Priority, where it was asked for.
+    pub(crate) priority: Option<Priority>,
+    /// Priority where nothing else names one.
+    pub(crate) otherwise: Priority,
     /// Collection.
     pub(crate) collection: Option<CollectionId>,
     /// Whether second copies are wanted.
@@ -44,8 +46,8 @@ pub(crate) struct Common {
 /// Where a download was asked to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Folder.
-    pub(crate) folder: Arc<Path>,
+    /// Folder, where the engine doesn't choose it; a relative one lies below the engine's.
+    pub(crate) folder: Option<Arc<Path>>,
     /// File name, where one was chosen.
     pub(crate) name: Option<Box<str>>,
 }
@@ -72,10 +74,11 @@ pub(crate) fn order(entries: Vec<Entry>, common: &Common, context: &Context) -> 
         let own = desk.own_settings(&entry)?;
         let mut new = NewDownload {
             url: entry.url,
-            folder: target.folder.to_path_buf(),
+            folder: target.folder.as_deref().map(Path::to_path_buf),
             name: target.name.as_deref().map(str::to_owned),
-            mode: entry.mode.unwrap_or(common.mode),
-            priority: entry.priority.unwrap_or(common.priority),
+            mode: entry.mode.or(common.mode),
+            priority: entry.priority.or(common.priority),
+            otherwise: common.otherwise,
             collection: common.collection,
             again: common.again,
             settings: 0,
@@ -108,6 +111,7 @@ struct Desk<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct OwnSettings {
     refuses_taken: bool,
+    direct: bool,
     proxy: Option<Url>,
     login: Option<Credentials>,
     overrides: Vec<Override>,
@@ -115,7 +119,8 @@ struct OwnSettings {
 
 impl Desk<'_> {
     fn target(&mut self, entry: &Entry) -> Result<Target, CliError> {
-        let mut folder = self.common.folder.join(entry.folder.as_deref().unwrap_or(Path::new("")));
+        let mut folder = self.common.folder.as_deref().unwrap_or(Path::new("")).to_owned();
+        folder.push(entry.folder.as_deref().unwrap_or(Path::new("")));
         let name = entry.name.as_deref().map(|name| match name.rsplit_once('/') {
             Some((below, name)) => {
                 folder.push(below);
@@ -123,18 +128,23 @@ impl Desk<'_> {
             }
             None => name,
         });
+        let name = name.map(Into::into);
+        if folder.as_os_str().is_empty() {
+            return Ok(Target { folder: None, name });
+        }
         let folder = if let Some(known) = self.folders.get(&folder) {
             Arc::clone(known)
         } else {
-            // What all share was looked at when the flags were read, or is the engine's to judge.
-            let checked = if folder == self.common.folder.join("") {
-                self.common.folder.clone()
+            // What all share was looked at when the flags were read; what is relative is the engine's to judge.
+            let is_shared = self.common.folder.as_ref().is_some_and(|shared| *shared == folder);
+            let checked = if is_shared || folder.is_relative() {
+                folder.components().collect()
             } else {
                 destination(&folder, self.context)?
             };
             Arc::clone(self.folders.entry(folder).or_insert(checked.into()))
         };
-        Ok(Target { folder, name: name.map(Into::into) })
+        Ok(Target { folder: Some(folder), name })
     }
 
     fn own_settings(&mut self, entry: &Entry) -> Result<OwnSettings, CliError> {
@@ -144,6 +154,7 @@ impl Desk<'_> {
         } else {
             self.common.proxy.for_link(&entry.url, self.context)?
         };
+        let direct = self.common.proxy == ProxyChoice::Direct && proxy.is_none();
         let login = if self.common.netrc && !has(|own| matches!(own, Override::Credentials(_))) {
             self.login(&entry.url)?
         } else {
@@ -156,7 +167,7 @@ impl Desk<'_> {
                 *path = self.context.absolute(path);
             }
         }
-        Ok(OwnSettings { refuses_taken, proxy, login, overrides })
+        Ok(OwnSettings { refuses_taken, direct, proxy, login, overrides })
     }
 
     fn login(&mut self, url: &Url) -> Result<Option<Credentials>, CliError> {
@@ -191,6 +202,7 @@ impl Open {
             settings.taken = Taken::Refuse;
         }
         settings.proxy.clone_from(&own.proxy);
+        settings.direct = own.direct;
         if let Some(login) = &own.login {
             settings.credentials = Some(login.clone());
         }

@@ -17,8 +17,6 @@ pub struct Context {
     pub cwd: PathBuf,
     /// The file mode mask.
     pub umask: u32,
-    /// The configured folder for downloads: where `add` puts what has no folder.
-    pub downloads: PathBuf,
     /// Where the file of `-o -` lies while it is streamed; there already, private to this user.
     pub spool: PathBuf,
     /// Whether the engine runs on another machine, so that paths are not this one's.

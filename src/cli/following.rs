@@ -173,7 +173,8 @@ impl Following {
         match phase {
             Phase::Completed => {
                 let name = |target: &Target| target.name.as_deref().unwrap_or(&row.name).to_owned();
-                let path = one.target.as_ref().map(|target| target.folder.join(name(target)));
+                let path =
+                    one.target.as_ref().and_then(|target| Some(target.folder.as_ref()?.join(name(target))));
                 events.push(Event::Completed { row: row.clone(), path, already: one.already });
             }
             Phase::Failed | Phase::GaveUp => events.push(Event::Failed(row.clone())),
@@ -267,7 +268,7 @@ mod tests {
     fn told(story: &str) -> (Vec<String>, Following) {
         let mut following = Following::default();
         for id in [1, 2] {
-            let target = Target { folder: std::path::Path::new("/d").into(), name: None };
+            let target = Target { folder: Some(std::path::Path::new("/d").into()), name: None };
             following.follow(DownloadId(id), AddedHow::New, Mode::Background, Some(target));
         }
         let mut told = Vec::new();

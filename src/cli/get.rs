@@ -56,6 +56,9 @@ pub struct GetArgs {
     /// The collection, by number
     #[arg(long, value_name = "ID", value_parser = collection)]
     pub(crate) collection: Option<CollectionId>,
+    /// The preset whose settings they are given; `haul preset list` shows them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
     /// The checksum to verify before the file gets its name
     #[arg(long, value_name = "ALG:HEX", value_parser = quantity::checksum)]
     pub(crate) checksum: Option<Checksum>,
@@ -129,7 +132,12 @@ pub(crate) async fn get<E: Engine>(
     intake.common.settings.tries.get_or_insert(TRIES);
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));
     let order = order(intake.entries, &intake.common, context)?;
-    let modes: Vec<_> = order.batches.iter().flat_map(|batch| &batch.downloads).map(|new| new.mode).collect();
+    let modes: Vec<_> = order
+        .batches
+        .iter()
+        .flat_map(|batch| &batch.downloads)
+        .map(|new| new.mode.unwrap_or_default())
+        .collect();
     let begun = once_pressed(interrupts, async {
         set_parallel(args, engine).await?;
         let added = add_all(engine, order.batches).await?;

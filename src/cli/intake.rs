@@ -59,15 +59,24 @@ pub(crate) fn take_in(
         ));
     }
     let streams = args.out.as_deref() == Some(STREAM);
-    let folder = if streams { context.spool.clone() } else { common_folder(args, manner, context)? };
+    let folder = if streams { Some(context.spool.clone()) } else { common_folder(args, manner, context)? };
+    let usual = match manner {
+        Manner::Stays => Priority::Now,
+        Manner::Leaves => Priority::Normal,
+    };
     let common = Common {
         settings: args.transfer.settings(context, output)?,
         folder,
-        mode: args.mode.unwrap_or(if streams { Mode::RealTime } else { Mode::Background }),
-        priority: args.priority.unwrap_or(match manner {
-            Manner::Stays => Priority::Now,
-            Manner::Leaves => Priority::Normal,
+        mode: args.mode.or(match manner {
+            Manner::Stays => streams.then_some(Mode::RealTime),
+            // Whatever the settings say: nobody stays with it.
+            Manner::Leaves => Some(Mode::Background),
         }),
+        // What this command does by itself is a wish like a flag's, unless a preset was asked for.
+        priority: args
+            .priority
+            .or_else(|| (manner == Manner::Stays && args.preset.is_none()).then_some(usual)),
+        otherwise: usual,
         collection: args.collection,
         again: args.again || streams,
         proxy: args.transfer.proxy()?,
@@ -75,6 +84,7 @@ pub(crate) fn take_in(
     };
     let mut intake = Intake { entries, common };
     intake.common.settings.streamed = streams;
+    intake.common.settings.preset.clone_from(&args.preset);
     intake.common.settings.taken = match (args.replace, args.if_changed) {
         (true, _) => Taken::Replace,
         (_, true) => Taken::IfChanged,
@@ -115,9 +125,17 @@ impl Intake {
             return Err(CliError::usage(format!("-o {out} names no file"), "Name a folder with -d"));
         };
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            self.common.folder = destination(&self.common.folder.join(parent), context)?;
+            self.common.folder = match &self.common.folder {
+                Some(folder) => Some(destination(&folder.join(parent), context)?),
+                None if parent.is_absolute() => Some(destination(parent, context)?),
+                None => {
+                    entry.folder = Some(parent.to_owned());
+                    None
+                }
+            };
         }
-        if !context.remote && self.common.folder.join(name).is_dir() {
+        let folder = self.common.folder.as_ref().filter(|_| !context.remote);
+        if folder.is_some_and(|folder| folder.join(name).is_dir()) {
             return Err(CliError::usage(format!("-o {out} is a folder"), "Name a folder with -d"));
         }
         entry.name = Some(name.to_owned());
@@ -128,7 +146,7 @@ impl Intake {
     /// A real-time download ends with the client that asked for it, and this one leaves at once.
     fn refuse_real_time(&self) -> Result<(), CliError> {
         let common = self.common.mode;
-        if self.entries.iter().any(|entry| entry.mode.unwrap_or(common) == Mode::RealTime) {
+        if self.entries.iter().any(|entry| entry.mode.or(common) == Some(Mode::RealTime)) {
             return Err(CliError::usage(
                 "a real-time download ends with the command that asks for it, and this one ends at once",
                 "Use `haul get --mode real-time`, which stays, or leave the mode away",
@@ -138,15 +156,16 @@ impl Intake {
     }
 }
 
-fn common_folder(args: &GetArgs, manner: Manner, context: &Context) -> Result<std::path::PathBuf, CliError> {
+/// The folder of all; none where the engine is to choose: what stays with its downloads wants them here.
+fn common_folder(
+    args: &GetArgs,
+    manner: Manner,
+    context: &Context,
+) -> Result<Option<std::path::PathBuf>, CliError> {
     match (&args.dir, manner) {
-        (Some(dir), _) => destination(dir, context),
-        (None, _) if context.remote => Err(CliError::usage(
-            "it is not known where on the other machine the file should go",
-            "Give -d with a path that starts with /",
-        )),
-        (None, Manner::Stays) => destination(&context.cwd, context),
-        (None, Manner::Leaves) => Ok(context.downloads.clone()),
+        (Some(dir), _) => destination(dir, context).map(Some),
+        (None, Manner::Stays) if !context.remote => destination(&context.cwd, context).map(Some),
+        (None, _) => Ok(None),
     }
 }
 
@@ -246,7 +265,10 @@ mod tests {
         let intake = take_in(&args, manner, &context, &mut output)?;
         let mut batches = order(intake.entries, &intake.common, &context)?.batches;
         for new in batches.iter_mut().flat_map(|batch| &mut batch.downloads) {
-            new.folder = new.folder.strip_prefix(home.path()).unwrap().to_owned();
+            new.folder = new
+                .folder
+                .take()
+                .map(|folder| folder.strip_prefix(home.path()).unwrap_or(&folder).to_owned());
         }
         Ok(batches)
     }
@@ -255,12 +277,45 @@ mod tests {
     fn one_link_goes_to_where_get_is_run_at_once() {
         let batch = &batches("http://a.example/x", Manner::Stays).unwrap()[0];
         let new = &batch.downloads[0];
-        assert_eq!((new.priority, new.mode, new.name.as_deref()), (Priority::Now, Mode::Background, None));
+        assert_eq!((new.priority, new.mode, new.name.as_deref()), (Some(Priority::Now), None, None));
         assert_eq!(batch.settings[0].umask, Some(0o022));
-        assert_eq!(
-            batches("http://a.example/x", Manner::Leaves).unwrap()[0].downloads[0].priority,
-            Priority::Normal
-        );
+    }
+
+    #[test]
+    fn what_is_added_goes_to_where_the_engine_says_and_steps_aside() {
+        for (line, folder) in [
+            ("http://a.example/x", None),
+            ("http://a.example/x -d down", Some("down")),
+            ("http://a.example/x -o sub/y", Some("sub")),
+        ] {
+            let new = &batches(line, Manner::Leaves).unwrap()[0].downloads[0];
+            assert_eq!(
+                (new.priority, new.otherwise, new.mode),
+                (None, Priority::Normal, Some(Mode::Background))
+            );
+            assert_eq!(new.folder.as_deref(), folder.map(Path::new), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_preset_may_say_what_the_command_would() {
+        for (line, priority) in [
+            ("http://a.example/x --preset night", None),
+            ("http://a.example/x --preset night --priority high", Some(Priority::High)),
+        ] {
+            let batch = &batches(line, Manner::Stays).unwrap()[0];
+            let new = &batch.downloads[0];
+            assert_eq!((new.priority, new.otherwise), (priority, Priority::Now), "{line}");
+            assert_eq!(batch.settings[0].preset.as_deref(), Some("night"));
+        }
+    }
+
+    #[test]
+    fn no_proxy_at_all_is_told_apart_from_none_being_named() {
+        for (line, direct) in [("http://a.example/x", false), ("http://a.example/x --proxy=", true)] {
+            let batch = &batches(line, Manner::Stays).unwrap()[0];
+            assert_eq!((batch.settings[0].direct, &batch.settings[0].proxy), (direct, &None), "{line}");
+        }
     }
 
     #[test]
@@ -276,7 +331,8 @@ mod tests {
         ] {
             let batch = &batches(line, Manner::Stays).unwrap()[0];
             let new = &batch.downloads[0];
-            assert_eq!((new.folder.to_str().unwrap(), new.name.as_deref()), (folder, Some(name)), "{line}");
+            let given = new.folder.as_deref().and_then(Path::to_str);
+            assert_eq!((given, new.name.as_deref()), (Some(folder), Some(name)), "{line}");
             assert_eq!(batch.settings[new.settings].taken, taken, "{line}");
         }
     }

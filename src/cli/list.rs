@@ -197,9 +197,10 @@ mod tests {
         let text = "https://u:p@a.example/x\tout=a b.iso\theader=X-A: b\ttitle=T\tlimit=5000\nhttps://b.example/y\tmode=background\tpriority=low\tmirror=http://c.example/y\n";
         let common = Common {
             settings: TransferSettings::default(),
-            folder: home.path().to_owned(),
-            mode: Mode::Background,
-            priority: Priority::Normal,
+            folder: Some(home.path().to_owned()),
+            mode: Some(Mode::Background),
+            priority: Some(Priority::Normal),
+            otherwise: Priority::Normal,
             collection: None,
             again: false,
             proxy: ProxyChoice::Direct,

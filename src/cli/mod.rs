@@ -7,6 +7,7 @@ mod args;
 mod aria2_file;
 mod batch;
 mod collections;
+mod config;
 mod context;
 mod engine;
 mod entry;
@@ -23,6 +24,7 @@ mod list_file;
 mod output;
 mod pairs;
 mod password;
+mod preset;
 mod progress;
 mod proxy;
 mod quantity;
@@ -49,6 +51,7 @@ pub use proxy::Proxies;
 pub use status::Status;
 
 use crate::client::Client;
+use crate::config::ConfigError;
 use crate::model::request::Act;
 use engine::Engine;
 use error::CliError;
@@ -74,11 +77,24 @@ pub async fn run(command: Option<Command>, client: Client, context: Context) -> 
 }
 
 /// Runs a command that needs no engine, where it is one.
-pub fn run_alone(command: &Command) -> Option<Status> {
-    let Command::Completions { shell } = command else { return None };
-    let mut output = Output::of_process(Surface::default(), Surface::default());
-    let written = write_completions(*shell, &mut output);
-    Some(finish(written, &mut output))
+pub fn run_alone(args: &Args) -> Option<Status> {
+    let mut output = Output::of_process(Surface::default(), surface_of_stderr());
+    let ended = match args.command.as_ref()? {
+        Command::Completions { shell } => write_completions(*shell, &mut output),
+        Command::Config(what) => config::config(what, args.config.clone(), args.host.is_some(), &mut output),
+        _ => return None,
+    };
+    Some(finish(ended, &mut output))
+}
+
+/// Tells everything that is wrong with the config, on stderr.
+pub fn tell_config(error: &ConfigError) -> Status {
+    let mut output = Output::of_process(Surface::default(), surface_of_stderr());
+    config::tell(error, &mut output)
+}
+
+fn surface_of_stderr() -> Surface {
+    Surface::of_stderr(|name| std::env::var(name).ok())
 }
 
 /// Tells a failure that came before there was an engine, in the way of all commands: what, and what to do.
@@ -128,7 +144,9 @@ async fn dispatch<E: Engine>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
-        Command::Completions { shell } => write_completions(shell, output),
+        Command::Preset(args) => preset::preset(&args, engine, output).await,
+        // Those that need no engine ran before there was one.
+        Command::Completions { .. } | Command::Config(_) => Ok(Status::Done),
     }
 }
 

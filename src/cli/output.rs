@@ -85,6 +85,12 @@ impl Output {
         let _ = writeln!(self.talk, "{}", printable(text));
     }
 
+    /// Writes a report of many lines that is fit for the terminal already, colours included.
+    pub(crate) fn report(&mut self, text: &str) {
+        // Where stderr is gone there is nobody left to tell.
+        let _ = writeln!(self.talk, "{text}");
+    }
+
     /// Tells what became of downloads that were acted on, and returns whether all of it was done.
     ///
     /// # Errors

@@ -104,6 +104,7 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("connections", connections(detail));
     optional("proxy", detail.proxy.clone());
     optional("interface", detail.interface.clone());
+    optional("preset", detail.preset.clone());
     optional("added", Some(date(row.added, zone)));
     optional("ended", row.ended.map(|at| date(at, zone)));
     lines.extend(detail.set_aside.iter().map(|path| ("set aside", path.clone())));
@@ -185,6 +186,7 @@ pub(crate) mod tests {
             connections: None,
             proxy: None,
             interface: None,
+            preset: None,
             set_aside: Vec::new(),
             info: BTreeMap::new(),
             events: Vec::new(),

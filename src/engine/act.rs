@@ -11,7 +11,7 @@ use crate::kernel::limit::Bucket;
 use crate::kernel::transition::{Event, Next, next, refusal_by_mode};
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
-use crate::model::item::{Mode, Priority};
+use crate::model::item::{Mode, Priority, TransferSettings};
 use crate::model::request::{Act, Acted, Changes, Clear, Place, Refusal, RefusalKind};
 use crate::model::selector::Selector;
 use crate::model::state::{FailKind, State, StateKind};
@@ -330,17 +330,15 @@ impl Core {
             let text = format!("there is no collection {collection}");
             return Err(Refusal::new(RefusalKind::NotFound, text, "`haul collections` lists them"));
         }
+        let moved = changes.url.as_ref().map(|url| self.move_secrets(id, url)).transpose()?.flatten();
         let Some(item) = self.items.get_mut(&id) else { return Err(not_found(id)) };
         let record = &mut item.record;
         let mut settings = record.settings.as_ref().clone();
         let old = super::add::source_hash(&record.source_url);
+        if let Some(given) = moved {
+            settings = given;
+        }
         if let Some(url) = &changes.url {
-            // Secrets stay with the origin that they were given for.
-            if url.origin() != record.source_url.origin() {
-                settings.headers.clear();
-                settings.credentials = None;
-                settings.referer = None;
-            }
             record.source_url = url.clone();
             if let Some(checkpoint) = &mut record.checkpoint {
                 checkpoint.final_url = None;
@@ -395,6 +393,26 @@ impl Core {
         self.touch(id);
         self.store(id);
         Ok(())
+    }
+
+    /// The settings of a download that is to come from another origin: secrets stay with the one that they were given for, and
+    /// what the rules about the new host say comes instead.
+    fn move_secrets(&self, id: DownloadId, to: &url::Url) -> Result<Option<TransferSettings>, Refusal> {
+        let Some(item) = self.items.get(&id) else { return Err(not_found(id)) };
+        let record = &item.record;
+        if to.origin() == record.source_url.origin() {
+            return Ok(None);
+        }
+        let kept = TransferSettings {
+            headers: Vec::new(),
+            credentials: None,
+            referer: None,
+            // What it gave is among the settings already.
+            preset: None,
+            ..record.settings.as_ref().clone()
+        };
+        let given = self.give(&kept, to, record.collection)?;
+        Ok(Some(TransferSettings { preset: record.settings.preset.clone(), ..given.settings }))
     }
 
     /// Takes downloads of a collection out of its list.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use super::core::Core;
 use super::item::{Item, Then};
-use crate::fetch::name;
+use crate::fetch::{name, netrc};
+use crate::kernel::resolve::{self, Resolved, UnknownPreset};
 use crate::model::id::{CollectionId, DownloadId};
-use crate::model::item::{Mode, NewDownload, Taken, TransferSettings};
+use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
+use crate::model::settings::Login;
 use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
@@ -23,20 +25,24 @@ use crate::store::part::is_file_of;
 impl Core {
     /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none.
     pub(super) fn add(&mut self, client: u64, batch: Batch) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
-        for new in &batch.downloads {
-            self.check(new, batch.settings.len())?;
+        let mut desk = Desk::new(batch.settings);
+        let mut orders = Vec::with_capacity(batch.downloads.len());
+        for mut new in batch.downloads {
+            self.check(&new, desk.given.len())?;
+            let settings = desk.settle(&mut new, self)?;
+            orders.push((new, settings));
         }
-        let settings: Vec<Arc<TransferSettings>> = batch.settings.into_iter().map(Arc::new).collect();
         let mut folders: HashMap<PathBuf, Arc<PathBuf>> = HashMap::new();
         let now = UnixMs::from(super::wall());
-        let (mut added, mut records) = (Vec::with_capacity(batch.downloads.len()), Vec::new());
-        for new in batch.downloads {
-            let settings = settings.get(new.settings).cloned().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &settings) {
+        let (mut added, mut records) = (Vec::with_capacity(orders.len()), Vec::new());
+        for (new, settings) in orders {
+            let given = desk.given.get(new.settings).cloned().unwrap_or_default();
+            let folder = new.folder.clone().unwrap_or_default();
+            if let Some(there) = self.find_same(&new, &folder, &given) {
                 added.push(there);
                 continue;
             }
-            let folder = folders.entry(new.folder.clone()).or_insert_with(|| Arc::new(new.folder.clone()));
+            let folder = folders.entry(folder).or_insert_with_key(|folder| Arc::new(folder.clone()));
             let record = self.new_record(new, settings, Arc::clone(folder), now);
             added.push(Added { id: record.id, how: AddedHow::New });
             self.take_in(record.clone(), client);
@@ -54,9 +60,6 @@ impl Core {
                 format!("`{}:` is not for downloads", new.url.scheme()),
                 "haul fetches http and https",
             );
-        }
-        if !new.folder.is_absolute() {
-            return bad(format!("the folder {} is not an absolute path", new.folder.display()), "");
         }
         if let Some(name) = &new.name
             && (name.is_empty() || name.contains(['/', '\0']) || name == "." || name == "..")
@@ -76,7 +79,7 @@ impl Core {
     }
 
     /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
-    fn find_same(&mut self, new: &NewDownload, settings: &TransferSettings) -> Option<Added> {
+    fn find_same(&mut self, new: &NewDownload, folder: &Path, settings: &TransferSettings) -> Option<Added> {
         if new.again {
             return None;
         }
@@ -89,7 +92,7 @@ impl Core {
                 self.items.get(id).is_some_and(|item| {
                     let record = &item.record;
                     record.source_url == new.url
-                        && *record.folder == new.folder
+                        && *record.folder == folder
                         && new.name.as_ref().is_none_or(|name| *name == record.name)
                         && (new.name.is_some() || !record.name_is_given)
                 })
@@ -109,7 +112,8 @@ impl Core {
                 kind => {
                     let mut fetches_anew = false;
                     if let Some(item) = self.items.get_mut(&id) {
-                        item.record.priority = item.record.priority.min(new.priority);
+                        let priority = new.priority.unwrap_or(new.otherwise);
+                        item.record.priority = item.record.priority.min(priority);
                         item.record.attempts = 0;
                         item.record.dry_since = None;
                         let asked = item.record.settings.with(settings);
@@ -165,8 +169,8 @@ impl Core {
             folder,
             name_is_final: name_is_given,
             name_is_given,
-            mode: new.mode,
-            priority: new.priority,
+            mode: new.mode.unwrap_or_default(),
+            priority: new.priority.unwrap_or(new.otherwise),
             state: State::Queued,
             added: now,
             ended: None,
@@ -195,6 +199,104 @@ impl Core {
             self.enqueue(id);
         }
     }
+}
+
+/// What the settings give to the downloads of one batch: found once for all that are given the same.
+struct Desk {
+    given: Vec<Arc<TransferSettings>>,
+    found: HashMap<(usize, String, Option<CollectionId>), Found>,
+}
+
+/// What was found for downloads from one origin.
+#[derive(Clone)]
+struct Found {
+    resolved: Arc<Resolved>,
+    settings: Arc<TransferSettings>,
+}
+
+impl Desk {
+    fn new(given: Vec<TransferSettings>) -> Self {
+        Self { given: given.into_iter().map(Arc::new).collect(), found: HashMap::new() }
+    }
+
+    /// Fills in what a download was not asked to be, and returns how it is fetched.
+    fn settle(&mut self, new: &mut NewDownload, core: &Core) -> Result<Arc<TransferSettings>, Refusal> {
+        let key = (new.settings, new.url.host_str().unwrap_or_default().to_owned(), new.collection);
+        let found = match self.found.get(&key) {
+            Some(found) => found.clone(),
+            None => {
+                let found = self.find(new, core)?;
+                self.found.entry(key).or_insert(found).clone()
+            }
+        };
+        let Resolved { folder, mode, priority, distributor, .. } = found.resolved.as_ref();
+        new.folder = Some(resolve::folder_of(new, folder.as_deref()).ok_or_else(|| no_folder(new))?);
+        new.mode = new.mode.or(*mode);
+        new.priority = new.priority.or(*priority);
+        if let Some(distributor) = distributor {
+            new.extras.info.entry(DISTRIBUTOR.into()).or_insert_with(|| distributor.clone());
+        }
+        Ok(found.settings)
+    }
+
+    fn find(&self, new: &NewDownload, core: &Core) -> Result<Found, Refusal> {
+        let nothing = TransferSettings::default();
+        let given = self.given.get(new.settings).map_or(&nothing, Arc::as_ref);
+        let mut resolved = core.give(given, &new.url, new.collection.unwrap_or(CollectionId::DEFAULT))?;
+        let settings = Arc::new(std::mem::take(&mut resolved.settings));
+        Ok(Found { resolved: Arc::new(resolved), settings })
+    }
+}
+
+impl Core {
+    /// What the settings give to a download of a collection, under what it was given; credentials are read.
+    pub(super) fn give(
+        &self,
+        given: &TransferSettings,
+        url: &Url,
+        collection: CollectionId,
+    ) -> Result<Resolved, Refusal> {
+        let host = url.host_str().unwrap_or_default();
+        let own = self.collections.get(&collection).map(|collection| &collection.settings);
+        let mut resolved =
+            resolve::resolve(given, host, own, &self.config).map_err(|UnknownPreset(name)| {
+                let text = format!("there is no preset `{name}`");
+                Refusal::new(RefusalKind::NotFound, text, "`haul preset list` shows them")
+            })?;
+        if let Some(login) = &resolved.login {
+            resolved.settings.credentials = read_login(login, host)?;
+        }
+        Ok(resolved)
+    }
+}
+
+/// Item info of who sold it.
+const DISTRIBUTOR: &str = "Distributor";
+
+fn no_folder(new: &NewDownload) -> Refusal {
+    let (text, hint) = match &new.folder {
+        Some(asked) => (format!("the folder {} is no place for downloads", asked.display()), "name it whole"),
+        None => {
+            ("no folder for downloads is set".to_owned(), "name one, or set `engine.folder` in the config")
+        }
+    };
+    Refusal::new(RefusalKind::BadRequest, text, hint)
+}
+
+/// Reads the credentials that a host rule points to. They are kept with the download from then on.
+fn read_login(login: &Login, host: &str) -> Result<Option<Credentials>, Refusal> {
+    let (Login::Netrc(file) | Login::File { password: file, .. }) = login;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let text = format!("the rule for {host} names {}, which can't be read: {error}", file.display());
+        Refusal::new(RefusalKind::BadRequest, text, "correct `credentials` in the config, or the file")
+    })?;
+    Ok(match login {
+        Login::Netrc(_) => netrc::find(&text, host),
+        Login::File { user, .. } => {
+            let password = text.lines().next().unwrap_or_default().to_owned();
+            Some(Credentials { user: user.clone(), password })
+        }
+    })
 }
 
 /// A short stand-in for a URL in the index of sources.

@@ -166,10 +166,11 @@ impl Core {
     ) -> DownloadRecord {
         let new = NewDownload {
             url,
-            folder: folder.to_owned(),
+            folder: Some(folder.to_owned()),
             name: Some(name),
-            mode: crate::model::item::Mode::Background,
-            priority: crate::model::item::Priority::Normal,
+            mode: Some(crate::model::item::Mode::Background),
+            priority: None,
+            otherwise: crate::model::item::Priority::Normal,
             collection: None,
             again: true,
             settings: 0,

@@ -13,11 +13,13 @@ use super::transfer::{Control, Live, News, Order, TransferThread};
 use crate::kernel::hosts::{Hosts, Leave};
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::{Queue, Slots, Waiting};
+use crate::kernel::resolve;
 use crate::kernel::transition::{Event, Next, next};
+use crate::model::host::HostPattern;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
 use crate::model::record::{CollectionRecord, HistoryLine};
-use crate::model::settings::EngineSettings;
+use crate::model::settings::{EngineSettings, Settings, SettingsSource};
 use crate::model::state::{State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
@@ -28,7 +30,11 @@ pub(super) const MOST_REMOVED: usize = 100_000;
 
 /// The engine's state.
 pub(super) struct Core {
+    /// The engine's own part of the settings, with what clients changed since.
     pub(super) settings: Arc<EngineSettings>,
+    /// The settings as their source gave them last.
+    pub(super) config: Settings,
+    pub(super) source: Box<dyn SettingsSource>,
     pub(super) db: Db,
     pub(super) items: HashMap<DownloadId, Item>,
     pub(super) collections: BTreeMap<CollectionId, CollectionRecord>,
@@ -60,6 +66,7 @@ pub(super) struct Core {
     pub(super) bucket: Arc<Bucket>,
     pub(super) buckets: HashMap<DownloadId, Arc<Bucket>>,
     pub(super) collection_buckets: HashMap<CollectionId, Arc<Bucket>>,
+    pub(super) host_buckets: HashMap<HostPattern, Arc<Bucket>>,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
@@ -247,6 +254,10 @@ impl Core {
         if let Some(bucket) = self.collection_buckets.get(&item.record.collection) {
             limits.push(Arc::clone(bucket));
         }
+        if let Some((rule, rate)) = resolve::limit_of(item.host(), &self.config.hosts) {
+            let bucket = self.host_buckets.entry(rule.host.clone());
+            limits.push(Arc::clone(bucket.or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)))));
+        }
         if let Some(rate) = item.record.settings.limit {
             let own = self.buckets.entry(id).or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)));
             limits.push(Arc::clone(own));
@@ -257,7 +268,8 @@ impl Core {
     /// How many connections a download from this host may use, `more` of them being about to start.
     fn share(&self, host: &str, more: u32) -> u32 {
         let running = (self.queue.running_from(host) + more).max(1);
-        let of_host = self.hosts.cap(host, self.settings.connections_per_host) / running;
+        let most = resolve::connections_to(host, &self.config.hosts, self.settings.connections_per_host);
+        let of_host = self.hosts.cap(host, most) / running;
         let all = u32::try_from(self.queue.running()).unwrap_or(u32::MAX).saturating_add(more).max(1);
         of_host.min(self.settings.connections / all).max(1)
     }

@@ -39,7 +39,7 @@ use crate::model::id::{CollectionId, DownloadId, OwnerKey};
 use crate::model::item::Mode;
 use crate::model::record::{CollectionRecord, CollectionSettings};
 use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
-use crate::model::settings::EngineSettings;
+use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
 use crate::store::db::{Db, Ticket};
 use crate::store::error::StoreError;
@@ -68,16 +68,18 @@ pub struct Started {
 }
 
 impl Engine {
-    /// Opens the store in a state folder and takes up what it holds. A `dormant` engine leaves alone what an earlier one
-    /// left unfinished until somebody asks for it.
+    /// Opens the store in a state folder and takes up what it holds. The settings are those that the source gave last. A
+    /// `dormant` engine leaves alone what an earlier one left unfinished until somebody asks for it.
     ///
     /// # Errors
     /// The store is in use, too new, or can't be opened; or the system gives no threads.
     pub fn start(
         state: &std::path::Path,
-        settings: EngineSettings,
+        config: Settings,
+        source: Box<dyn SettingsSource>,
         dormant: bool,
     ) -> Result<Started, StoreError> {
+        let settings = config.engine.clone();
         let lock = Lock::take(state)?;
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
@@ -94,6 +96,8 @@ impl Engine {
         let core = Core {
             bucket: Arc::new(Bucket::new(epoch, settings.rate)),
             settings: Arc::new(settings),
+            config,
+            source,
             db,
             items: HashMap::new(),
             collections: BTreeMap::new(),
@@ -119,6 +123,7 @@ impl Engine {
             publishing: 0,
             buckets: HashMap::new(),
             collection_buckets: HashMap::new(),
+            host_buckets: HashMap::new(),
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
@@ -179,6 +184,18 @@ impl Engine {
             }
         }
         self.wake.notify_one();
+    }
+
+    /// Reads the settings anew. What runs goes on; new limits hold at once, all else for what starts from now on.
+    ///
+    /// # Errors
+    /// What is wrong with them; the old ones stay.
+    pub fn reload(&self) -> Result<(), Refusal> {
+        let mut core = self.core.borrow_mut();
+        let settings = core.source.read()?;
+        core.take_settings(settings);
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Carries out a request.
@@ -269,6 +286,14 @@ impl Engine {
             }
             Request::SetLimits(limits) => {
                 self.core.borrow_mut().set_limits(&limits);
+                Ok(Reply::Done)
+            }
+            Request::Reload => self.reload().map(|()| Reply::Done),
+            Request::Presets => Ok(Reply::Presets(self.core.borrow().config.preset_rows.clone())),
+            Request::UsePreset { name } => {
+                let mut core = self.core.borrow_mut();
+                let settings = core.source.use_preset(&name)?;
+                core.take_settings(settings);
                 Ok(Reply::Done)
             }
         }
@@ -380,6 +405,25 @@ impl Core {
         self.touch_collections();
         self.pump();
         Ok(())
+    }
+
+    /// Takes new settings over from their source.
+    fn take_settings(&mut self, config: Settings) {
+        self.settings = Arc::new(config.engine.clone());
+        self.bucket.set_rate(config.engine.rate);
+        for (host, bucket) in &self.host_buckets {
+            let rule = config.hosts.iter().rev().find(|rule| rule.host == *host && rule.limit.is_some());
+            bucket.set_rate(rule.and_then(|rule| rule.limit).unwrap_or(0));
+        }
+        self.config = config;
+        let hosts: BTreeSet<String> = self
+            .queue
+            .ids_running()
+            .iter()
+            .filter_map(|id| Some(self.items.get(id)?.host().to_owned()))
+            .collect();
+        hosts.iter().for_each(|host| self.share_out(host));
+        self.pump();
     }
 
     fn set_limits(&mut self, limits: &Limits) {

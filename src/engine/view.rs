@@ -95,6 +95,7 @@ impl Core {
             connections: record.settings.connections,
             proxy: record.settings.proxy.as_ref().map(mask_url),
             interface: record.settings.interface.clone(),
+            preset: record.settings.preset.clone(),
             set_aside: checkpoint
                 .map(|c| c.set_aside.iter().map(|old| path(&old.part)).collect())
                 .unwrap_or_default(),
@@ -182,10 +183,11 @@ impl Core {
                 };
             batch.downloads.push(NewDownload {
                 url: record.source_url.clone(),
-                folder: record.folder.as_ref().clone(),
+                folder: Some(record.folder.as_ref().clone()),
                 name: record.name_is_given.then(|| record.name.clone()),
-                mode: record.mode,
-                priority: record.priority,
+                mode: Some(record.mode),
+                priority: Some(record.priority),
+                otherwise: record.priority,
                 collection: Some(record.collection),
                 again: false,
                 settings,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::{Origin, Url};
 
+use crate::model::host::Pin;
 use crate::model::item::{Credentials, GivenHeader, TransferSettings};
 
 /// A request's identity: requests with equal profiles share connections and cookies, others never do.
@@ -29,8 +30,8 @@ pub struct Profile {
     pub cert: Option<PathBuf>,
     /// The client certificate's key.
     pub key: Option<PathBuf>,
-    /// Keys that the server must have.
-    pub pins: Vec<String>,
+    /// Keys that some hosts must have.
+    pub pins: Vec<Pin>,
     /// Proxy.
     pub proxy: Option<Url>,
     /// Network interface.

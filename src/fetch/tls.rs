@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{FetchError, Kind};
 use super::profile::Profile;
+use crate::model::host::HostPattern;
 
 /// Returns the TLS settings of a profile. Reads the system's certificates, so it is made at the first https URL only.
 ///
@@ -34,7 +35,8 @@ pub fn config(profile: &Profile) -> Result<ClientConfig, FetchError> {
             ),
         )
     })?;
-    let pins = profile.pins.iter().map(|pin| parse_pin(pin)).collect::<Result<Vec<_>, _>>()?;
+    let parsed = profile.pins.iter().map(|pin| Ok((pin.host.clone(), parse_pin(&pin.key)?)));
+    let pins = parsed.collect::<Result<Vec<_>, FetchError>>()?;
     let verifier: Arc<dyn ServerCertVerifier> =
         if pins.is_empty() { Arc::new(system) } else { Arc::new(Pinned { system, pins }) };
     let builder = bare(&provider)?.dangerous().with_custom_certificate_verifier(verifier);
@@ -84,11 +86,12 @@ fn parse_pin(text: &str) -> Result<[u8; 32], FetchError> {
         })
 }
 
-/// Verifies as usual, then wants one of these keys (the SHA-256 of the certificate's `SubjectPublicKeyInfo`, as curl pins).
+/// Verifies as usual, then wants one of the host's keys (the SHA-256 of the certificate's `SubjectPublicKeyInfo`, as curl pins),
+/// where it has any: a redirect that leaves the host needs none.
 #[derive(Debug)]
 struct Pinned {
     system: Verifier,
-    pins: Vec<[u8; 32]>,
+    pins: Vec<(HostPattern, [u8; 32])>,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -101,9 +104,14 @@ impl ServerCertVerifier for Pinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         self.system.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        let host = server_name.to_str();
+        let mut pins = self.pins.iter().filter(|(pattern, _)| pattern.is_about(&host)).peekable();
+        if pins.peek().is_none() {
+            return Ok(ServerCertVerified::assertion());
+        }
         let key = rustls::server::ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
         let sum: [u8; 32] = Sha256::digest(key.as_ref()).into();
-        if self.pins.contains(&sum) {
+        if pins.any(|(_, pin)| *pin == sum) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(rustls::Error::General("the certificate's key is not the one that was pinned".into()))

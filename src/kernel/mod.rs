@@ -8,5 +8,6 @@ pub mod plan;
 pub mod queue;
 pub mod ramp;
 pub mod rate;
+pub mod resolve;
 pub mod retry;
 pub mod transition;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::checksum::Checksum;
+use super::host::Pin;
 use super::id::CollectionId;
 
 /// How a download uses the machine and what becomes of it when its client leaves.
@@ -174,12 +175,15 @@ pub struct TransferSettings {
     /// PEM file of the client certificate's key.
     #[serde(skip_serializing_if = "is_default")]
     pub key: Option<PathBuf>,
-    /// Keys that the server's certificate must have, each as `sha256//BASE64`.
+    /// Keys that the certificates of some hosts must have.
     #[serde(skip_serializing_if = "is_default")]
-    pub pins: Vec<String>,
+    pub pins: Vec<Pin>,
     /// Proxy for everything: `http`, `https`, `socks5` or `socks5h`.
     #[serde(skip_serializing_if = "is_default")]
     pub proxy: Option<Url>,
+    /// Whether no proxy was asked for, whatever the config says.
+    #[serde(skip_serializing_if = "is_default")]
+    pub direct: bool,
     /// Network interface to bind to; never another route.
     #[serde(skip_serializing_if = "is_default")]
     pub interface: Option<String>,
@@ -222,6 +226,9 @@ pub struct TransferSettings {
     /// The client's file mode mask, as `umask` counts.
     #[serde(skip_serializing_if = "is_default")]
     pub umask: Option<u32>,
+    /// The preset that was asked for, by name; its settings are among these once the download is added.
+    #[serde(skip_serializing_if = "is_default")]
+    pub preset: Option<String>,
 }
 
 impl TransferSettings {
@@ -241,6 +248,7 @@ impl TransferSettings {
             key,
             pins,
             proxy,
+            direct,
             interface,
             referer,
             user_agent,
@@ -255,6 +263,7 @@ impl TransferSettings {
             on_lost,
             streamed,
             umask,
+            preset,
         } = given.clone();
         Self {
             connections: connections.or(base.connections),
@@ -265,7 +274,9 @@ impl TransferSettings {
             cert: cert.or(base.cert),
             key: key.or(base.key),
             pins: over(pins, base.pins),
-            proxy: proxy.or(base.proxy),
+            // One of the two was asked for last.
+            direct: direct || (base.direct && proxy.is_none()),
+            proxy: if direct { None } else { proxy.or(base.proxy) },
             interface: interface.or(base.interface),
             referer: referer.or(base.referer),
             user_agent: user_agent.or(base.user_agent),
@@ -280,6 +291,7 @@ impl TransferSettings {
             on_lost: over(on_lost, base.on_lost),
             streamed: streamed || base.streamed,
             umask: umask.or(base.umask),
+            preset: preset.or(base.preset),
         }
     }
 }
@@ -324,17 +336,21 @@ pub struct Extras {
 pub struct NewDownload {
     /// Where it comes from.
     pub url: Url,
-    /// Folder for the finished file, absolute.
-    pub folder: PathBuf,
+    /// Folder for the finished file. A relative one lies below the one that the settings give; so does none at all.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub folder: Option<PathBuf>,
     /// File name where the user chose one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub name: Option<String>,
-    /// Mode.
-    #[serde(default)]
-    pub mode: Mode,
-    /// Priority.
-    #[serde(default)]
-    pub priority: Priority,
+    /// Mode, where it was asked for; else the settings give it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Option<Mode>,
+    /// Priority, where it was asked for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: Option<Priority>,
+    /// Priority where neither the asker nor the settings name one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub otherwise: Priority,
     /// The collection it goes to; the default one where none is named.
     #[serde(default, skip_serializing_if = "is_default")]
     pub collection: Option<CollectionId>,

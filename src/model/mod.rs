@@ -4,6 +4,8 @@ pub mod checksum;
 pub mod coverage;
 pub mod file_name;
 pub mod heard;
+pub mod hook;
+pub mod host;
 pub mod id;
 pub mod item;
 pub mod printable;

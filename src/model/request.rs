@@ -11,7 +11,7 @@ use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
-use super::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
+use super::view::{CollectionRow, DownloadDetail, DownloadRow, PresetRow, Totals};
 
 /// A request. In the protocol its name is the method and its fields are the parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +120,15 @@ pub enum Request {
     },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
+    /// Reads the engine's settings anew. What is wrong with them is refused and changes nothing. Answer: [`Reply::Done`].
+    Reload,
+    /// Lists the presets. Answer: [`Reply::Presets`].
+    Presets,
+    /// Makes a preset the engine's own, now and for good. Answer: [`Reply::Done`].
+    UsePreset {
+        /// Which.
+        name: String,
+    },
 }
 
 /// Downloads to add together, with the settings that they share.
@@ -278,6 +287,8 @@ pub enum Reply {
     Totals(Totals),
     /// History.
     History(Vec<HistoryLine>),
+    /// Presets.
+    Presets(Vec<PresetRow>),
 }
 
 /// What became of a download that was to be added.

@@ -1,6 +1,187 @@
-//! The engine's own settings: what holds for all downloads together.
+//! The engine's settings: what holds for all downloads together, and what one download is given when it is added.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use url::Url;
+
+use super::host::{HostPattern, Pin};
+use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
+use super::request::Refusal;
+use super::view::PresetRow;
+
+/// Everything that the engine is told from outside, decided and ready to use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// What holds for all downloads together.
+    pub engine: EngineSettings,
+    /// What each download is given where nothing else is said: the file's settings under the preset in use.
+    pub downloads: DownloadDefaults,
+    /// What a download is given instead where it names a preset: the file's settings under that one.
+    pub presets: BTreeMap<String, DownloadDefaults>,
+    /// The presets as they are listed.
+    pub preset_rows: Vec<PresetRow>,
+    /// Rules by host, in the order of the file: a later one stands over an earlier one.
+    pub hosts: Vec<HostRule>,
+    /// Programs to run when something happened.
+    pub hooks: Hooks,
+}
+
+/// Where the engine's settings come from, and where a change of them is kept. Called at the start, and when somebody asks
+/// for it; a refusal leaves everything as it was.
+pub trait SettingsSource {
+    /// Reads all of them anew.
+    ///
+    /// # Errors
+    /// What is wrong with them, for people.
+    fn read(&mut self) -> Result<Settings, Refusal>;
+
+    /// Makes a preset the one in use, keeps that, and reads all settings anew.
+    ///
+    /// # Errors
+    /// There is no such preset, or it can't be kept.
+    fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal>;
+}
+
+/// What a download is given when it is added; what is not named is for a lower layer to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DownloadDefaults {
+    /// Folder, absolute.
+    pub folder: Option<PathBuf>,
+    /// Mode.
+    pub mode: Option<Mode>,
+    /// Priority.
+    pub priority: Option<Priority>,
+    /// Connections for one file at most.
+    pub connections: Option<u32>,
+    /// Bytes per second for one file at most.
+    pub limit: Option<u64>,
+    /// Tries in all where no byte came.
+    pub tries: Option<u32>,
+    /// How long to go on without a byte.
+    pub give_up: Option<GiveUp>,
+    /// What a changed file means.
+    pub on_change: Option<OnChange>,
+    /// What a missing proof means.
+    pub on_weak: Option<OnWeak>,
+    /// What a vanished client means.
+    pub on_lost: Option<OnLost>,
+    /// Proxy.
+    pub proxy: Option<Url>,
+    /// Network interface.
+    pub interface: Option<String>,
+    /// User-Agent.
+    pub user_agent: Option<String>,
+    /// Who sold it, where the file doesn't say.
+    pub distributor: Option<String>,
+}
+
+impl DownloadDefaults {
+    /// Returns these with everything that `upper` says put over them.
+    #[must_use]
+    pub fn under(&self, upper: &Self) -> Self {
+        let lower = self.clone();
+        // Taken apart so that a new setting can't be forgotten here.
+        let Self {
+            folder,
+            mode,
+            priority,
+            connections,
+            limit,
+            tries,
+            give_up,
+            on_change,
+            on_weak,
+            on_lost,
+            proxy,
+            interface,
+            user_agent,
+            distributor,
+        } = upper.clone();
+        Self {
+            folder: folder.or(lower.folder),
+            mode: mode.or(lower.mode),
+            priority: priority.or(lower.priority),
+            connections: connections.or(lower.connections),
+            limit: limit.or(lower.limit),
+            tries: tries.or(lower.tries),
+            give_up: give_up.or(lower.give_up),
+            on_change: on_change.or(lower.on_change),
+            on_weak: on_weak.or(lower.on_weak),
+            on_lost: on_lost.or(lower.on_lost),
+            proxy: proxy.or(lower.proxy),
+            interface: interface.or(lower.interface),
+            user_agent: user_agent.or(lower.user_agent),
+            distributor: distributor.or(lower.distributor),
+        }
+    }
+
+    /// Returns how a download is fetched by these alone.
+    pub fn transfer(&self) -> TransferSettings {
+        TransferSettings {
+            connections: self.connections,
+            limit: self.limit,
+            tries: self.tries,
+            give_up: self.give_up,
+            on_change: self.on_change.unwrap_or_default(),
+            on_weak: self.on_weak.unwrap_or_default(),
+            on_lost: self.on_lost.unwrap_or_default(),
+            proxy: self.proxy.clone(),
+            interface: self.interface.clone(),
+            user_agent: self.user_agent.clone(),
+            ..TransferSettings::default()
+        }
+    }
+}
+
+/// What is different for some hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRule {
+    /// Which hosts.
+    pub host: HostPattern,
+    /// What a download from there is given.
+    pub downloads: DownloadDefaults,
+    /// Connections to each of these hosts, instead of the engine's number.
+    pub connections: Option<u32>,
+    /// Bytes per second for all that comes from these hosts together.
+    pub limit: Option<u64>,
+    /// Request headers, for the origin of the download's URL.
+    pub headers: Vec<GivenHeader>,
+    /// Where the user name and the password are, for the origin of the download's URL.
+    pub login: Option<Login>,
+    /// Keys that these hosts must show.
+    pub pins: Vec<Pin>,
+}
+
+/// Where a user name and a password are. The config never holds a password itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// In a file of the form that curl and ftp know, found by the download's host.
+    Netrc(PathBuf),
+    /// The name is in the config, the password is the first line of a file.
+    File {
+        /// User name.
+        user: String,
+        /// The file.
+        password: PathBuf,
+    },
+}
+
+/// Programs to run when something happened: argument lists, no shell. An empty one is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// A download was completed.
+    pub on_done: Vec<String>,
+    /// A download failed.
+    pub on_failed: Vec<String>,
+    /// The last open download of a collection ended.
+    pub on_collection_done: Vec<String>,
+    /// Nothing is left to do.
+    pub on_idle: Vec<String>,
+    /// How long each may take; a default where none is set.
+    pub deadline: Option<Duration>,
+}
 
 /// What the engine may use and how long it waits. Every number can be set in the config.
 #[derive(Clone, Debug, PartialEq)]

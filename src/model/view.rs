@@ -117,6 +117,9 @@ pub struct DownloadDetail {
     /// The network interface that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
+    /// The preset that it was added with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// Partials of other versions that are kept beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<String>,
@@ -167,4 +170,20 @@ pub struct Totals {
     pub held: bool,
     /// Seconds until all is done, where that is stable.
     pub eta_secs: Option<u64>,
+}
+
+/// A preset, as it is listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresetRow {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// Whether it comes with haul; else it is the file's own.
+    pub shipped: bool,
+    /// Whether it is the one in use.
+    pub in_use: bool,
+    /// What it sets, as it would be written in the config.
+    pub sets: BTreeMap<String, String>,
 }

@@ -10,6 +10,7 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod config;
 mod interop;
 mod kill;
 mod power;

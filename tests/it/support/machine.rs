@@ -70,6 +70,11 @@ impl Machine {
         self.root.path().join("state")
     }
 
+    /// Returns the folder of the program's config file; it may not be there.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.root.path().join("config/haul")
+    }
+
     /// Returns where a download's file will be.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.downloads().join(name)

@@ -1,0 +1,42 @@
+//! Where the config file is.
+
+use std::path::PathBuf;
+
+use super::problem::ConfigError;
+
+/// Where the config file is, and whether somebody said so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// Whether it was named, by `--config` or `HAUL_CONFIG`: then it must be there.
+    pub is_named: bool,
+}
+
+impl Place {
+    /// Returns the named file, or the one in the platform's folder.
+    ///
+    /// # Errors
+    /// There is no home folder, or no working folder that a relative name could start from.
+    pub fn find(named: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let no_home = |why: &dyn std::fmt::Display| ConfigError::NoHome(why.to_string());
+        match named {
+            Some(path) => {
+                let path = std::path::absolute(path).map_err(|error| no_home(&error))?;
+                Ok(Self { path, is_named: true })
+            }
+            None => {
+                let path = confy::get_configuration_file_path("haul", Some("config"))
+                    .map_err(|error| no_home(&error))?;
+                Ok(Self { path, is_named: false })
+            }
+        }
+    }
+}
+
+/// Where downloads go where nothing is set: `~/Downloads` where there is one, else the home folder.
+pub fn usual_folder() -> Option<PathBuf> {
+    let home = std::env::home_dir().filter(|home| home.is_absolute())?;
+    let downloads = home.join("Downloads");
+    Some(if downloads.is_dir() { downloads } else { home })
+}

@@ -1,0 +1,152 @@
+//! What a person sets, in one TOML file: read once into types, with every problem told at its place.
+//!
+//! One table of settings for each section ([`setting`]) feeds the parser, `haul config show`, `haul config init` and the hints.
+//! The engine never sees this part: it gets plain [`Settings`](crate::model::settings::Settings), through a
+//! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
+
+mod engine;
+mod host;
+mod init;
+mod locate;
+mod nearest;
+mod preset;
+mod problem;
+mod save;
+mod setting;
+mod show;
+mod source;
+mod value;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use self::locate::{Place, usual_folder};
+pub use self::nearest::nearest;
+pub use self::problem::{ConfigError, Problem, Report};
+pub use self::save::{create, save};
+pub use self::show::{Effective, Origin};
+pub use self::source::Source;
+
+pub use self::init::commented;
+
+use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
+use self::host::Rule;
+use self::preset::Preset;
+use self::setting::{Found, Layer};
+use crate::model::settings::Settings;
+
+/// The file, read. Every value in it is of its type and in its range.
+pub struct Config {
+    path: PathBuf,
+    text: String,
+    preset: Option<(String, Range<usize>)>,
+    engine: Layer<Tuned>,
+    presets: BTreeMap<String, Preset>,
+    hosts: Vec<Rule>,
+}
+
+/// Names on the top level.
+const TOP: [&str; 4] = ["preset", "engine", "presets", "hosts"];
+
+impl Config {
+    /// Reads the file at a place. Where nobody named it, it need not be there.
+    ///
+    /// # Errors
+    /// It can't be read, or something in it is wrong: then everything that is.
+    pub fn load(place: &Place) -> Result<Self, ConfigError> {
+        let text = match std::fs::read_to_string(&place.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !place.is_named => String::new(),
+            Err(why) => return Err(ConfigError::File { path: place.path.clone(), what: "read", why }),
+        };
+        Self::parse(&place.path, text).map_err(|report| ConfigError::Wrong(Box::new(report)))
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(path: &Path, text: String) -> Result<Self, Report> {
+        let mut found = Found { problems: Vec::new() };
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            found.problem("this is no TOML".into(), span, error.message().replace('\n', ", "), None);
+        }
+        let syntax = found.problems.len();
+        let table = table.get_ref();
+        for (name, _) in table.iter().filter(|(name, _)| !TOP.contains(&&**name.get_ref())) {
+            found.unknown(name.get_ref(), name, TOP.into_iter());
+        }
+        let mut presets = preset::shipped();
+        if let Some(section) = table.get("presets") {
+            presets.append(&mut preset::read(section, &mut found));
+        }
+        let preset = table.get("preset").and_then(|value| {
+            let name = found.value("preset", value, |value| preset::name(value, &presets))?;
+            Some((name, value.span()))
+        });
+        let engine = table.get("engine").and_then(|section| {
+            let table = found.table("engine", section)?;
+            Some(found.layer("engine", table, &[ENGINE, FOLDER, DOWNLOAD], &[]))
+        });
+        let hosts = table.get("hosts").map(|section| host::read(section, &mut found));
+        if found.problems.is_empty() {
+            let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
+            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts });
+        }
+        let mut problems = found.problems;
+        if syntax > 0 {
+            keep_sure(&text, &mut problems, syntax);
+        }
+        problems.sort_by_key(|problem| problem.span.start);
+        Err(Report { path: path.to_owned(), text, problems })
+    }
+
+    /// Returns what the engine is told, with the folder that holds where none is set.
+    pub fn settings(&self, folder: Option<&Path>) -> Settings {
+        let in_use = self.preset.as_ref().map(|(name, _)| name.as_str());
+        let own = self.tuned(in_use, folder);
+        let presets =
+            self.presets.keys().map(|name| (name.clone(), self.tuned(Some(name), folder).downloads));
+        let rows = self.presets.iter().map(|(name, preset)| preset.row(name, in_use == Some(name.as_str())));
+        Settings {
+            engine: own.engine,
+            downloads: own.downloads,
+            presets: presets.collect(),
+            preset_rows: rows.collect(),
+            hosts: self.hosts.iter().map(Rule::rule).collect(),
+            ..Settings::default()
+        }
+    }
+
+    /// The defaults under the file under a preset.
+    fn tuned(&self, preset: Option<&str>, folder: Option<&Path>) -> Tuned {
+        let mut tuned = Tuned::default();
+        tuned.downloads.folder = folder.map(Path::to_owned);
+        self.engine.apply(&mut tuned);
+        if let Some(preset) = preset.and_then(|name| self.presets.get(name)) {
+            preset.layer.apply(&mut tuned);
+        }
+        tuned
+    }
+}
+
+/// Where the text is no TOML, what follows from that is not told: problems on the same lines, and all of them where the
+/// name of a section can't be read.
+fn keep_sure(text: &str, problems: &mut Vec<Problem>, syntax: usize) {
+    let line_of = |problem: &Problem| problem::place(text, problem.span.start).0;
+    let broken: Vec<usize> = problems[..syntax].iter().map(line_of).collect();
+    let names_section = |line: &usize| {
+        text.lines().nth(line.saturating_sub(1)).is_some_and(|line| line.trim_start().starts_with('['))
+    };
+    let is_lost = broken.iter().any(names_section);
+    let mut at = 0;
+    problems.retain(|problem| {
+        at += 1;
+        at <= syntax || (!is_lost && !broken.contains(&line_of(problem)))
+    });
+}
