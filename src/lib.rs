@@ -11,7 +11,7 @@
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
-//! | [`config`] | what a person sets: the file, its checks, presets and host rules | `model` |
+//! | [`config`] | what a person sets: the file and its checks, presets, host rules, themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `config` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -33,6 +33,7 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod command;
 pub mod config;
 pub mod engine;
 pub mod fetch;
@@ -53,7 +54,7 @@ mod tests {
         ("engine", &["model", "kernel", "store", "fetch"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
-        ("config", &["model"]),
+        ("config", &["model", "command"]),
         ("cli", &["model", "client", "config"]),
     ];
 

@@ -7,36 +7,39 @@ use super::setting::Setting;
 
 /// Returns a config file that sets nothing and shows everything.
 pub fn commented() -> String {
-    let mut text = String::from(
+    let names: Vec<_> = preset::shipped().into_keys().collect();
+    let tuned = Tuned::default();
+    let shown =
+        |setting: &Setting<Tuned>| (setting.show)(&tuned).unwrap_or_else(|| setting.example.to_owned());
+    let engine: Vec<_> = [ENGINE, FOLDER, DOWNLOAD].into_iter().flatten().collect();
+    [
         "# The settings of haul. Every line that is commented out shows a default, or an example where there is none.\n\
          # `haul config check` says whether the file is right, `haul config show` what holds and why.\n\
-         # Order: default < this file < preset < host rule < collection < flag.\n\n",
-    );
-    let names: Vec<_> = preset::shipped().into_keys().collect();
-    text.push_str(&format!("# The preset in use: {}, or one of your own.\n", names.join(", ")));
-    text.push_str("#preset = \"balanced\"\n\n[engine]\n");
-    let tuned = Tuned::default();
-    for setting in [ENGINE, FOLDER, DOWNLOAD].into_iter().flatten() {
-        let value = (setting.show)(&tuned).unwrap_or_else(|| setting.example.to_owned());
-        text.push_str(&format!("# {}\n#{} = {value}\n", setting.about, setting.name));
-    }
-    text.push_str(
-        "\n# A preset sets any of the above, and these:\n#\n#[presets.mine]\n#about = \"what it is for\"\n",
-    );
-    text.push_str(&examples(CHOICE));
-    text.push_str(
-        "\n# A rule for some hosts: \"example.com\" is that one, \"*.example.com\" is every one below it. A later rule stands over\n\
-         # an earlier one. It sets these, what a preset sets for a download, and a folder.\n#\n#[[hosts]]\n#match = \"*.example.com\"\n",
-    );
-    text.push_str(&examples(OWN));
-    text
+         # Order: default < this file < preset < host rule < collection < flag.\n\n\
+         # The preset in use: "
+            .to_owned(),
+        names.join(", "),
+        ", or one of your own.\n#preset = \"balanced\"\n\n[engine]\n".to_owned(),
+        lines(engine.into_iter(), shown),
+        "\n# A preset sets any of the above, and these:\n#\n#[presets.mine]\n#about = \"what it is for\"\n".to_owned(),
+        lines(CHOICE.iter(), |setting| setting.example.to_owned()),
+        "\n# A rule for some hosts: \"example.com\" is that one, \"*.example.com\" is every one below it. A later rule stands\n\
+         # over an earlier one. It sets these, what a preset sets for a download, and a folder.\n#\n\
+         #[[hosts]]\n#match = \"*.example.com\"\n"
+            .to_owned(),
+        lines(OWN.iter(), |setting| setting.example.to_owned()),
+    ]
+    .concat()
 }
 
-fn examples<T>(settings: &[Setting<T>]) -> String {
-    settings
-        .iter()
-        .map(|setting| format!("# {}\n#{} = {}\n", setting.about, setting.name, setting.example))
-        .collect()
+/// What each setting is for, and a value of it.
+fn lines<T: 'static>(
+    settings: impl Iterator<Item = &'static Setting<T>>,
+    value: impl Fn(&Setting<T>) -> String,
+) -> String {
+    let line =
+        |setting: &Setting<T>| format!("# {}\n#{} = {}\n", setting.about, setting.name, value(setting));
+    settings.map(line).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
@@ -58,14 +61,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let secret = home.path().join("headers");
         std::fs::write(&secret, "X-A: b\n").unwrap();
-        let text: String = commented()
-            .replace("~/.secrets/example.headers", secret.to_str().unwrap())
-            .lines()
-            .map(|line| {
-                let is_setting = line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
-                format!("{}\n", if is_setting { &line[1..] } else { line })
-            })
-            .collect();
+        let taken = |line: &str| {
+            let is_setting = line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+            if is_setting { line[1..].to_owned() } else { line.to_owned() }
+        };
+        let text = commented().replace("~/.secrets/example.headers", secret.to_str().unwrap());
+        let text = text.lines().map(taken).collect::<Vec<_>>().join("\n");
         let parsed = Config::parse(Path::new("/c"), text.clone());
         let config = parsed.unwrap_or_else(|report| panic!("{}", report.render(false)));
         let shown = config.effective(None);

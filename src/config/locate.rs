@@ -20,17 +20,13 @@ impl Place {
     /// There is no home folder, or no working folder that a relative name could start from.
     pub fn find(named: Option<PathBuf>) -> Result<Self, ConfigError> {
         let no_home = |why: &dyn std::fmt::Display| ConfigError::NoHome(why.to_string());
-        match named {
-            Some(path) => {
-                let path = std::path::absolute(path).map_err(|error| no_home(&error))?;
-                Ok(Self { path, is_named: true })
-            }
-            None => {
-                let path = confy::get_configuration_file_path("haul", Some("config"))
-                    .map_err(|error| no_home(&error))?;
-                Ok(Self { path, is_named: false })
-            }
+        if let Some(path) = named {
+            let path = std::path::absolute(path).map_err(|error| no_home(&error))?;
+            return Ok(Self { path, is_named: true });
         }
+        let path =
+            confy::get_configuration_file_path("haul", Some("config")).map_err(|error| no_home(&error))?;
+        Ok(Self { path, is_named: false })
     }
 }
 

@@ -7,6 +7,7 @@
 mod engine;
 mod host;
 mod init;
+pub mod keymap;
 mod locate;
 mod nearest;
 mod preset;
@@ -15,6 +16,7 @@ mod save;
 mod setting;
 mod show;
 mod source;
+pub mod theme;
 mod value;
 
 use std::collections::BTreeMap;
@@ -23,19 +25,17 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-pub use self::locate::{Place, usual_folder};
-pub use self::nearest::nearest;
-pub use self::problem::{ConfigError, Problem, Report};
-pub use self::save::{create, save};
-pub use self::show::{Effective, Origin};
-pub use self::source::Source;
-
-pub use self::init::commented;
-
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::host::Rule;
+pub use self::init::commented;
+pub use self::locate::{Place, usual_folder};
+pub use self::nearest::nearest;
 use self::preset::Preset;
+pub use self::problem::{ConfigError, Problem, Report};
+pub use self::save::{create, save};
 use self::setting::{Found, Layer};
+pub use self::show::{Effective, Origin};
+pub use self::source::Source;
 use crate::model::settings::Settings;
 
 /// The file, read. Every value in it is of its type and in its range.
@@ -79,7 +79,7 @@ impl Config {
         let syntax = found.problems.len();
         let table = table.get_ref();
         for (name, _) in table.iter().filter(|(name, _)| !TOP.contains(&&**name.get_ref())) {
-            found.unknown(name.get_ref(), name, TOP.into_iter());
+            found.unknown(name.get_ref(), name, TOP);
         }
         let mut presets = preset::shipped();
         if let Some(section) = table.get("presets") {

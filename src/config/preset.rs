@@ -27,7 +27,9 @@ pub(super) fn shipped() -> BTreeMap<String, Preset> {
     let parsed = DeTable::parse(SHIPPED).ok();
     let section = parsed.as_ref().and_then(|table| table.get_ref().get("presets"));
     let mut presets = section.map(|section| read(section, &mut found)).unwrap_or_default();
-    presets.values_mut().for_each(|preset| preset.span = None);
+    for preset in presets.values_mut() {
+        preset.span = None;
+    }
     presets
 }
 

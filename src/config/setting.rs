@@ -89,11 +89,12 @@ impl Found {
         &mut self,
         what: &str,
         name: &Spanned<DeString<'_>>,
-        known: impl Iterator<Item = &'a str> + Clone,
+        known: impl IntoIterator<Item = &'a str>,
     ) {
-        let meant = nearest(name.get_ref(), known.clone());
+        let known: Vec<_> = known.into_iter().collect();
+        let meant = nearest(name.get_ref(), known.iter().copied());
         let help = meant.map_or_else(
-            || format!("there are {}", known.clone().collect::<Vec<_>>().join(", ")),
+            || format!("there are {}", known.join(", ")),
             |meant| format!("did you mean `{meant}`?"),
         );
         self.problem(format!("`{what}` is no setting"), name.span(), "unknown", Some(help));

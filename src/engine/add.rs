@@ -222,12 +222,11 @@ impl Desk {
     /// Fills in what a download was not asked to be, and returns how it is fetched.
     fn settle(&mut self, new: &mut NewDownload, core: &Core) -> Result<Arc<TransferSettings>, Refusal> {
         let key = (new.settings, new.url.host_str().unwrap_or_default().to_owned(), new.collection);
-        let found = match self.found.get(&key) {
-            Some(found) => found.clone(),
-            None => {
-                let found = self.find(new, core)?;
-                self.found.entry(key).or_insert(found).clone()
-            }
+        let found = if let Some(found) = self.found.get(&key) {
+            found.clone()
+        } else {
+            let found = self.find(new, core)?;
+            self.found.entry(key).or_insert(found).clone()
         };
         let Resolved { folder, mode, priority, distributor, .. } = found.resolved.as_ref();
         new.folder = Some(resolve::folder_of(new, folder.as_deref()).ok_or_else(|| no_folder(new))?);

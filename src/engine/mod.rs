@@ -422,7 +422,9 @@ impl Core {
             .iter()
             .filter_map(|id| Some(self.items.get(id)?.host().to_owned()))
             .collect();
-        hosts.iter().for_each(|host| self.share_out(host));
+        for host in &hosts {
+            self.share_out(host);
+        }
         self.pump();
     }
 

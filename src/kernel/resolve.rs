@@ -57,7 +57,7 @@ pub fn resolve(
     let has = |name: &str| given.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
     resolved.headers = rules.headers.into_iter().filter(|header| !has(&header.name)).collect();
     resolved.headers.extend(given.headers.iter().cloned());
-    let login = about().filter_map(|rule| rule.login.clone()).last();
+    let login = about().rev().find_map(|rule| rule.login.clone());
     let DownloadDefaults { folder, mode, priority, distributor, .. } = downloads;
     Ok(Resolved {
         login: login.filter(|_| resolved.credentials.is_none()),

@@ -99,7 +99,7 @@ fn init_writes_a_file_once_and_another_can_be_named() {
 #[test]
 fn a_preset_limits_a_real_download() {
     let (machine, site) = (Machine::new(), Site::start(None));
-    site.serve("f", toml! { size = 200000 });
+    site.serve("f", toml! { size = 200_000 });
     machine.configure("[presets.slow]\nlimit_per_file = \"100kB/s\"\n");
     let link = site.fill("{site}/f");
     let began = Instant::now();
