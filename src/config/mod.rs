@@ -1,7 +1,7 @@
 //! What a person sets, in one TOML file: read once into types, with every problem told at its place.
 //!
-//! One table of settings for each section ([`setting`]) feeds the parser, `haul config show`, `haul config init` and the hints.
-//! The engine never sees this part: it gets plain [`Settings`](crate::model::settings::Settings), through a
+//! One table of settings for each section (`setting`) feeds the parser, `haul config show`, `haul config init` and the hints.
+//! The engine never sees this part: it gets plain [`Settings`], through a
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
 mod engine;
