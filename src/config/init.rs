@@ -1,6 +1,7 @@
 //! The file that `haul config init` writes: every setting with what it is for, commented out, so that defaults stay defaults.
 
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
+use super::hooks::HOOKS;
 use super::host::OWN;
 use super::preset;
 use super::setting::Setting;
@@ -28,6 +29,8 @@ pub fn commented() -> String {
          #[[hosts]]\n#match = \"*.example.com\"\n"
             .to_owned(),
         lines(OWN.iter(), |setting| setting.example.to_owned()),
+        "\n# Programs to run when something happened, once for each event, beside everything else.\n#\n#[hooks]\n".to_owned(),
+        lines(HOOKS.iter(), |setting| setting.example.to_owned()),
     ]
     .concat()
 }

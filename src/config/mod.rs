@@ -5,6 +5,7 @@
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
 mod engine;
+mod hooks;
 mod host;
 mod init;
 pub mod keymap;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
+use self::hooks::HOOKS;
 use self::host::Rule;
 pub use self::init::commented;
 pub use self::locate::{Place, usual_folder};
@@ -36,7 +38,7 @@ pub use self::save::{create, save};
 use self::setting::{Found, Layer};
 pub use self::show::{Effective, Origin};
 pub use self::source::Source;
-use crate::model::settings::Settings;
+use crate::model::settings::{Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -46,10 +48,11 @@ pub struct Config {
     engine: Layer<Tuned>,
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
+    hooks: Layer<Hooks>,
 }
 
 /// Names on the top level.
-const TOP: [&str; 4] = ["preset", "engine", "presets", "hosts"];
+const TOP: [&str; 5] = ["preset", "engine", "presets", "hosts", "hooks"];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -94,9 +97,14 @@ impl Config {
             Some(found.layer("engine", table, &[ENGINE, FOLDER, DOWNLOAD], &[]))
         });
         let hosts = table.get("hosts").map(|section| host::read(section, &mut found));
+        let hooks = table.get("hooks").and_then(|section| {
+            let table = found.table("hooks", section)?;
+            Some(found.layer("hooks", table, &[HOOKS], &[]))
+        });
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts });
+            let hooks = hooks.unwrap_or_default();
+            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -119,8 +127,14 @@ impl Config {
             presets: presets.collect(),
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
-            ..Settings::default()
+            hooks: self.hooks(),
         }
+    }
+
+    fn hooks(&self) -> Hooks {
+        let mut hooks = Hooks::default();
+        self.hooks.apply(&mut hooks);
+        hooks
     }
 
     /// The defaults under the file under a preset.

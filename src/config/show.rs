@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
+use super::hooks::HOOKS;
 use super::problem::place;
 
 /// One setting as it holds.
@@ -64,6 +65,13 @@ impl Config {
                 value: (setting.show)(&tuned),
                 origin: self.origin(setting.name),
             });
+        }
+        let hooks = self.hooks();
+        for setting in HOOKS {
+            let origin =
+                self.hooks.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
+            let value = (setting.show)(&hooks);
+            all.push(Effective { section: "hooks".into(), name: setting.name, value, origin });
         }
         for rule in &self.hosts {
             let section = format!("hosts {}", rule.host);

@@ -139,6 +139,30 @@ pub(super) fn list<T>(value: &Value<'_>, each: impl Fn(&Value<'_>) -> Read<T>) -
     list.iter().map(|value| each(value).map_err(|wrong| wrong.at(value))).collect()
 }
 
+/// Reads a program and its arguments. No shell ever sees them.
+pub(super) fn program(value: &Value<'_>) -> Read<Vec<String>> {
+    let one = |value: &Value<'_>| match value.get_ref().as_str() {
+        Some(text) if text.contains('\0') => Err("no argument can hold a NUL".into()),
+        Some(text) => Ok(text.to_owned()),
+        None => Err(Wrong::from("a text in quotes goes here")),
+    };
+    if let Some(line) = value.get_ref().as_str() {
+        let words: Vec<_> = line.split_whitespace().map(|word| format!("{word:?}")).collect();
+        let wrong = Wrong::from("a list goes here: the program, then each argument by itself");
+        return Err(wrong.help(format!("no shell reads it; did you mean [{}]?", words.join(", "))));
+    }
+    let mut words = list(value, one)?;
+    if let Some(first) = words.first_mut() {
+        if first.is_empty() {
+            return Err("the first of these is the program".into());
+        }
+        if first.starts_with("~/") {
+            *first = whole_path(first)?.display().to_string();
+        }
+    }
+    Ok(words)
+}
+
 /// Reads a proxy.
 pub(super) fn proxy(value: &Value<'_>) -> Read<Url> {
     let wrong = || Wrong::from("a proxy goes here: http://HOST:PORT, https://, socks5:// or socks5h://");
@@ -226,11 +250,18 @@ mod tests {
             (rate(&value("\"fast\"")).map(drop), "is no rate"),
             (rate(&value("1.5")).map(drop), "2MB/s"),
             (path(&value("\"x/y\"")).map(drop), "starts with /"),
+            (program(&value("[\"\"]")).map(drop), "the program"),
             (proxy(&value("\"ftp://p\"")).map(drop), "socks5"),
         ] {
             let wrong = wrong.unwrap_err();
             assert!(wrong.label.contains(label), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_shell_line_becomes_a_list_in_the_hint() {
+        let wrong = program(&value("\"notify-send done now\"")).unwrap_err();
+        assert!(wrong.help.unwrap().contains(r#"["notify-send", "done", "now"]"#));
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub(super) struct Core {
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
     pub(super) stopping: bool,
+    pub(super) hooks: super::hooks::Hooks,
+    /// When a stopping engine no longer waits for the programs of hooks.
+    pub(super) patience_ends: Option<Instant>,
 }
 
 impl Core {
@@ -109,6 +112,8 @@ impl Core {
     /// Puts a download in line, and lets it wait for nothing any more.
     pub(super) fn enqueue(&mut self, id: DownloadId) {
         self.clear_due(id);
+        let Some(collection) = self.items.get(&id).map(|item| item.record.collection) else { return };
+        self.arm(collection);
         let Some(item) = self.items.get(&id) else { return };
         self.queue.insert(Waiting {
             id,
@@ -399,7 +404,10 @@ impl Core {
 
     /// Whether nothing will ever happen by itself.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
+        self.is_quiet()
+            && (self.queue.waiting() == 0 || self.held)
+            && self.due.is_empty()
+            && self.hooks.is_quiet()
     }
 }
 

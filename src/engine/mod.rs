@@ -9,6 +9,7 @@ mod adopt;
 mod checkpointer;
 mod clients;
 mod core;
+mod hooks;
 mod item;
 mod news;
 mod publisher;
@@ -88,10 +89,11 @@ impl Engine {
         let (to_published, published) = mpsc::unbounded_channel();
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
-        let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
+        let publisher = Publisher::start(db.clone(), to_published).map_err(no_thread)?;
         let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
         let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
         let (to_newest, newest) = watch::channel(0);
+        let (to_hooked, hooked) = mpsc::unbounded_channel();
         let epoch = Instant::now();
         let core = Core {
             bucket: Arc::new(Bucket::new(epoch, settings.rate)),
@@ -128,6 +130,8 @@ impl Engine {
             totals: None,
             clients: clients::Clients::default(),
             stopping: false,
+            hooks: hooks::Hooks::new(to_hooked),
+            patience_ends: None,
         };
         let core = Rc::new(RefCell::new(core));
         {
@@ -135,7 +139,7 @@ impl Engine {
             core.take_up(opened.loaded, dormant);
         }
         let engine = Self { core, wake: Rc::new(Notify::new()), newest };
-        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));
+        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, hooked, lock));
         Ok(Started { engine, drive, damaged: opened.damaged })
     }
 
@@ -175,6 +179,7 @@ impl Engine {
     pub fn stop(&self) {
         let mut core = self.core.borrow_mut();
         core.stopping = true;
+        core.patience_ends = Some(Instant::now() + hooks::PATIENCE);
         for id in core.queue.ids_running() {
             let real_time = core.items.get(&id).is_some_and(|item| item.record.mode == Mode::RealTime);
             if real_time {
@@ -450,6 +455,7 @@ async fn drive(
     mut news: mpsc::UnboundedReceiver<transfer::News>,
     mut saved: mpsc::UnboundedReceiver<checkpointer::Saved>,
     mut published: mpsc::UnboundedReceiver<Vec<publisher::Published>>,
+    mut hooked: mpsc::UnboundedReceiver<hooks::HookNews>,
     lock: Lock,
 ) {
     engine.core.borrow_mut().pump();
@@ -462,9 +468,16 @@ async fn drive(
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
             core.pump();
+            core.run_hooks();
+            let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
+            if patience.is_some_and(|end| now >= end) {
+                core.hooks.let_go();
+            }
             let running = core.queue.running() > 0;
             let tick = running.then(|| last_sample + SAMPLE);
-            ([due, absent, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
+            let quiet = core.is_quiet() && core.hooks.is_quiet();
+            let patience = patience.filter(|end| now < *end);
+            ([due, absent, tick, patience].into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {
             break;
@@ -485,6 +498,7 @@ async fn drive(
             }
             Some(done) = saved.recv() => engine.core.borrow_mut().saved(done),
             Some(done) = published.recv() => engine.core.borrow_mut().published(done),
+            Some(news) = hooked.recv() => engine.core.borrow_mut().hear_hook(news),
             () = engine.wake.notified() => {}
             () = sleep => {
                 let now = Instant::now();

@@ -11,6 +11,7 @@ use super::transfer::{Answered, Control, Ended, News, Outcome, What};
 use crate::kernel::retry::{self, Patience};
 use crate::kernel::transition::Event;
 use crate::model::coverage::Coverage;
+use crate::model::hook::HookEvent;
 use crate::model::id::DownloadId;
 use crate::model::item::{GiveUp, Mode, Priority};
 use crate::model::printable::{mask_url, printable};
@@ -245,6 +246,7 @@ impl Core {
             if let Some(item) = self.items.get_mut(&id) {
                 item.record.ended = Some(UnixMs::from(super::wall()));
             }
+            self.hook_failed(id, &text);
             self.tell(id, "failed", text);
         }
     }
@@ -252,6 +254,8 @@ impl Core {
     /// All bytes are here: on to its name.
     fn publish(&mut self, id: DownloadId, noted: bool) {
         self.step(id, Event::Publish, || State::Processing);
+        let on_done = !self.config.hooks.on_done.is_empty();
+        let hook = self.hook_call(id, HookEvent::Done).filter(|_| on_done);
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(part) = item.part.take() else { return };
         let record = &item.record;
@@ -268,6 +272,8 @@ impl Core {
             full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
         };
         let publish = Publish {
+            hook,
+            history: self.settings.history,
             source: mask_url(&record.source_url),
             set_aside: checkpoint.set_aside.clone(),
             noted,
@@ -292,6 +298,7 @@ impl Core {
                         item.record.size = Some(size);
                     }
                     self.complete(id, Some(size), ended);
+                    self.hook_done(id);
                 }
                 Err(error) => {
                     let kind = match error.kind {

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc as tokio_mpsc;
 
+use crate::model::hook::HookCall;
 use crate::model::id::DownloadId;
 use crate::model::record::{HistoryLine, SetAside};
 use crate::model::time::UnixMs;
@@ -28,6 +29,10 @@ pub(super) struct Publish {
     pub(super) set_aside: Vec<SetAside>,
     /// Whether a note may be beside it.
     pub(super) noted: bool,
+    /// Its event, where a program is to run for it.
+    pub(super) hook: Option<HookCall>,
+    /// Lines of history to keep.
+    pub(super) history: u32,
 }
 
 /// What became of it.
@@ -47,7 +52,6 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn start(
         db: Db,
-        history: u32,
         published: tokio_mpsc::UnboundedSender<Vec<Published>>,
     ) -> std::io::Result<Self> {
         let (parts, incoming) = mpsc::channel::<Publish>();
@@ -56,7 +60,7 @@ impl Publisher {
                 let mut group = vec![first];
                 group.extend(incoming.try_iter().take(GROUP - 1));
                 // An engine that is gone needs no answer.
-                let _ = published.send(publish(&db, group, history));
+                let _ = published.send(publish(&db, group));
             }
         })?;
         Ok(Self { parts: Some(parts), thread: Some(thread) })
@@ -95,7 +99,8 @@ impl Way {
     }
 }
 
-fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
+fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
+    let history = group.last().map_or(0, |part| part.history);
     let mut ways: Vec<Way> = group
         .into_iter()
         .map(|part| {
@@ -137,6 +142,12 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                     name: ending.name.clone(),
                     size: ending.size,
                     ended,
+                    hook: way.part.hook.clone().map(|call| HookCall {
+                        name: ending.name.clone(),
+                        path: path.display().to_string(),
+                        size: Some(ending.size),
+                        ..call
+                    }),
                 });
                 told.push(HistoryLine {
                     number: 0,

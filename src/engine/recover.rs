@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use super::item::Item;
+use crate::model::hook::HookEvent;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
 use crate::model::record::PublishIntent;
@@ -63,6 +64,7 @@ impl Core {
         for intent in loaded.intents {
             self.end_intent(&intent);
         }
+        self.take_up_hooks(dormant);
     }
 
     fn end_intent(&mut self, intent: &PublishIntent) {
@@ -92,9 +94,11 @@ impl Core {
                 }
                 self.queue.remove(id);
                 self.touch(id);
+                let is_wanted = !self.config.hooks.on_done.is_empty();
+                let hook = self.hook_call(id, HookEvent::Done).filter(|_| is_wanted);
                 // What can't be committed now is found out again at the next start.
                 drop(self.db.end_publish(
-                    vec![Completed { id, name, size, ended }],
+                    vec![Completed { id, name, size, ended, hook }],
                     Vec::new(),
                     self.settings.history,
                 ));

@@ -2,6 +2,7 @@
 
 pub mod db;
 pub mod error;
+pub mod hooks;
 pub mod lock;
 pub mod note;
 pub mod part;

@@ -182,3 +182,77 @@ fn a_preset_in_use_is_kept_with_every_comment() {
     assert_eq!(wrong.status.code(), Some(2), "{}", wrong.told());
     assert!(wrong.stderr.contains("Did you mean `polite`?"), "{}", wrong.told());
 }
+
+/// A program for hooks: adds a line to a file for each time that it runs.
+fn witness(machine: &Machine, ends: &str) -> (std::path::PathBuf, std::path::PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let seen = machine.put("seen", "");
+    let text = format!(
+        "#!/bin/sh\necho \"$HAUL_EVENT $HAUL_ID $HAUL_NAME $HAUL_STATE $HAUL_PATH $HAUL_URL $1\" >> {}\n{ends}\n",
+        seen.display()
+    );
+    let program = machine.put("hook", &text);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    (program, seen)
+}
+
+#[test]
+fn hooks_run_once_for_each_event() {
+    let (machine, site) = (Machine::new(), Site::start(None));
+    site.serve("f", toml! { size = 1000 });
+    site.serve(
+        "gone",
+        toml! { size = 10
+        status = 404 },
+    );
+    let (program, seen) = witness(&machine, "");
+    let hook = |event: &str| format!("{event} = [{program:?}, \"it's $HOME; one argument\"]\n");
+    let all = ["on_done", "on_failed", "on_collection_done", "on_idle"].map(hook).concat();
+    machine.configure(&format!("[hooks]\n{all}"));
+    let link = site.fill("{site}/f?token=hush");
+    assert_eq!(machine.get(&[link.as_str()]).status.code(), Some(0));
+    let path = machine.file("f").display().to_string();
+    let told = fs::read_to_string(&seen).unwrap();
+    let mut lines: Vec<_> = told.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(lines[0].starts_with("on_collection_done  default completed"), "{told}");
+    assert!(lines[1].starts_with(&format!("on_done 1 f completed {path} http://127.0.0.1:")), "{told}");
+    assert!(lines[1].ends_with("it's $HOME; one argument") && !told.contains("hush"), "{told}");
+    assert!(lines[2].starts_with("on_idle"), "{told}");
+    // A program that only looks makes nothing happen again, and neither does one that attaches.
+    machine.run(&["list"]);
+    assert_eq!(machine.get(&[link.as_str()]).status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&seen).unwrap(), told);
+    fs::write(&seen, "").unwrap();
+    assert_eq!(machine.get(&[site.fill("{site}/gone").as_str()]).status.code(), Some(1));
+    let told = fs::read_to_string(&seen).unwrap();
+    assert!(told.contains("on_failed 2 gone failed"), "{told}");
+    assert!(told.contains("on_collection_done  default failed"), "{told}");
+}
+
+#[test]
+fn a_hook_that_fails_or_hangs_is_told_and_harms_nothing() {
+    let (machine, site) = (Machine::new(), Site::start(None));
+    site.serve("f", toml! { size = 1000 });
+    let (program, seen) = witness(&machine, "echo 'no such thing' >&2; exit 3");
+    let (slow, _) = {
+        use std::os::unix::fs::PermissionsExt;
+        let slow = machine.put("slow", "#!/bin/sh\nexec sleep 1000\n");
+        fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+        (slow, ())
+    };
+    machine.configure(&format!(
+        "[hooks]\non_done = [{program:?}]\non_idle = [{slow:?}]\non_collection_done = [\"/nowhere/x\"]\ndeadline = \"300ms\"\n"
+    ));
+    let got = machine.get(&[site.fill("{site}/f").as_str()]);
+    assert_eq!(got.status.code(), Some(0), "{}", got.told());
+    assert_eq!(fs::read_to_string(&seen).unwrap().lines().count(), 1);
+    let history = String::from_utf8(machine.run(&["history"]).stdout).unwrap();
+    for said in
+        ["ended with status 3: no such thing", "took longer than 300ms", "`/nowhere/x` can't be started"]
+    {
+        assert!(history.contains(said), "no {said:?} in {history}");
+    }
+    assert!(machine.file("f").exists());
+}
