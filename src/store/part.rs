@@ -22,6 +22,8 @@ const MOST_NUMBERS: u32 = 9_999;
 /// The extended attribute that says whose part a file is, from its first moment on: a kill before the store has heard of it
 /// leaves nothing that nobody knows.
 const OWNER: &str = "user.haul.download";
+/// File systems whose inode numbers last only as long as their mount, by `statfs(2)`: FAT, exFAT and FUSE.
+const RENUMBERING: [rustix::fs::FsWord; 3] = [0x4d44, 0x2011_bab0, 0x6573_5546];
 
 /// A part file, open and locked. Dropping it lets go of the lock and leaves the file.
 #[derive(Debug)]
@@ -88,11 +90,11 @@ impl Part {
     ///
     /// # Errors
     /// [`StoreKind::Gone`] where it is another file, or shorter; [`StoreKind::FolderAway`] where its folder is not there.
-    pub fn open(folder: &Path, checkpoint: &Checkpoint) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, checkpoint: &Checkpoint, owner: Uuid) -> Result<Self, StoreError> {
         let part = Self::open_named(folder, &checkpoint.part)?;
         let path = folder.join(&checkpoint.part);
         let gone = |why| StoreError::new(StoreKind::Gone, format!("the part file {} {why}", path.display()));
-        if (part.device, part.inode) != (checkpoint.device, checkpoint.inode) {
+        if !part.is_of(checkpoint, owner) {
             return Err(gone("is another file than the one that was begun"));
         }
         if part.length() < checkpoint.safe.end() {
@@ -123,10 +125,39 @@ impl Part {
     /// Opens a part of which the store knows nothing yet, if it says that it belongs to this download.
     pub fn of_owner(folder: &Path, name: &str, owner: Uuid) -> Option<Self> {
         let part = Self::open_named(folder, name).ok()?;
-        let mut said = [0; 16];
-        let by_attribute = rustix::fs::fgetxattr(&part.file, OWNER, &mut said) == Ok(said.len())
-            && Uuid::from_bytes(said) == owner;
+        let by_attribute = part.said_owner() == Some(owner);
         (by_attribute || Note::of(&part).is_some_and(|note| note.header.uuid == owner)).then_some(part)
+    }
+
+    /// Whether it is the file that a checkpoint names. One that says that it belongs to another download never is.
+    fn is_of(&self, checkpoint: &Checkpoint, owner: Uuid) -> bool {
+        if (self.device, self.inode) == (checkpoint.device, checkpoint.inode) {
+            return true;
+        }
+        let note = Note::of(self);
+        let is_anothers = self.said_owner().is_some_and(|said| said != owner)
+            || note.as_ref().is_some_and(|note| note.header.uuid != owner);
+        let is_noted = note
+            .is_some_and(|note| (note.header.uuid, note.header.generation) == (owner, checkpoint.generation));
+        !is_anothers && (self.is(checkpoint.device, checkpoint.inode) || is_noted && self.renumbers())
+    }
+
+    /// Whether it is the file of this identity, see [`is_same`].
+    pub fn is(&self, device: u64, inode: u64) -> bool {
+        is_same((self.device, self.inode), (device, inode), &self.folder)
+    }
+
+    /// Whether its file system makes inode numbers up anew at each mount, as FAT does and what runs outside the kernel may.
+    fn renumbers(&self) -> bool {
+        rustix::fs::fstatfs(&self.file)
+            .is_ok_and(|facts| RENUMBERING.iter().any(|kind| *kind == facts.f_type))
+    }
+
+    /// The download that the file's attribute names.
+    fn said_owner(&self) -> Option<Uuid> {
+        let mut said = [0; 16];
+        (rustix::fs::fgetxattr(&self.file, OWNER, &mut said) == Ok(said.len()))
+            .then(|| Uuid::from_bytes(said))
     }
 
     fn own(file: File, folder: &Path, name: String) -> Result<Self, StoreError> {
@@ -261,11 +292,24 @@ fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> 
 /// What the disk says.
 pub fn discard_named(folder: &Path, name: &str, device: u64, inode: u64) -> Result<(), StoreError> {
     let path = folder.join(name);
-    match rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(facts) if (facts.st_dev, facts.st_ino) == (device, inode) => rustix::fs::unlink(&path)
-            .map_err(|error| StoreError::io("can't delete", path.display(), &error.into())),
-        _ => Ok(()),
+    if !is_file_at(&path, device, inode) {
+        return Ok(());
     }
+    rustix::fs::unlink(&path).map_err(|error| StoreError::io("can't delete", path.display(), &error.into()))
+}
+
+/// Whether a path names the file of this identity, see [`is_same`]; never through a link.
+pub fn is_file_at(path: &Path, device: u64, inode: u64) -> bool {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|facts| is_same((facts.st_dev, facts.st_ino), (device, inode), folder))
+}
+
+/// Whether a file of a folder is the one that was known by device and inode. A file system gets its device number when it is
+/// mounted, so after a restart, or when a disk was plugged in again, the number may be another one while the inode stays.
+fn is_same(found: (u64, u64), known: (u64, u64), folder: &Path) -> bool {
+    let is_mounted_anew = || rustix::fs::stat(folder).is_ok_and(|facts| facts.st_dev == found.0);
+    found.1 == known.1 && (found.0 == known.0 || is_mounted_anew())
 }
 
 /// Returns the first free name for setting a part aside: `NAME.part.1`, `NAME.part.2` and so on.
@@ -363,14 +407,34 @@ mod tests {
         let (device, inode) = part.identity();
         let safe = Coverage::prefix_of(10);
         let good = Checkpoint { part: "a.part".into(), device, inode, safe, ..Checkpoint::default() };
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Locked);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Locked);
         drop(part);
-        assert!(Part::open(here, &good).is_ok());
+        assert!(Part::open(here, &good, Uuid::nil()).is_ok());
         let longer = Checkpoint { safe: Coverage::prefix_of(11), ..good.clone() };
-        assert_eq!(Part::open(here, &longer).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &longer, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
         std::fs::rename(here.join("a.part"), here.join("old")).unwrap();
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
         std::fs::write(here.join("a.part"), b"0123456789").unwrap();
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
+    }
+
+    #[test]
+    fn a_disk_that_was_mounted_anew_under_another_number_still_holds_the_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let (mine, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (part, _) = Part::create(here, "a", Taken::Number, mine).unwrap();
+        part.write_at(0, b"0123456789").unwrap();
+        let (device, inode) = part.identity();
+        drop(part);
+        let before = device + 1;
+        let safe = Coverage::prefix_of(10);
+        let held = Checkpoint { part: "a.part".into(), device: before, inode, safe, ..Checkpoint::default() };
+        assert!(Part::open(here, &held, mine).is_ok());
+        assert_eq!(Part::open(here, &held, other).unwrap_err().kind, StoreKind::Gone);
+        discard_named(here, "a.part", before, inode + 1).unwrap();
+        assert!(exists(&here.join("a.part")));
+        discard_named(here, "a.part", before, inode).unwrap();
+        assert!(!exists(&here.join("a.part")));
     }
 }

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::error::{StoreError, StoreKind};
 use super::note;
-use super::part::{Part, discard_named, exists, sync_folder};
+use super::part::{Part, discard_named, exists, is_file_at, sync_folder};
 use crate::model::file_name::numbered;
 use crate::model::id::DownloadId;
 use crate::model::item::Taken;
@@ -199,10 +199,7 @@ pub fn clean_up(part: &Path, noted: bool, set_aside: &[SetAside]) {
 /// # Errors
 /// What the disk says.
 pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recovered, StoreError> {
-    let is_it = |path: &Path| {
-        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
-    };
+    let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let part_is_left = is_it(&intent.part);
     if is_it(&intent.target) {
         if part_is_left {

@@ -73,16 +73,16 @@ impl Shared {
             && let Some(name) = aside.part.rsplit_once('.').map(|(name, _)| name)
             && !self.order.folder.join(&aside.part).exists()
             && let Ok(part) = Part::open_named(&self.order.folder, name)
-            && part.identity() == (aside.device, aside.inode)
+            && part.is(aside.device, aside.inode)
         {
             rename_aside(&self.order.folder, name, &aside.part).map_err(fail)?;
         }
         if checkpoint.inode == 0 {
             return Ok(());
         }
-        let still_open =
-            self.order.part.clone().filter(|part| part.identity() == (checkpoint.device, checkpoint.inode));
-        let opened = still_open.map_or_else(|| Part::open(&self.order.folder, &checkpoint).map(Arc::new), Ok);
+        let still_open = self.order.part.clone().filter(|part| part.is(checkpoint.device, checkpoint.inode));
+        let opened = still_open
+            .map_or_else(|| Part::open(&self.order.folder, &checkpoint, self.order.uuid).map(Arc::new), Ok);
         let part = match opened {
             Ok(part) => part,
             // Nothing of it is needed: begin again.
