@@ -190,12 +190,13 @@ impl Core {
         let live = Arc::new(Live::new(item.covered(), item.record.size));
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
+        let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
         let order = Order {
             id,
             uuid: record.uuid,
             run: number,
             source: record.source_url.clone(),
-            folder: Arc::clone(&record.folder),
+            folder: moved_from.map_or_else(|| Arc::clone(&record.folder), |folder| Arc::new(folder.clone())),
             name: record.name.clone(),
             name_is_final: record.name_is_final || record.name_is_given,
             mode: record.mode,
@@ -224,6 +225,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            renamed: false,
         };
         item.run = Some(Box::new(run));
         self.queue.started(id, host, collection);

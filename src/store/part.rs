@@ -268,7 +268,7 @@ impl Part {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn discard(self) -> Result<(), StoreError> {
+    pub fn discard(&self) -> Result<(), StoreError> {
         discard_named(&self.folder, &self.name, self.device, self.inode)
     }
 

@@ -126,8 +126,9 @@ impl Shared {
     fn take_up_part(&self, part: Arc<Part>, coverage: Coverage) {
         self.begun.set(!coverage.is_empty());
         self.coverage.replace(coverage);
-        let name = part.file_name().strip_suffix(PART).unwrap_or(&self.order.name).to_owned();
-        self.name.replace(Some(name));
+        let made_for = part.file_name().strip_suffix(PART).unwrap_or(&self.order.name);
+        let was_moved = self.order.held.as_ref().is_some_and(|held| held.moved_from.is_some());
+        self.name.replace(Some(if was_moved { self.order.name.clone() } else { made_for.to_owned() }));
         self.part.replace(Some(part));
         self.show();
     }
