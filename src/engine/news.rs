@@ -38,14 +38,15 @@ impl Core {
             What::Answered(answered) => self.answered(id, *answered),
             What::Copied(mut copied) => {
                 self.keep_place(id, &mut copied);
-                self.save(Save { id, run, copied: Some(copied), record: None });
+                let stamp = self.db.stamp();
+                self.save(Save { id, run, stamp, copied: Some(copied), record: None, with_checkpoint: true });
             }
             What::Commit(checkpoint, done) => {
                 if let Some(item) = self.items.get_mut(&id) {
                     item.record.checkpoint = Some(checkpoint.clone());
                     item.safe = Some(Arc::new(checkpoint.safe.clone()));
                 }
-                let ticket = self.db.checkpoint(Durability::Durable, vec![(id, checkpoint)]);
+                let ticket = self.db.checkpoint(Durability::Durable, self.db.stamp(), id, checkpoint);
                 tokio::task::spawn_local(async move {
                     // A run that was stopped meanwhile asks again.
                     let _ = done.send(ticket.done().await.is_ok());
@@ -151,7 +152,9 @@ impl Core {
             if !keeps && let Some(checkpoint) = &mut record.checkpoint {
                 checkpoint.safe = Coverage::new();
             }
-            core.save(Save { id, run: run.number, copied: left.filter(|_| keeps), record: Some(record) });
+            let (stamp, copied) = (core.db.stamp(), left.filter(|_| keeps));
+            let run = run.number;
+            core.save(Save { id, run, stamp, copied, record: Some(record), with_checkpoint: true });
         };
         match ended.how {
             Outcome::Whole if matches!(run.then, Then::Queue | Then::Pause) => self.publish(id, ended.noted),

@@ -2,11 +2,13 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, XattrFlags};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
@@ -60,23 +62,17 @@ impl Part {
             }
             let part = format!("{candidate}{PART}");
             let path = folder.join(&part);
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let open = || rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
-            let opened = match open() {
+            let opened = match create_owned(folder, &path, owner) {
                 // One of our own that the store never heard of has nothing to keep.
-                Err(rustix::io::Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
+                Err(Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
                     discard_of(folder, &part, owner)?;
-                    open()
+                    create_owned(folder, &path, owner)
                 }
                 other => other,
             };
             match opened {
-                Ok(file) => {
-                    // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
-                    let _ = rustix::fs::fsetxattr(&file, OWNER, owner.as_bytes(), XattrFlags::empty());
-                    return Ok((Self::own(File::from(file), folder, part)?, candidate));
-                }
-                Err(rustix::io::Errno::EXIST) if taken == Taken::Number => {}
+                Ok(file) => return Ok((Self::own(File::from(file), folder, part)?, candidate)),
+                Err(Errno::EXIST) if taken == Taken::Number => {}
                 Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
             }
         }
@@ -115,7 +111,7 @@ impl Part {
             Mode::empty(),
         ) {
             Ok(file) => Self::own(File::from(file), folder, name.to_owned()),
-            Err(rustix::io::Errno::NOENT) if exists(folder) => {
+            Err(Errno::NOENT) if exists(folder) => {
                 Err(StoreError::new(StoreKind::Gone, format!("the part file {} is gone", path.display())))
             }
             Err(error) => Err(StoreError::io("can't open", path.display(), &error.into())),
@@ -149,8 +145,7 @@ impl Part {
 
     /// Whether its file system makes inode numbers up anew at each mount, as FAT does and what runs outside the kernel may.
     fn renumbers(&self) -> bool {
-        rustix::fs::fstatfs(&self.file)
-            .is_ok_and(|facts| RENUMBERING.iter().any(|kind| *kind == facts.f_type))
+        rustix::fs::fstatfs(&self.file).is_ok_and(|facts| RENUMBERING.contains(&facts.f_type))
     }
 
     /// The download that the file's attribute names.
@@ -277,6 +272,30 @@ impl Part {
     }
 }
 
+/// Makes a file that nobody had and that says from its first moment whose it is: it gets its name after its attribute, so that no
+/// power cut comes between. A file system without unnamed files gives the name first.
+fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<OwnedFd, Errno> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let sign = |file: &OwnedFd| {
+        // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
+        let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
+    };
+    if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
+        sign(&file);
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => return Ok(file),
+            Err(Errno::EXIST) => return Err(Errno::EXIST),
+            // No /proc, or no second names here.
+            Err(_) => {}
+        }
+    }
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, mode)?;
+    sign(&file);
+    Ok(file)
+}
+
 /// Deletes a part and its note that belong to a download of which nothing was kept.
 fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> {
     if let Some(part) = Part::of_owner(folder, name, owner) {
@@ -328,11 +347,9 @@ pub fn rename_aside(folder: &Path, from: &str, to: &str) -> Result<(), StoreErro
     let (from, to) = (folder.join(from), folder.join(to));
     match rustix::fs::renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOENT) if exists(&to) => Ok(()),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !exists(&to) => {
-            rustix::fs::rename(&from, &to)
-                .map_err(|error| StoreError::io("can't set aside", from.display(), &error.into()))
-        }
+        Err(Errno::NOENT) if exists(&to) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS) if !exists(&to) => rustix::fs::rename(&from, &to)
+            .map_err(|error| StoreError::io("can't set aside", from.display(), &error.into())),
         Err(error) => Err(StoreError::io("can't set aside", from.display(), &error.into())),
     }
 }

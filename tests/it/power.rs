@@ -77,7 +77,7 @@ fn stop_at(call: &str, nth: u32, scene: &Scene, disk: Option<&Disk>) -> bool {
         disk.cut();
     }
     let outcome = machine.get(&args[1..]);
-    let told = format!("stopped at {call} {nth}: {}", outcome.told());
+    let told = format!("stopped at {call} {nth}, {:?} is here: {}", machine.names(), outcome.told());
     assert!(outcome.status.success(), "{told}");
     let whole = std::fs::read(machine.file("file.bin")).unwrap_or_else(|error| panic!("{error}: {told}"));
     assert_eq!(first_difference(&whole, &site.content("file.bin").unwrap()), None, "{told}");
