@@ -204,7 +204,7 @@ fn name_all(db: &Db, ways: &mut [Way]) {
         }
         for way in ways.iter_mut().filter(|way| matches!(way.state, Ok(None))) {
             let ending = &mut way.part.ending;
-            match place(&ending.intent(), ending.taken) {
+            match place(&ending.intent(), &ending.part, ending.taken) {
                 Ok(Placed::Done(path)) => way.state = Ok(Some(path)),
                 Ok(Placed::Renumber(name)) => (ending.name, ending.placeholder) = (name, None),
                 Ok(Placed::Kept(device, inode)) => ending.placeholder = Some((device, inode)),

@@ -109,7 +109,6 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }
-    ending.part.disown();
     file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
     if let Some(modified) = ending.modified {
         file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
@@ -146,11 +145,13 @@ pub enum Placed {
     Kept(u64, u64),
 }
 
-/// Renames a part to its name, without replacing anything unless the intent says so.
+/// Renames a part to its name, without replacing anything unless the intent says so. Its owner's mark goes first: from the
+/// committed intent on the inode says whose it is.
 ///
 /// # Errors
 /// The name is taken and may not be numbered, or what the disk says.
-pub fn place(intent: &PublishIntent, taken: Taken) -> Result<Placed, StoreError> {
+pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed, StoreError> {
+    part.disown();
     let (from, to) = (&intent.part, &intent.target);
     let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
     let done = || Ok(Placed::Done(to.clone()));
@@ -305,7 +306,10 @@ mod tests {
         assert!(sync(&[&ending]).iter().all(Result::is_ok));
         let intent = ending.intent();
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
-        assert_eq!(place(&intent, ending.taken).unwrap(), Placed::Done(folder.path().join("a")));
+        assert_eq!(
+            place(&intent, &ending.part, ending.taken).unwrap(),
+            Placed::Done(folder.path().join("a"))
+        );
         sync_folders([&intent]).unwrap();
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Placed);
         let facts = std::fs::metadata(folder.path().join("a")).unwrap();
@@ -324,7 +328,7 @@ mod tests {
         for (taken, kept) in table {
             let ending = whole(here, "a", taken);
             std::fs::write(here.join("a"), b"mine").unwrap();
-            let placed = place(&ending.intent(), taken);
+            let placed = place(&ending.intent(), &ending.part, taken);
             match taken {
                 Taken::Number => assert_eq!(placed.unwrap(), Placed::Renumber("a (1)".into())),
                 Taken::Refuse => assert_eq!(placed.unwrap_err().kind, StoreKind::Taken),
@@ -348,10 +352,10 @@ mod tests {
         assert!(!target.exists(), "a name that nobody uses is free again");
         let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
         let intent = PublishIntent { placeholder: Some((device, inode)), ..intent };
-        assert_eq!(place(&intent, Taken::Number).unwrap(), Placed::Done(target.clone()));
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Done(target.clone()));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "whole, and some more");
         std::fs::write(&target, b"somebody else's").unwrap();
-        assert_eq!(place(&intent, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
     }
 
     #[test]

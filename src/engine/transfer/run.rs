@@ -29,7 +29,7 @@ use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
 use crate::model::record::Checkpoint;
 use crate::model::validators::Validators;
-use crate::store::note::{Note, NoteHeader, NoteWriter};
+use crate::store::note::{NOTE, Note, NoteHeader, NoteWriter};
 use crate::store::part::{PART, Part, rename_aside};
 
 /// How often the ramp and the stall clock look, while bytes come.
@@ -76,6 +76,11 @@ impl Shared {
             && part.is(aside.device, aside.inode)
         {
             rename_aside(&self.order.folder, name, &aside.part).map_err(fail)?;
+            let note = format!("{name}{NOTE}");
+            // A small part never had a note.
+            if self.order.folder.join(&note).exists() {
+                rename_aside(&self.order.folder, &note, &format!("{}{NOTE}", aside.part)).map_err(fail)?;
+            }
         }
         if checkpoint.inode == 0 {
             return Ok(());

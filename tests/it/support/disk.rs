@@ -40,6 +40,10 @@ pub(crate) fn require() -> Option<Disk> {
 impl Disk {
     fn new() -> Self {
         let disk = Self { folder: tempfile::tempdir().unwrap() };
+        // Whoever makes a mount namespace meanwhile takes a copy of the disk along, and it would stay mounted there: from a shared
+        // folder it goes everywhere at once.
+        run(Command::new("mount").arg("--bind").args([disk.folder.path(), disk.folder.path()]));
+        run(Command::new("mount").arg("--make-shared").arg(disk.folder.path()));
         let image = disk.image();
         File::create(&image).unwrap().set_len(SIZE).unwrap();
         std::fs::create_dir(disk.mount_point()).unwrap();
@@ -85,7 +89,9 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.mount_point()).stderr(Stdio::null()).status();
+        for mounted in [self.mount_point(), self.folder.path().to_owned()] {
+            let _ = Command::new("umount").arg("-l").arg(mounted).stderr(Stdio::null()).status();
+        }
     }
 }
 
