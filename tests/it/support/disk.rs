@@ -40,10 +40,6 @@ pub(crate) fn require() -> Option<Disk> {
 impl Disk {
     fn new() -> Self {
         let disk = Self { folder: tempfile::tempdir().unwrap() };
-        // Whoever makes a mount namespace meanwhile takes a copy of the disk along, and it would stay mounted there: from a shared
-        // folder it goes everywhere at once.
-        run(Command::new("mount").arg("--bind").args([disk.folder.path(), disk.folder.path()]));
-        run(Command::new("mount").arg("--make-shared").arg(disk.folder.path()));
         let image = disk.image();
         File::create(&image).unwrap().set_len(SIZE).unwrap();
         std::fs::create_dir(disk.mount_point()).unwrap();
@@ -78,6 +74,11 @@ impl Disk {
             unsafe { ioctl(&root, Setter::<SHUT_DOWN, u32>::new(NO_FLUSH)) }.unwrap();
         }
         run(Command::new("umount").arg(self.mount_point()));
+        // Whoever made a mount namespace meanwhile took the disk along, and there it is still mounted, and stopped: what is mounted
+        // again is a copy.
+        let copy = self.folder.path().join("copy");
+        run(Command::new("cp").arg("--sparse=always").args([&self.image(), &copy]));
+        std::fs::rename(copy, self.image()).unwrap();
         self.mount();
     }
 
@@ -89,9 +90,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        for mounted in [self.mount_point(), self.folder.path().to_owned()] {
-            let _ = Command::new("umount").arg("-l").arg(mounted).stderr(Stdio::null()).status();
-        }
+        let _ = Command::new("umount").arg("-l").arg(self.mount_point()).stderr(Stdio::null()).status();
     }
 }
 
