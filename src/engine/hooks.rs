@@ -86,7 +86,7 @@ impl Core {
         let Ok(loaded) = self.db.take_hooks() else { return };
         for call in &loaded.interrupted {
             let text = "haul ended while its program ran; it is not started again";
-            self.tell_hook(call, text.into());
+            self.tell_hook(call, text);
         }
         self.hooks.armed = loaded.armed.into_iter().collect();
         if !dormant {
@@ -175,12 +175,12 @@ impl Core {
                 self.hooks.due = !self.stopping_is_over();
                 drop(self.db.end_hook(number));
                 if let Some(trouble) = trouble {
-                    self.tell_hook(&call, trouble);
+                    self.tell_hook(&call, &trouble);
                 }
             }
             HookNews::NotStarted(number, call, why) => {
                 self.hooks.running.remove(&number);
-                self.tell_hook(&call, format!("its program was not started: {why}"));
+                self.tell_hook(&call, &format!("its program was not started: {why}"));
             }
         }
     }
@@ -292,7 +292,7 @@ impl Core {
     }
 
     /// Adds to the history that a hook went wrong.
-    fn tell_hook(&mut self, call: &HookCall, text: String) {
+    fn tell_hook(&mut self, call: &HookCall, text: &str) {
         let at = UnixMs::from(super::wall());
         let text = printable(&format!("{}: {text}", call.event.word())).into_owned();
         if let Some(item) = call.id.and_then(|id| self.items.get_mut(&id)) {

@@ -185,15 +185,19 @@ fn a_preset_in_use_is_kept_with_every_comment() {
 
 /// A program for hooks: adds a line to a file for each time that it runs.
 fn witness(machine: &Machine, ends: &str) -> (std::path::PathBuf, std::path::PathBuf) {
-    use std::os::unix::fs::PermissionsExt;
     let seen = machine.put("seen", "");
     let text = format!(
-        "#!/bin/sh\necho \"$HAUL_EVENT $HAUL_ID $HAUL_NAME $HAUL_STATE $HAUL_PATH $HAUL_URL $1\" >> {}\n{ends}\n",
+        "echo \"$HAUL_EVENT $HAUL_ID $HAUL_NAME $HAUL_STATE $HAUL_PATH $HAUL_URL $1\" >> {}\n{ends}\n",
         seen.display()
     );
-    let program = machine.put("hook", &text);
+    (script(machine, "hook", &text), seen)
+}
+
+fn script(machine: &Machine, name: &str, text: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let program = machine.put(name, &format!("#!/bin/sh\n{text}\n"));
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    (program, seen)
+    program
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn hooks_run_once_for_each_event() {
     let hook = |event: &str| format!("{event} = [{program:?}, \"it's $HOME; one argument\"]\n");
     let all = ["on_done", "on_failed", "on_collection_done", "on_idle"].map(hook).concat();
     machine.configure(&format!("[hooks]\n{all}"));
-    let link = site.fill("{site}/f?token=hush");
+    let link = site.fill("{site}/f").replace("http://", "http://me:hush@");
     assert_eq!(machine.get(&[link.as_str()]).status.code(), Some(0));
     let path = machine.file("f").display().to_string();
     let told = fs::read_to_string(&seen).unwrap();
@@ -236,12 +240,7 @@ fn a_hook_that_fails_or_hangs_is_told_and_harms_nothing() {
     let (machine, site) = (Machine::new(), Site::start(None));
     site.serve("f", toml! { size = 1000 });
     let (program, seen) = witness(&machine, "echo 'no such thing' >&2; exit 3");
-    let (slow, _) = {
-        use std::os::unix::fs::PermissionsExt;
-        let slow = machine.put("slow", "#!/bin/sh\nexec sleep 1000\n");
-        fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
-        (slow, ())
-    };
+    let slow = script(&machine, "slow", "exec sleep 1000");
     machine.configure(&format!(
         "[hooks]\non_done = [{program:?}]\non_idle = [{slow:?}]\non_collection_done = [\"/nowhere/x\"]\ndeadline = \"300ms\"\n"
     ));
