@@ -11,7 +11,8 @@
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
-//! | [`cli`] | subcommands and their output | `model`, `client` |
+//! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
+//! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -35,6 +36,7 @@ pub mod client;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
+pub mod links;
 pub mod model;
 pub mod store;
 
@@ -43,7 +45,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 8] = [
+    const DIRECTIONS: &[(&str, &[&str])] = &[
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
@@ -51,7 +53,8 @@ mod tests {
         ("engine", &["model", "kernel", "store", "fetch"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
-        ("cli", &["model", "client"]),
+        ("links", &["model"]),
+        ("cli", &["model", "client", "links"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -4,12 +4,10 @@
 mod act;
 mod adopt;
 mod args;
-mod aria2_file;
 mod batch;
 mod collections;
 mod context;
 mod engine;
-mod entry;
 mod error;
 mod folder;
 mod following;
@@ -19,13 +17,10 @@ mod history;
 mod intake;
 mod interrupts;
 mod list;
-mod list_file;
 mod output;
-mod pairs;
 mod password;
 mod progress;
 mod proxy;
-mod quantity;
 mod refresh;
 #[cfg(test)]
 mod scripted;
