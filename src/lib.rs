@@ -12,6 +12,7 @@
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
+//! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -33,6 +34,7 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod demo;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
@@ -54,6 +56,7 @@ mod tests {
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
         ("links", &["model"]),
+        ("demo", &["model", "client"]),
         ("cli", &["model", "client", "links"]),
     ];
 

@@ -1,0 +1,12 @@
+//! The built-in shop: a server on this machine that sells made-up media, for a first look without a network, and for tests.
+
+mod body;
+mod cover;
+mod flac;
+mod goods;
+mod http;
+mod shop;
+mod tune;
+mod wav;
+
+pub use shop::Shop;
