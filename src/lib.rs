@@ -13,6 +13,7 @@
 //! | [`client`] | a client's end of a connection | `model` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
+//! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -34,6 +35,8 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod command;
+pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod fetch;
@@ -57,6 +60,7 @@ mod tests {
         ("client", &["model"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),
+        ("config", &["model", "command"]),
         ("cli", &["model", "client", "links"]),
     ];
 
@@ -87,7 +91,7 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut wrong = Vec::new();
         let mut seen = 0;
-        for (part, allowed) in DIRECTIONS {
+        for &(part, allowed) in DIRECTIONS {
             let mut found = Vec::new();
             files(&source.join(part), &mut found);
             seen += found.len();
