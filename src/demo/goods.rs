@@ -63,10 +63,24 @@ pub(super) fn all() -> &'static [Good] {
 }
 
 static GOODS: [Good; 17] = [
-    tailspin("/harbour-lights/01", "Tailspin Orchestra – 01 Harbour.flac", "Harbour", 1, 96, 8 * MB),
-    tailspin("/harbour-lights/02", "Tailspin Orchestra – 02 Ferry.flac", "Ferry", 2, 81, 6 * MB),
-    tailspin("/harbour-lights/03", "Tailspin Orchestra – 03 Delta.flac", "Delta", 3, 252, MB),
-    tailspin("/harbour-lights/04", "Tailspin Orchestra – 04 Undertow.flac", "Undertow", 4, 203, 2 * MB),
+    tailspin(
+        "/harbour-lights/01-harbour.flac",
+        "Tailspin Orchestra – 01 Harbour.flac",
+        "Harbour",
+        1,
+        96,
+        8 * MB,
+    ),
+    tailspin("/harbour-lights/02-ferry.flac", "Tailspin Orchestra – 02 Ferry.flac", "Ferry", 2, 81, 6 * MB),
+    tailspin("/harbour-lights/03-delta.flac", "Tailspin Orchestra – 03 Delta.flac", "Delta", 3, 252, MB),
+    tailspin(
+        "/harbour-lights/04-undertow.flac",
+        "Tailspin Orchestra – 04 Undertow.flac",
+        "Undertow",
+        4,
+        203,
+        2 * MB,
+    ),
     Good {
         host: "cdn.proseware.example",
         path: "/live/concert-1080p.mp4",

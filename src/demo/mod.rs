@@ -5,8 +5,10 @@ mod cover;
 mod flac;
 mod goods;
 mod http;
+mod session;
 mod shop;
 mod tune;
 mod wav;
 
+pub use session::play;
 pub use shop::Shop;
