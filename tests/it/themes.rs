@@ -59,17 +59,17 @@ const TRITANOPIA: [[f64; 3]; 3] = [
 ];
 
 /// The distance of two colours in CIELAB.
-fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
+fn distance(one: [f64; 3], other: [f64; 3]) -> f64 {
     let lab = |[red, green, blue]: [f64; 3]| {
         let part = |value: f64| {
             if value > 216.0 / 24389.0 { value.cbrt() } else { (24389.0 / 27.0 * value + 16.0) / 116.0 }
         };
-        let x = part((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.950_47);
-        let y = part(0.2126 * red + 0.7152 * green + 0.0722 * blue);
-        let z = part((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.088_83);
-        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+        let long = part((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.950_47);
+        let middle = part(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+        let short = part((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.088_83);
+        [116.0 * middle - 16.0, 500.0 * (long - middle), 200.0 * (middle - short)]
     };
-    lab(a).iter().zip(lab(b)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+    lab(one).iter().zip(lab(other)).map(|(one, other)| (one - other).powi(2)).sum::<f64>().sqrt()
 }
 
 fn all() -> Vec<Theme> {
