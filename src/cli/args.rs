@@ -110,11 +110,21 @@ pub enum Command {
     Config(ConfigArgs),
     /// List presets, or use one for everything
     Preset(PresetArgs),
+    /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
+    Demo(DemoArgs),
     /// Print a completion script
     Completions {
         /// For which shell
         shell: Shell,
     },
+}
+
+/// `demo`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Only open the shop: print its links and sell until Ctrl-C
+    #[arg(long, required = true)]
+    pub serve: bool,
 }
 
 /// The hidden subcommand that stands for `haul URL...`.

@@ -4,13 +4,12 @@
 mod act;
 mod adopt;
 mod args;
-mod aria2_file;
 mod batch;
 mod collections;
 mod config;
 mod context;
+mod demo;
 mod engine;
-mod entry;
 mod error;
 mod folder;
 mod following;
@@ -20,14 +19,11 @@ mod history;
 mod intake;
 mod interrupts;
 mod list;
-mod list_file;
 mod output;
-mod pairs;
 mod password;
 mod preset;
 mod progress;
 mod proxy;
-mod quantity;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -44,8 +40,9 @@ mod words;
 
 use clap::CommandFactory as _;
 
-pub use args::{Args, Command, parse};
+pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
+pub use demo::attend_shop;
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
@@ -145,6 +142,9 @@ async fn dispatch<E: Engine>(
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
         Command::Preset(args) => preset::preset(&args, engine, output).await,
+        Command::Demo(_) => {
+            Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
+        }
         // Those that need no engine ran before there was one.
         Command::Completions { .. } | Command::Config(_) => Ok(Status::Done),
     }
