@@ -8,7 +8,8 @@
 //! | [`kernel`] | decisions, pure, time is an argument: what an answer means, whether a file is the same, who is next | `model` |
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
-//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
+//! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
+//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
 //! | [`cli`] | subcommands and their output | `model`, `client` |
@@ -37,18 +38,20 @@ pub mod fetch;
 pub mod kernel;
 pub mod model;
 pub mod store;
+pub mod sys;
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 8] = [
+    const DIRECTIONS: [(&str, &[&str]); 9] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
-        ("engine", &["model", "kernel", "store", "fetch"]),
+        ("sys", &[]),
+        ("engine", &["model", "kernel", "store", "fetch", "sys"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
         ("cli", &["model", "client"]),

@@ -62,6 +62,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// What it steps aside for just now.
+    pub(super) aside: Option<String>,
 }
 
 /// What becomes of a download whose transfer was told to let go.

@@ -11,6 +11,7 @@ mod clients;
 mod core;
 mod item;
 mod news;
+mod polite;
 mod publisher;
 mod recover;
 mod transfer;
@@ -31,7 +32,7 @@ pub use self::clients::Leave;
 use self::core::Core;
 use self::item::Then;
 use self::publisher::Publisher;
-use self::transfer::TransferThread;
+use self::transfer::{Class, TransferThread};
 use crate::kernel::hosts::Hosts;
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
@@ -87,8 +88,11 @@ impl Engine {
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
         let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
-        let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
-        let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
+        let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
+        let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
+        let background = if settings.idle { Class::Idle } else { Class::FullShare };
+        let threads =
+            [vec![transfer("transfer", Class::FullShare)?], vec![transfer("background", background)?]];
         let (to_newest, newest) = watch::channel(0);
         let epoch = Instant::now();
         let core = Core {
@@ -122,6 +126,8 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            quiet: false,
+            polite,
             stopping: false,
         };
         let core = Rc::new(RefCell::new(core));
