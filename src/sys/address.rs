@@ -45,18 +45,13 @@ fn address_in(address: *const libc::sockaddr) -> Option<IpAddr> {
     let family = i32::from(unsafe { (*address).sa_family });
     match family {
         libc::AF_INET => {
-            #[expect(
-                unsafe_code,
-                clippy::cast_ptr_alignment,
-                reason = "of this family it is a whole sockaddr_in, as the system made it"
-            )]
+            #[expect(unsafe_code, reason = "of this family it is a whole sockaddr_in, as the system made it")]
             let address = unsafe { std::ptr::read_unaligned(address.cast::<libc::sockaddr_in>()) };
             Some(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into())
         }
         libc::AF_INET6 => {
             #[expect(
                 unsafe_code,
-                clippy::cast_ptr_alignment,
                 reason = "of this family it is a whole sockaddr_in6, as the system made it"
             )]
             let address = unsafe { std::ptr::read_unaligned(address.cast::<libc::sockaddr_in6>()) };

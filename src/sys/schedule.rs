@@ -83,21 +83,20 @@ fn idle_disk() -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// The 41st field of a thread's stat, counted behind its name.
+    fn policy() -> Option<u32> {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(38)?.parse().ok()
+    }
+
     #[test]
     fn a_thread_becomes_idle_and_its_process_does_not() {
         let of_thread = std::thread::spawn(|| {
             assert!(be_idle());
-            policy("/proc/thread-self/stat")
+            policy()
         });
         // `SCHED_IDLE` is 5, in `sched.h`.
-        assert_eq!(of_thread.join().unwrap(), 5);
-        assert_ne!(policy("/proc/thread-self/stat"), 5);
-    }
-
-    /// The 41st field of a thread's stat, counted behind its name.
-    fn policy(path: &str) -> u32 {
-        let stat = std::fs::read_to_string(path).unwrap();
-        let behind_name = stat.rsplit_once(')').unwrap().1;
-        behind_name.split_whitespace().nth(38).unwrap().parse().unwrap()
+        assert_eq!(of_thread.join().unwrap(), Some(5));
+        assert_ne!(policy(), Some(5));
     }
 }

@@ -135,11 +135,12 @@ impl Watched {
             let wait = match self.connection.leave.load(Ordering::Acquire) {
                 FREE => return,
                 TRICKLE => {
-                    let since = self.sipped.get().map_or(SIP, |at| at.elapsed());
-                    if since >= SIP {
+                    let left =
+                        self.sipped.get().map_or(Duration::ZERO, |at| SIP.saturating_sub(at.elapsed()));
+                    if left.is_zero() {
                         return;
                     }
-                    SIP - since
+                    left
                 }
                 _ => LOOK,
             };

@@ -315,14 +315,11 @@ impl Way {
                 Some(socket) if !connection.is_blind() => sys::facts_of(socket.as_fd()),
                 _ => Err(std::io::ErrorKind::Unsupported.into()),
             };
-            match facts {
-                Ok(facts) => {
-                    lane.arrived.read(facts.bytes, facts.segments, facts.trip, facts.handshake, facts.segment)
-                }
-                Err(_) => {
-                    connection.be_blind();
-                    lane.arrived.read(connection.read(), 0, None, None, 0);
-                }
+            if let Ok(facts) = facts {
+                lane.arrived.read(facts.bytes, facts.segments, facts.trip, facts.handshake, facts.segment);
+            } else {
+                connection.be_blind();
+                lane.arrived.read(connection.read(), 0, None, None, 0);
             }
         }
     }

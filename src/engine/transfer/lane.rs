@@ -103,15 +103,14 @@ pub(super) async fn pump(
         if room == 0 {
             return Stop::Done;
         }
-        let chunk = match first.take() {
-            Some(chunk) => chunk,
-            None => {
-                cell.turn(shared).await;
-                match body.chunk().await {
-                    Ok(Some(chunk)) => chunk,
-                    Ok(None) => return Stop::BodyEnded,
-                    Err(error) => return Stop::Cut(error),
-                }
+        let chunk = if let Some(chunk) = first.take() {
+            chunk
+        } else {
+            cell.turn(shared).await;
+            match body.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Stop::BodyEnded,
+                Err(error) => return Stop::Cut(error),
             }
         };
         let now = shared.now();

@@ -8,7 +8,7 @@ use super::line::Line;
 
 /// How long it goes unpaced to see what the line carries, and how often.
 const LOOK: Duration = Duration::from_secs(2);
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// What is left of a line beside others.
 const HEADROOM: f64 = 0.08;
 /// The slowest pace, in bytes a second.

@@ -25,7 +25,7 @@ const SPAN: Duration = Duration::from_millis(100);
 /// How fast the estimate of the line follows a higher rate.
 const UP: Duration = Duration::from_millis(50);
 /// And a lower one, while there is a queue.
-const DOWN: Duration = Duration::from_secs(60);
+const DOWN: Duration = Duration::from_mins(1);
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -196,7 +196,7 @@ impl Line {
 
     /// Others can only add to what the headers do: the lowest ratio is theirs.
     fn learn_overhead(&mut self, now: Instant) {
-        const OVER: Duration = Duration::from_millis(1000);
+        const OVER: Duration = Duration::from_secs(1);
         if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) < OVER) {
             return;
         }

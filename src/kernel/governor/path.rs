@@ -27,7 +27,7 @@ const JITTER: f64 = 0.002;
 /// How long the queue may not have been seen empty before the base is measured afresh.
 const EMPTY: Duration = Duration::from_secs(10);
 /// For how long a base of the past stands against a queue that never empties.
-const STALE: Duration = Duration::from_secs(300);
+const STALE: Duration = Duration::from_mins(5);
 /// The first hold before a rival that is inferred, and behind queues for each flow.
 const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 /// The longest holds.
@@ -274,7 +274,7 @@ impl Path {
             (self.base_or_guess(), self.rtt(now), self.queue(now), self.target(now));
         let rate = self.rate(now);
         let capacity = line.capacity();
-        let share = capacity.map(|capacity| self.share(capacity, line, paths, rate));
+        let share = capacity.map(|capacity| Self::share(capacity, line, paths, rate));
         match self.phase {
             Phase::Ramp { waits_until } => {
                 // What comes doubles each round trip: only the last one counts. It comes in bursts, and a burst is no queue
@@ -469,7 +469,7 @@ impl Path {
     }
 
     /// The part of a line that is this path's to use.
-    fn share(&self, capacity: f64, line: &Line, paths: u32, rate: f64) -> f64 {
+    fn share(capacity: f64, line: &Line, paths: u32, rate: f64) -> f64 {
         let free = (capacity - line.others()).max(0.0);
         let siblings = (line.own(Duration::from_millis(200)) - rate).max(0.0);
         (free / f64::from(paths.max(1))).max(free - siblings)

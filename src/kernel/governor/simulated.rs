@@ -205,5 +205,5 @@ fn the_trickle_never_ends() {
         let bytes: f64 = outcome.log[second * 1000..(second + 1) * 1000].iter().map(|row| row.0).sum();
         assert!(bytes > 0.0, "nothing came in second {second}");
     }
-    assert!(outcome.stances.iter().any(|stance| *stance == Stance::Yield(Rival::Here)));
+    assert!(outcome.stances.contains(&Stance::Yield(Rival::Here)));
 }

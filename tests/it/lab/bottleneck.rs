@@ -372,13 +372,11 @@ impl Flow {
             while self.dropping && self.drop_next.is_some_and(|next| at >= next) {
                 dropped += packet.wire;
                 self.count += 1;
-                match self.first(at) {
-                    Some(next) => (packet, is_late) = next,
-                    None => {
-                        self.dropping = false;
-                        return (None, dropped);
-                    }
-                }
+                let Some(next) = self.first(at) else {
+                    self.dropping = false;
+                    return (None, dropped);
+                };
+                (packet, is_late) = next;
                 self.dropping = is_late;
                 self.drop_next =
                     self.drop_next.map(|next| next + INTERVAL.div_f64(f64::from(self.count).sqrt()));
@@ -453,6 +451,9 @@ pub(super) fn be_on_time() {
     #[expect(unsafe_code, reason = "the kernel reads one sched_param; 0 is the calling thread")]
     let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameters) } != 0;
     if refused {
-        eprintln!("the lab runs at the usual priority: its numbers are noisy");
+        #[expect(clippy::print_stderr, reason = "whoever reads the numbers must know")]
+        {
+            eprintln!("the lab runs at the usual priority: its numbers are noisy");
+        }
     }
 }
