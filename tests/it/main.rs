@@ -1,7 +1,9 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `lab` measures what a background download leaves to others; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `power` cuts the power of a real disk; `lab` measures what a background download leaves to others; `moving` gives
+//! downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that
+//! they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +15,7 @@
 mod interop;
 mod kill;
 mod lab;
+mod moving;
 mod power;
 mod stories;
 mod support;

@@ -257,7 +257,9 @@ fn a_background_download_leaves_the_line_to_others_and_takes_it_back() {
     }
     let idle = median(rounds.iter().map(|round| round.idle));
     if idle < IDLE_ENOUGH {
-        println!("only {idle:.2} of the processors was idle: what the line would give can't be told from what they give");
+        println!(
+            "only {idle:.2} of the processors was idle: what the line would give can't be told from what they give"
+        );
         return;
     }
     let kept = median(rounds.iter().map(|round| round.kept));
