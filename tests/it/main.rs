@@ -2,8 +2,8 @@
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
 //! moments, `power` cuts the power of a real disk; `lab` measures what a background download leaves to others; `moving` gives
-//! downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that
-//! they stand on.
+//! downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `demo` goes to the built-in
+//! shop; `themes` looks at colours; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod demo;
 mod interop;
 mod kill;
 mod lab;
@@ -19,3 +20,4 @@ mod moving;
 mod power;
 mod stories;
 mod support;
+mod themes;
