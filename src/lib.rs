@@ -9,8 +9,9 @@
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
-//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
-//! | [`client`] | a client's end of a connection | `model` |
+//! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol` |
+//! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`cli`] | subcommands and their output | `model`, `client` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -36,6 +37,7 @@ pub mod engine;
 pub mod fetch;
 pub mod kernel;
 pub mod model;
+pub mod protocol;
 pub mod store;
 
 #[cfg(test)]
@@ -43,14 +45,15 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 8] = [
+    const DIRECTIONS: [(&str, &[&str]); 9] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
         ("engine", &["model", "kernel", "store", "fetch"]),
-        ("agent", &["model", "engine", "client"]),
-        ("client", &["model"]),
+        ("protocol", &["model"]),
+        ("agent", &["model", "engine", "protocol"]),
+        ("client", &["model", "protocol"]),
         ("cli", &["model", "client"]),
     ];
 

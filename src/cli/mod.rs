@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod agent;
 mod args;
 mod aria2_file;
 mod batch;
@@ -25,6 +26,7 @@ mod pairs;
 mod password;
 mod progress;
 mod proxy;
+mod pull;
 mod quantity;
 mod refresh;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod words;
 
 use clap::CommandFactory as _;
 
+pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
 pub use args::{Args, Command, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use password::ask_password;
@@ -55,6 +58,7 @@ use error::CliError;
 use interrupts::Interrupts;
 use list::ListArgs;
 use output::Output;
+use pull::Files;
 
 /// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
 /// status says how it ended.
@@ -94,7 +98,7 @@ async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> 
     Ok(status)
 }
 
-async fn dispatch<E: Engine>(
+async fn dispatch<E: Engine + Files>(
     command: Command,
     engine: &E,
     context: &Context,
@@ -128,7 +132,12 @@ async fn dispatch<E: Engine>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
         Command::Completions { shell } => write_completions(shell, output),
+        // `main` carries these out before there is a client.
+        Command::Agent(_) => Ok(Status::Done),
     }
 }
 

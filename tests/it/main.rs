@@ -1,7 +1,7 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `agent` lets its clients share an agent and `agent_crowd` many of them, `power` cuts the power of a real disk; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,10 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod agent;
+mod agent_crowd;
+mod agent_manager;
+mod agent_ssh;
 mod interop;
 mod kill;
 mod power;
