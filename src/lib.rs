@@ -9,9 +9,15 @@
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
+<<<<<<< HEAD
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
 //! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
+=======
+//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
+//! | [`client`] | a client's end of a connection | `model` |
+//! | [`config`] | what a person sets: themes, keys | `model`, `command` |
+>>>>>>> main
 //! | [`cli`] | subcommands and their output | `model`, `client` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -33,6 +39,8 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod command;
+pub mod config;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
@@ -45,15 +53,16 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 9] = [
+    const DIRECTIONS: [(&str, &[&str]); 10] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
         ("engine", &["model", "kernel", "store", "fetch"]),
         ("protocol", &["model"]),
-        ("agent", &["model", "engine", "protocol"]),
+        ("agent", &["model", "engine", "protocol", "config"]),
         ("client", &["model", "protocol"]),
+        ("config", &["model", "command"]),
         ("cli", &["model", "client"]),
     ];
 
