@@ -9,15 +9,10 @@
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
-<<<<<<< HEAD
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
-//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
-=======
-//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
-//! | [`client`] | a client's end of a connection | `model` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
->>>>>>> main
 //! | [`cli`] | subcommands and their output | `model`, `client` |
 //!
 //! `main` wires them. A test below holds every file to this table.

@@ -59,7 +59,9 @@ impl Machine {
 
     /// Makes a machine with an agent: it is started by the first command that needs it.
     pub(crate) fn with_agent() -> Self {
-        Self { is_here: false, ..Self::new() }
+        let mut machine = Self::new();
+        machine.is_here = false;
+        machine
     }
 
     /// Sets a variable for every run from now on.
