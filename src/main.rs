@@ -126,7 +126,7 @@ impl Place {
 
 fn be_the_agent(place: &Place, on_demand: bool, detached: bool) -> ExitCode {
     let leaves_after = test_ms("HAUL_TEST_LEAVE_MS").unwrap_or(LEAVES_AFTER);
-    let ended = run_agent(Run {
+    let ended = run_agent(&Run {
         state: place.state.clone(),
         runtime: place.runtime.clone(),
         detached,
@@ -156,7 +156,6 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if args.here {
         return run_here(args.command, &place.state).await;
     }
-    let spool = Spool::of(args.command.as_ref(), &place.state);
     let client = match &args.host {
         Some(host) => open_host(host).await,
         None => open_agent(&place).await,
@@ -165,6 +164,8 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
         Ok(client) => client,
         Err(error) => return refuse(&error).into(),
     };
+    // The folder is there now, made by whoever has the store.
+    let spool = Spool::of(args.command.as_ref().filter(|_| args.host.is_none()), &place.state);
     let code = match context(&spool, args.host.is_some()) {
         Ok(context) => tokio::select! {
             status = cli::run(args.command, client, context) => status.code(),
@@ -310,7 +311,8 @@ async fn bridge(place: &Rc<Place>) -> Result<Status, ConnectError> {
     // It is there after this, started where it wasn't.
     drop(place.agent(true).connect(true).await?);
     let path = socket::find(&place.state, &place.runtime);
-    let away = |error: std::io::Error| ConnectError::away(format!("the agent went away: {error}"), "try again");
+    let away =
+        |error: std::io::Error| ConnectError::away(format!("the agent went away: {error}"), "try again");
     let stream = UnixStream::connect(&path).map_err(away)?;
     let mut inward = stream.try_clone().map_err(away)?;
     // Nobody waits for this thread: where stdin stays open, the process ends with the agent all the same.

@@ -61,7 +61,9 @@ pub fn last_lines(state: &Path, count: u32) -> std::io::Result<Vec<String>> {
 fn files(state: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(state) else { return Vec::new() };
     let is_log = |name: &str| {
-        name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).is_some_and(|date| date.starts_with('.'))
+        name.strip_prefix(PREFIX)
+            .and_then(|rest| rest.strip_suffix(SUFFIX))
+            .is_some_and(|date| date.starts_with('.'))
     };
     let mut files: Vec<_> = entries
         .flatten()

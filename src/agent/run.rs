@@ -103,20 +103,20 @@ struct Here {
 ///
 /// # Errors
 /// There can be none. One that runs already is no error for who was started in the background.
-pub fn run(run: Run) -> Result<(), RunError> {
+pub fn run(run: &Run) -> Result<(), RunError> {
     if run.detached {
         sys::detach().map_err(RunError::system("can't leave the terminal"))?;
     }
-    let told = begin(&run).and_then(|begun| {
+    let told = begin(run).and_then(|begun| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(RunError::system("the system gives no event queue"))?;
         match begun {
-            Begun::There(socket) => tell_ready(&run, &Ready::At { socket }),
+            Begun::There(socket) => tell_ready(run, &Ready::At { socket }),
             Begun::Here(here) => {
                 let local = tokio::task::LocalSet::new();
-                let lived = local.block_on(&runtime, live(&run, *here));
+                let lived = local.block_on(&runtime, live(run, *here));
                 runtime.shutdown_background();
                 lived
             }
@@ -125,7 +125,7 @@ pub fn run(run: Run) -> Result<(), RunError> {
     if let Err(error) = &told
         && run.detached
     {
-        tell_ready(&run, &Ready::Failed { text: error.to_string(), hint: error.hint().into() })?;
+        tell_ready(run, &Ready::Failed { text: error.to_string(), hint: error.hint().into() })?;
     }
     told
 }
@@ -203,8 +203,8 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
 }
 
 fn listen(state: &Path, path: &Path) -> Result<UnixListener, RunError> {
-    let listener = socket::bind(path)
-        .map_err(RunError::system(format!("can't listen at {}", path.display())))?;
+    let listener =
+        socket::bind(path).map_err(RunError::system(format!("can't listen at {}", path.display())))?;
     Holder::announce(state, path).map_err(RunError::system("can't say where the agent listens"))?;
     Ok(listener)
 }
@@ -291,7 +291,8 @@ fn welcome(house: &Rc<House>, stream: UnixStream, closing: &CancellationToken, s
 /// Waits for a signal, or for a client's word.
 fn told_to_end(house: &Rc<House>) -> Result<impl Future<Output = ()> + use<>, RunError> {
     let catch = |kind| signal(kind).map_err(RunError::system("can't watch for signals"));
-    let (mut terminated, mut interrupted) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let (mut terminated, mut interrupted) =
+        (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
     // A terminal that closes is none of an agent's business.
     let mut hung_up = catch(SignalKind::hangup())?;
     let mut stopping = house.stopping();

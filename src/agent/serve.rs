@@ -113,10 +113,14 @@ async fn give_out(
             },
             pushed = session.push() => pushed,
         };
+        let opens = message.opens;
         for piece in message.pieces() {
             writer.write_all(&piece).await?;
         }
         writer.flush().await?;
+        if opens.is_some() {
+            session.sent(opens);
+        }
     }
     writer.shutdown().await
 }

@@ -116,7 +116,9 @@ impl Service {
             Way::Autostart => {
                 "The agent starts with your desktop session, and goes on when you log out unless the system ends it."
             }
-            Way::Launchd => "The agent starts when you log in; `launchctl load` with this file starts it now.",
+            Way::Launchd => {
+                "The agent starts when you log in; `launchctl load` with this file starts it now."
+            }
         }
     }
 }
@@ -188,12 +190,8 @@ fn entry(program: &Path) -> String {
 }
 
 fn plist(program: &Path) -> String {
-    let program = program
-        .display()
-        .to_string()
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let program =
+        program.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -223,10 +221,14 @@ mod tests {
     fn nothing_in_the_unit_hides_a_folder_from_downloads() {
         let unit = service(Way::Systemd, "/usr/bin/haul");
         assert_eq!(unit.path, Path::new("/home/me/.config/systemd/user/haul.service"));
-        for wanted in ["Type=notify", "Delegate=cpu", "ExecStart=\"/usr/bin/haul\" agent run", "NoNewPrivileges=yes"] {
+        for wanted in
+            ["Type=notify", "Delegate=cpu", "ExecStart=\"/usr/bin/haul\" agent run", "NoNewPrivileges=yes"]
+        {
             assert!(unit.text.contains(wanted), "{wanted}");
         }
-        for hides in ["PrivateTmp", "ProtectHome", "ProtectSystem", "ProcSubset", "ReadOnlyPaths", "PrivateDevices"] {
+        for hides in
+            ["PrivateTmp", "ProtectHome", "ProtectSystem", "ProcSubset", "ReadOnlyPaths", "PrivateDevices"]
+        {
             assert!(!unit.text.contains(hides), "{hides}");
         }
     }

@@ -53,6 +53,8 @@ struct Staged {
 struct Subscription {
     since: Option<u64>,
     more: bool,
+    /// Whether the client knows its number.
+    is_open: bool,
     /// Whether the client did something itself: what comes of it is told at once.
     is_prompt: bool,
     /// When news was first seen that is not told yet.
@@ -92,23 +94,36 @@ impl Session {
         self.is_over.get()
     }
 
-    /// Answers a message; one without an id gets no answer.
+    /// Answers a message; one without an id gets no answer. When the answer is sent, tell [`Session::sent`].
     pub async fn answer(&self, text: &[u8]) -> Option<Outgoing> {
         let (asked, is_batch) = match Line::read(text) {
             Line::One(asked) => (vec![asked], false),
             Line::Many(asked) => (asked, true),
         };
         let mut answers = Vec::new();
+        let mut opens = None;
         for Asked { id, ask } in asked {
+            let subscribes = matches!(ask, Ok(Ask::Own(Own::Subscribe)));
             let answered = match ask {
                 Ok(ask) => self.carry_out(ask, id.as_ref().unwrap_or(&Value::Null)).await,
                 Err(error) => Err(error),
             };
+            if subscribes && answered.is_ok() {
+                opens = Some(self.last_subscription.get());
+            }
             if let Some(id) = id {
                 answers.push(answered.unwrap_or_else(|error| failure(&id, &error)));
             }
         }
-        line(answers, is_batch)
+        line(answers, is_batch).map(|message| Outgoing { opens, ..message })
+    }
+
+    /// An answer has been sent: whoever knows its subscription's number by it can be sent changes.
+    pub fn sent(&self, opens: Option<u64>) {
+        for (number, one) in self.subscriptions.borrow_mut().iter_mut() {
+            one.is_open |= opens.is_some_and(|opens| *number <= opens);
+        }
+        self.turn.notify_one();
     }
 
     /// Waits for the next change to push. Giving up this future loses none.
@@ -135,6 +150,9 @@ impl Session {
     fn due(&self, now: Instant, revision: u64) -> Due {
         let mut next: Option<Instant> = None;
         for (number, one) in self.subscriptions.borrow_mut().iter_mut() {
+            if !one.is_open {
+                continue;
+            }
             if one.more {
                 return Due::Now(*number);
             }
@@ -205,12 +223,12 @@ impl Session {
                 let new = Subscription {
                     since: None,
                     more: true,
+                    is_open: false,
                     is_prompt: false,
                     noticed: None,
                     paid_until: Instant::now(),
                 };
                 self.subscriptions.borrow_mut().insert(subscription, new);
-                self.turn.notify_one();
                 Ok(result(id, &Subscribed { subscription }))
             }
             Own::Unsubscribe(Subscribed { subscription }) => {

@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn a_path_that_is_too_long_moves_to_the_runtime_folder() {
         let runtime = Path::new("/run/user/7");
-        assert_eq!(place(Path::new("/home/me/.local/state/haul"), runtime), Path::new("/home/me/.local/state/haul/agent.sock"));
+        assert_eq!(
+            place(Path::new("/home/me/.local/state/haul"), runtime),
+            Path::new("/home/me/.local/state/haul/agent.sock")
+        );
         let long = PathBuf::from("/home/me").join("x".repeat(100));
         let moved = place(&long, runtime);
         assert!(moved.starts_with(runtime) && moved.as_os_str().len() < LONGEST, "{}", moved.display());

@@ -15,7 +15,7 @@ use super::service;
 /// How long a service manager may take.
 const MANAGER_WITHIN: Duration = Duration::from_secs(8);
 /// How long a process of its own may take: a large store is read first.
-const PROCESS_WITHIN: Duration = Duration::from_secs(60);
+const PROCESS_WITHIN: Duration = Duration::from_mins(1);
 
 /// How to start an agent.
 #[derive(Clone, Debug)]
@@ -77,7 +77,11 @@ impl Start {
             pair.push(value);
             command.arg(pair);
         }
-        command.arg("--").arg(&self.program).args(["agent", "run", "--on-demand", "--state"]).arg(&self.state);
+        command
+            .arg("--")
+            .arg(&self.program)
+            .args(["agent", "run", "--on-demand", "--state"])
+            .arg(&self.state);
         self.ends_well(&mut command).await
     }
 
@@ -150,9 +154,8 @@ impl Start {
             "DISPLAY",
         ];
         const PREFIXES: [&str; 4] = ["LC_", "XDG_", "HAUL_", "WAYLAND_"];
-        let is_kept = |name: &str| {
-            NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        };
+        let is_kept =
+            |name: &str| NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let kept = self.environment.iter().filter(|(name, _)| name.to_str().is_some_and(is_kept));
         kept.cloned().collect()
     }
@@ -171,7 +174,9 @@ mod tests {
             is_default_state: true,
             units: None,
             session: "/nowhere".into(),
-            environment: ["HOME", "AWS_SECRET", "LC_ALL", "HTTPS_PROXY", "LD_PRELOAD", "XDG_CONFIG_HOME"].map(pair).into(),
+            environment: ["HOME", "AWS_SECRET", "LC_ALL", "HTTPS_PROXY", "LD_PRELOAD", "XDG_CONFIG_HOME"]
+                .map(pair)
+                .into(),
         };
         let kept: Vec<_> = start.kept().into_iter().map(|(name, _)| name).collect();
         assert_eq!(kept, ["HOME", "LC_ALL", "XDG_CONFIG_HOME"]);

@@ -61,11 +61,8 @@ pub enum AgentCommand {
 /// Tells how the agent is.
 pub fn tell_status(status: &AgentStatus, json: bool) -> Status {
     let mut output = Output::plain();
-    let told = if json {
-        output.json(status)
-    } else {
-        lines(status).iter().try_for_each(|line| output.line(line))
-    };
+    let told =
+        if json { output.json(status) } else { lines(status).iter().try_for_each(|line| output.line(line)) };
     super::finish(told.map(|()| Status::Done), &mut output)
 }
 
@@ -87,7 +84,12 @@ pub fn say(text: &str) {
 fn lines(status: &AgentStatus) -> Vec<String> {
     let plural = if status.clients == 1 { "" } else { "s" };
     let mut lines = vec![
-        format!("haul {} runs as process {}, for {}", status.version, status.pid, duration(status.uptime_secs)),
+        format!(
+            "haul {} runs as process {}, for {}",
+            status.version,
+            status.pid,
+            duration(status.uptime_secs)
+        ),
         format!("state      {}", status.state),
     ];
     if let Some(socket) = &status.socket {

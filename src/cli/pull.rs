@@ -150,10 +150,8 @@ impl Part {
         let mut path = target.as_os_str().to_owned();
         path.push(PART);
         let path = PathBuf::from(path);
-        let handing = |what: &str, source| CliError::Handing {
-            what: format!("{what} {}", path.display()),
-            source,
-        };
+        let handing =
+            |what: &str, source| CliError::Handing { what: format!("{what} {}", path.display()), source };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -276,7 +274,8 @@ mod tests {
     impl Files for There {
         async fn sum(&self, _id: DownloadId, length: Option<u64>) -> Result<Sum, CliError> {
             let bytes = self.bytes.borrow();
-            let summed = length.map_or(bytes.len(), |length| usize::try_from(length).unwrap().min(bytes.len()));
+            let summed =
+                length.map_or(bytes.len(), |length| usize::try_from(length).unwrap().min(bytes.len()));
             Ok(Sum {
                 name: "../a\u{202e}b.bin".into(),
                 size: bytes.len() as u64,

@@ -43,8 +43,14 @@ pub(super) enum Wish {
 
 /// What is on its way.
 enum Awaited {
-    Answer { ask: Box<Ask>, answer: oneshot::Sender<Result<Vec<u8>, ClientError>> },
-    Subscription { feed: Weak<Feed>, answer: Option<oneshot::Sender<Result<(), ClientError>>> },
+    Answer {
+        ask: Box<Ask>,
+        answer: oneshot::Sender<Result<Vec<u8>, ClientError>>,
+    },
+    Subscription {
+        feed: Weak<Feed>,
+        answer: Option<oneshot::Sender<Result<(), ClientError>>>,
+    },
     Goodbye(oneshot::Sender<()>),
     /// Nobody waits for it.
     Nobody,
@@ -112,9 +118,8 @@ impl Driver {
         self.last_id += 1;
         let text = request(self.last_id, &Own::Hello(self.hello.clone()));
         let greeted = tokio::time::timeout(WELCOME_WITHIN, wire.exchange(&text)).await;
-        let greeted = greeted.unwrap_or_else(|_| {
-            Err(ConnectError::away("the engine takes too long to answer", "try again"))
-        });
+        let greeted = greeted
+            .unwrap_or_else(|_| Err(ConnectError::away("the engine takes too long to answer", "try again")));
         let welcome: Welcome = match greeted {
             Ok(welcome) => welcome,
             Err(error) => return Err(wire.connection.explain(error).await),

@@ -46,7 +46,10 @@ impl Local {
             match &self.start {
                 Some(start) if may_start && is_away => start().await?,
                 _ if is_away => {
-                    return Err(ConnectError::away("no agent is running", "start it with `haul agent start`"));
+                    return Err(ConnectError::away(
+                        "no agent is running",
+                        "start it with `haul agent start`",
+                    ));
                 }
                 _ => {
                     return Err(ConnectError::lasting(

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use connect::{Connect, ConnectError, ConnectKind, Connecting, Connection};
 pub use crate::protocol::session::{AgentStatus, LogLines, MAX_PIECE, Sum, Welcome};
+pub use connect::{Connect, ConnectError, ConnectKind, Connecting, Connection};
 pub use updates::Updates;
 
 use crate::model::id::{DownloadId, OwnerKey};
@@ -167,12 +167,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no such file, or the connection is gone.
-    pub async fn read(
-        &self,
-        id: DownloadId,
-        offset: u64,
-        length: u32,
-    ) -> Result<Vec<u8>, ClientError> {
+    pub async fn read(&self, id: DownloadId, offset: u64, length: u32) -> Result<Vec<u8>, ClientError> {
         let piece: Piece = self.own(Own::Read { id, offset, length }).await?;
         data_encoding::BASE64.decode(piece.data.as_bytes()).map_err(|error| garbled(&error))
     }
@@ -181,11 +176,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no such file, or the connection is gone.
-    pub async fn sum(
-        &self,
-        id: DownloadId,
-        length: Option<u64>,
-    ) -> Result<Sum, ClientError> {
+    pub async fn sum(&self, id: DownloadId, length: Option<u64>) -> Result<Sum, ClientError> {
         self.own(Own::Sum { id, length }).await
     }
 
@@ -239,7 +230,7 @@ fn pieces(batch: Batch) -> Result<Pieces, ClientError> {
     for mut new in batch.downloads {
         let own = length(&new) + 16;
         let wanted = batch.settings.get(new.settings);
-        let with_settings = wanted.filter(|_| !places.contains_key(&new.settings)).is_some();
+        let with_settings = wanted.is_some() && !places.contains_key(&new.settings);
         let more = own + if with_settings { settings[new.settings] } else { 0 };
         if bytes + more > room && !open.downloads.is_empty() {
             done.push(std::mem::take(&mut open));
@@ -318,18 +309,16 @@ mod tests {
         assert!(pieces.len() > 3);
         let mut seen = Vec::new();
         for (number, batch) in (0..).zip(pieces) {
-            let text = crate::protocol::message::request(u64::MAX, &Own::Stage { number, batch: batch.clone() });
+            let text =
+                crate::protocol::message::request(u64::MAX, &Own::Stage { number, batch: batch.clone() });
             assert!(text.len() <= MAX_REQUEST, "{}", text.len());
             for new in batch.downloads {
                 let limit = batch.settings[new.settings].limit;
                 seen.push((new.url, limit));
             }
         }
-        let asked: Vec<_> = batch
-            .downloads
-            .iter()
-            .map(|new| (new.url.clone(), batch.settings[new.settings].limit))
-            .collect();
+        let asked: Vec<_> =
+            batch.downloads.iter().map(|new| (new.url.clone(), batch.settings[new.settings].limit)).collect();
         assert!(seen == asked);
     }
 

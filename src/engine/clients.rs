@@ -128,7 +128,7 @@ impl Core {
             if drop_it {
                 if !self.stop_run(id, Then::Lose) {
                     self.tell(id, "lost", "its client left; a real-time download goes with it".into());
-                    self.take_out(id);
+                    self.take_out_for_good(id);
                 }
             } else {
                 self.keep_bytes(id);

@@ -387,7 +387,11 @@ impl Core {
 
     /// Whether nothing will ever happen by itself. A hold over all counts as something: it lives in the engine only.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_quiet() && self.queue.waiting() == 0 && self.due.is_empty() && !self.held
+        self.is_quiet()
+            && self.queue.waiting() == 0
+            && self.due.is_empty()
+            && !self.held
+            && !self.keeps_removed()
     }
 }
 

@@ -32,8 +32,6 @@ use self::core::Core;
 use self::item::Then;
 use self::publisher::Publisher;
 use self::transfer::TransferThread;
-pub use crate::store::error::{StoreError, StoreKind};
-pub use crate::store::lock::{Gate, Holder};
 use crate::kernel::hosts::Hosts;
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
@@ -44,7 +42,9 @@ use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::EngineSettings;
 use crate::model::update::Update;
 use crate::store::db::{Db, Ticket};
+pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
+pub use crate::store::lock::{Gate, Holder};
 
 /// How often speeds are sampled while something runs.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -87,11 +87,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::start`].
-    pub fn start_within(
-        gate: &Gate,
-        settings: EngineSettings,
-        dormant: bool,
-    ) -> Result<Started, StoreError> {
+    pub fn start_within(gate: &Gate, settings: EngineSettings, dormant: bool) -> Result<Started, StoreError> {
         let lock = Lock::take(gate)?;
         let state = gate.state();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
@@ -453,10 +449,11 @@ async fn drive(
             let mut core = engine.core.borrow_mut();
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
+            let forget = core.end_undo(now);
             core.pump();
             let running = core.queue.running() > 0;
             let tick = running.then(|| last_sample + SAMPLE);
-            ([due, absent, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
+            ([due, absent, forget, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
         };
         if quiet_and_stopping {
             break;

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn lines_are_the_same_wherever_the_bytes_are_split() {
-        let bytes = b"{\"a\":1}\n\n  \r\n{\"b\":\"\xc3\xa4\"}\r\n0123456789012345678901234567890123456789\n{}\nhalf";
+        let bytes =
+            b"{\"a\":1}\n\n  \r\n{\"b\":\"\xc3\xa4\"}\r\n0123456789012345678901234567890123456789\n{}\nhalf";
         let whole = plain(bytes, 20);
         assert_eq!(whole.len(), 4);
         for at in 0..=bytes.len() {

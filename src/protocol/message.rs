@@ -113,6 +113,12 @@ fn ask(method: &str, text: &[u8]) -> Result<Ask, RpcError> {
     }
 }
 
+#[derive(Deserialize)]
+struct Params {
+    #[serde(default)]
+    params: Value,
+}
+
 /// Reads the parameters. Where a method needs none, none, `{}`, `[]` and `null` are the same.
 fn typed<T: DeserializeOwned>(method: &str, text: &[u8]) -> Result<T, RpcError> {
     let wrong = |error: &serde_json::Error| {
@@ -122,11 +128,6 @@ fn typed<T: DeserializeOwned>(method: &str, text: &[u8]) -> Result<T, RpcError> 
         Ok(ask) => return Ok(ask),
         Err(error) => error,
     };
-    #[derive(Deserialize)]
-    struct Params {
-        #[serde(default)]
-        params: Value,
-    }
     let params = serde_json::from_slice::<Params>(text).map_or(Value::Null, |given| given.params);
     let is_empty = match &params {
         Value::Null => true,
@@ -151,6 +152,8 @@ pub struct Outgoing {
     pub body: Bytes,
     /// After the body.
     pub tail: Bytes,
+    /// The subscription whose changes may follow once this is sent.
+    pub opens: Option<u64>,
 }
 
 /// Pieces up to this size are joined before they are written.
@@ -160,12 +163,12 @@ impl Outgoing {
     /// Returns a message that is one piece; the line's end is added.
     fn whole(mut text: Vec<u8>) -> Self {
         text.push(b'\n');
-        Self { head: Bytes::new(), body: text.into(), tail: Bytes::new() }
+        Self { head: Bytes::new(), body: text.into(), tail: Bytes::new(), opens: None }
     }
 
     /// Returns the pieces to write, in order.
     pub fn pieces(self) -> Vec<Bytes> {
-        let Self { head, body, tail } = self;
+        let Self { head, body, tail, .. } = self;
         if head.is_empty() && tail.is_empty() {
             return vec![body];
         }
@@ -224,10 +227,9 @@ pub fn update_body(update: &crate::model::update::Update) -> Bytes {
 
 /// Writes an `update` notification around a body.
 pub fn update(subscription: u64, body: Bytes) -> Outgoing {
-    let head = format!(
-        r#"{{"jsonrpc":"2.0","method":"update","params":{{"subscription":{subscription},"update":"#
-    );
-    Outgoing { head: head.into(), body, tail: Bytes::from_static(b"}}\n") }
+    let head =
+        format!(r#"{{"jsonrpc":"2.0","method":"update","params":{{"subscription":{subscription},"update":"#);
+    Outgoing { head: head.into(), body, tail: Bytes::from_static(b"}}\n"), opens: None }
 }
 
 /// Writes the engine's last word: it was told to end, and whoever is connected must not start it again by itself.
@@ -407,7 +409,10 @@ mod tests {
         };
         assert_eq!(error.data, Some(refusal));
         let pushed = update(9, update_body(&crate::model::update::Update::default())).into_text();
-        assert_eq!(pushed, r#"{"jsonrpc":"2.0","method":"update","params":{"subscription":9,"update":{"revision":0}}}"#);
+        assert_eq!(
+            pushed,
+            r#"{"jsonrpc":"2.0","method":"update","params":{"subscription":9,"update":{"revision":0}}}"#
+        );
         assert_eq!(Incoming::read(pushed.as_bytes()).unwrap(), Incoming::Update);
         assert_eq!(Incoming::read(leaving().into_text().as_bytes()).unwrap(), Incoming::Leaving);
     }

@@ -81,20 +81,40 @@ pub const METHODS: &[Method] = &[
     ),
     method("list", r#"{"select":{"all":true}}"#, "`rows`", "Lists downloads."),
     method("show", r#"{"id":7}"#, "`detail`", "Everything about one download."),
-    method("act", r#"{"select":{"ids":[7]},"act":{"do":"pause"}}"#, "`acted`", "Does something to downloads."),
+    method(
+        "act",
+        r#"{"select":{"ids":[7]},"act":{"do":"pause"}}"#,
+        "`acted`",
+        "Does something to downloads.",
+    ),
     method("undo", "", "`acted`", "Takes back the last cancel or remove."),
     method("export", r#"{"select":{"all":true}}"#, "`batch`", "Downloads as they can be added again."),
     method("collections", "", "`collections`", "Lists collections."),
     method("create_collection", r#"{"name":"films"}"#, "`collections`", "Makes a collection."),
     method("remove_collection", r#"{"id":2,"with_downloads":false}"#, "`done`", "Removes a collection."),
     method("set_collection", r#"{"id":2,"name":"films"}"#, "`done`", "Changes a collection."),
-    method("clear", r#"{"id":1,"what":"finished"}"#, "`acted`", "Takes downloads out of a collection's list."),
+    method(
+        "clear",
+        r#"{"id":1,"what":"finished"}"#,
+        "`acted`",
+        "Takes downloads out of a collection's list.",
+    ),
     method("hold", r#"{"id":2}"#, "`done`", "Holds everything, or one collection."),
     method("go", r#"{"id":2}"#, "`done`", "Releases a hold."),
     method("totals", "", "`totals`", "Counts and speeds."),
     method("history", r#"{"limit":50}"#, "`history`", "What happened, newest first."),
-    method("adopt", r#"{"paths":["/home/me/a.iso.part"]}"#, "`added`", "Rebuilds downloads from partial files."),
-    method("attend", r#"{"ids":[7]}"#, "`done`", "Stays with downloads: where this client vanishes, those at `now` fall to `normal`."),
+    method(
+        "adopt",
+        r#"{"paths":["/home/me/a.iso.part"]}"#,
+        "`added`",
+        "Rebuilds downloads from partial files.",
+    ),
+    method(
+        "attend",
+        r#"{"ids":[7]}"#,
+        "`done`",
+        "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
+    ),
     method("set_limits", r#"{"parallel":4}"#, "`done`", "Changes the engine's own limits."),
 ];
 
@@ -130,8 +150,7 @@ pub fn reference() -> String {
          | Method | Parameters, by example | Result | |\n| --- | --- | --- | --- |\n",
     );
     for method in METHODS {
-        let params =
-            if method.params.is_empty() { String::new() } else { format!("`{}`", method.params) };
+        let params = if method.params.is_empty() { String::new() } else { format!("`{}`", method.params) };
         // Writing to a String can't fail.
         let _ = writeln!(text, "| `{}` | {params} | {} | {} |", method.name, method.result, method.about);
     }
@@ -161,8 +180,11 @@ mod tests {
     #[test]
     fn every_example_is_a_request_that_is_understood() {
         for method in METHODS {
-            let params =
-                if method.params.is_empty() { String::new() } else { format!(r#","params":{}"#, method.params) };
+            let params = if method.params.is_empty() {
+                String::new()
+            } else {
+                format!(r#","params":{}"#, method.params)
+            };
             let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"{params}}}"#, method.name);
             let Line::One(asked) = Line::read(line.as_bytes()) else { panic!("{line}") };
             assert!(asked.ask.is_ok(), "{line}: {:?}", asked.ask);
@@ -176,6 +198,9 @@ mod tests {
             std::fs::write(&path, reference()).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == reference(), "HAUL_WRITE_REFERENCE=1 cargo test --lib the_reference writes it anew");
+        assert!(
+            written == reference(),
+            "HAUL_WRITE_REFERENCE=1 cargo test --lib the_reference writes it anew"
+        );
     }
 }

@@ -95,7 +95,7 @@ fn ctrl_c_pauses_what_get_added_and_the_same_command_goes_on() {
     assert_eq!(outcome.status.code(), Some(130), "{}", outcome.told());
     site.release();
     let mut line = Line::hello(&socket(&machine), "test");
-    line.wait_for(1, "paused", |row| row["state"]["state"] == "paused");
+    line.wait_for(1, "paused", |row| row["state"]["is"] == "paused");
     done(&machine.get(&[&url]));
     whole(&machine, &site, "file.bin");
 }
@@ -163,7 +163,10 @@ fn the_same_agent_is_found_from_a_terminal_from_cron_and_from_next_to_nothing() 
     let mut pids = Vec::new();
     for (told, variables) in [
         ("env -i", vec![]),
-        ("cron", vec![("LOGNAME", "me".into()), ("SHELL", "/bin/sh".into()), ("PATH", "/usr/bin:/bin".into())]),
+        (
+            "cron",
+            vec![("LOGNAME", "me".into()), ("SHELL", "/bin/sh".into()), ("PATH", "/usr/bin:/bin".into())],
+        ),
         ("terminal", vec![("PATH", path), ("TERM", "xterm".into()), ("XDG_RUNTIME_DIR", text(&runtime))]),
     ] {
         let outcome = Command::new(env!("CARGO_BIN_EXE_haul"))
@@ -191,7 +194,11 @@ fn an_agent_and_an_engine_in_a_console_never_share_a_store() {
     let outcome = machine.run(&["--here", "list"]);
     assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
     assert!(outcome.stderr.contains(&format!("the agent (pid {pid})")), "{}", outcome.told());
-    assert!(outcome.stderr.contains("--here") && outcome.stderr.contains("haul agent stop"), "{}", outcome.told());
+    assert!(
+        outcome.stderr.contains("--here") && outcome.stderr.contains("haul agent stop"),
+        "{}",
+        outcome.told()
+    );
     done(&machine.run(&["agent", "stop"]));
     site.serve("file.bin", toml! { size = "4 MiB" });
     site.hold_after(1 << 20);
@@ -275,7 +282,7 @@ fn it_stays_while_a_client_or_a_download_is_there() {
     let pid = agent(&machine);
     let mut line = Line::hello(&socket(&machine), "test");
     site.release();
-    line.wait_for(1, "completed", |row| row["state"]["state"] == "completed");
+    line.wait_for(1, "completed", |row| row["state"]["is"] == "completed");
     assert_eq!(line.get("status", &Value::Null)["pid"], pid);
     drop(line);
     Holder::wait_until_free(&machine.state()).unwrap();
@@ -324,7 +331,8 @@ fn real_time_belongs_to_a_key_and_ends_with_its_goodbye() {
     done(&machine.run(&["list"]));
     let socket = socket(&machine);
     let mut owner = Line::hello(&socket, "mine");
-    let new = json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
+    let new =
+        json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
     assert_eq!(owner.get("add", &json!({ "downloads": [new], "settings": [] }))[0]["id"], 1);
     assert!(site.wait_until_held(|| false), "nobody downloads");
     // Somebody else's leave means nothing to it, nor does a connection that is lost and comes back.
@@ -407,7 +415,8 @@ fn a_newer_client_lets_an_older_agent_make_way_unless_somebody_would_lose_by_it(
     site.serve("file.bin", toml! { size = "4 MiB" });
     site.hold_after(1 << 20);
     let mut owner = Line::hello(&socket, "mine");
-    let new = json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
+    let new =
+        json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
     owner.get("add", &json!({ "downloads": [new], "settings": [] }));
     assert!(site.wait_until_held(|| false), "nobody downloads");
     done(&machine.run(&["list"]));
@@ -506,7 +515,8 @@ fn the_unit_is_one_that_systemd_takes() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let unit = Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), folder.path(), folder.path());
+    let unit =
+        Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), folder.path(), folder.path());
     unit.install().unwrap();
     let outcome = Command::new("systemd-analyze")
         .args(["verify", "--user", "--man=no"])

@@ -19,7 +19,7 @@ const CLIENTS: usize = 200;
 /// Downloads that change.
 const DOWNLOADS: usize = 1000;
 /// How often all of them change.
-const ROUNDS: u64 = 20;
+const ROUNDS: u64 = if cfg!(debug_assertions) { 4 } else { 20 };
 /// A long list; an unoptimised build has less patience.
 const LONG: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
@@ -91,7 +91,8 @@ fn two_hundred_clients_end_with_the_same_right_list_however_slow_they_are() {
         }
         let mut peak = 0;
         for round in 1..=ROUNDS {
-            let act = Act::SetPriority { priority: if round % 2 == 0 { Priority::High } else { Priority::Low } };
+            let act =
+                Act::SetPriority { priority: if round % 2 == 0 { Priority::High } else { Priority::Low } };
             driver.call(Request::Act { select: Selector::everything(), act }).await.unwrap();
             peak = peak.max(resident_kib(pid));
             // Half of them read as it goes; the others only at the end.
@@ -99,12 +100,13 @@ fn two_hundred_clients_end_with_the_same_right_list_however_slow_they_are() {
                 follow(updates, rows, |_, _| true).await;
             }
         }
-        driver.call(Request::Act {
-            select: Selector::everything(),
-            act: Act::SetPriority { priority: Priority::Now },
-        })
-        .await
-        .unwrap();
+        driver
+            .call(Request::Act {
+                select: Selector::everything(),
+                act: Act::SetPriority { priority: Priority::Now },
+            })
+            .await
+            .unwrap();
         let truth = listed(&driver).await;
         assert_eq!(truth.len(), DOWNLOADS);
         for (updates, rows) in &mut clients {

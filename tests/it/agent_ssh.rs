@@ -157,8 +157,14 @@ fn a_connection_that_breaks_is_made_again_while_a_command_waits() {
     site.serve("file.bin", toml! { size = "4 MiB" });
     site.hold_after(1 << 20);
     let there = machine.downloads();
-    let mut getting =
-        machine.spawn(&["--host", "box", "get", "-d", there.to_str().unwrap(), &site.fill("{site}/file.bin")]);
+    let mut getting = machine.spawn(&[
+        "--host",
+        "box",
+        "get",
+        "-d",
+        there.to_str().unwrap(),
+        &site.fill("{site}/file.bin"),
+    ]);
     assert!(site.wait_until_held(|| getting.is_over()), "{}\n{}", getting.wait().told(), sshd.log());
     let ssh = child_of(getting.pid(), "ssh").expect("no ssh");
     kill_process(Pid::from_raw(ssh.cast_signed()).unwrap(), Signal::KILL).unwrap();

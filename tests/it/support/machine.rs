@@ -173,7 +173,8 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        let pid = haul::engine::Holder::read(&self.state()).pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let pid =
+            haul::engine::Holder::read(&self.state()).pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(pid) = pid.filter(|_| !self.is_here) {
             let _ = kill_process(pid, Signal::KILL);
             let _ = haul::engine::Holder::wait_until_free(&self.state());
