@@ -1,7 +1,9 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `agent` lets its clients share an agent and `agent_crowd` many of them, `power` cuts the power of a real disk; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from another machine, and `agent_manager` has
+//! systemd start it; `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
+//! against nginx, Apache and lighttpd; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +18,7 @@ mod agent_manager;
 mod agent_ssh;
 mod interop;
 mod kill;
+mod moving;
 mod power;
 mod stories;
 mod support;
