@@ -18,6 +18,7 @@ use haul::cli::{self, AgentCommand, Args, Command, Context, MetalinkFile, Proxie
 use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
+use haul::demo::Shop;
 use haul::engine::{Engine, Holder, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     };
     if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
         return status.into();
+    }
+    if let Some(Command::Demo(_)) = &args.command {
+        return demo();
     }
     let place = match Place::of(&args) {
         Ok(place) => Rc::new(place),
@@ -67,6 +71,26 @@ fn main() -> ExitCode {
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
+}
+
+/// Opens the built-in shop until Ctrl-C.
+fn demo() -> ExitCode {
+    let opened = Shop::open()
+        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
+    match opened {
+        Ok((shop, runtime)) => runtime
+            .block_on(async {
+                tokio::select! {
+                    status = cli::attend_shop(shop.links()) => status.code(),
+                    signal = ended_from_outside() => signal,
+                }
+            })
+            .into(),
+        Err(error) => {
+            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
+            Status::Unreachable.into()
+        }
+    }
 }
 
 /// Where the engine of this command is.

@@ -5,12 +5,11 @@ mod act;
 mod adopt;
 mod agent;
 mod args;
-mod aria2_file;
 mod batch;
 mod collections;
 mod context;
+mod demo;
 mod engine;
-mod entry;
 mod error;
 mod folder;
 mod following;
@@ -20,14 +19,11 @@ mod history;
 mod intake;
 mod interrupts;
 mod list;
-mod list_file;
 mod output;
-mod pairs;
 mod password;
 mod progress;
 mod proxy;
 mod pull;
-mod quantity;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -45,8 +41,9 @@ mod words;
 use clap::CommandFactory as _;
 
 pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
-pub use args::{Args, Command, parse};
+pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
+pub use demo::attend_shop;
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
@@ -134,6 +131,9 @@ async fn dispatch<E: Engine + Files>(
         }
         Command::Pull(args) => {
             pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
+        Command::Demo(_) => {
+            Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
         Command::Completions { shell } => write_completions(shell, output),
         // `main` carries these out before there is a client.

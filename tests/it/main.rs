@@ -3,7 +3,7 @@
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
 //! moments, `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from another machine, and `agent_manager` has
 //! systemd start it; `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
-//! against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! against nginx, Apache and lighttpd; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,9 +16,11 @@ mod agent;
 mod agent_crowd;
 mod agent_manager;
 mod agent_ssh;
+mod demo;
 mod interop;
 mod kill;
 mod moving;
 mod power;
 mod stories;
 mod support;
+mod themes;
