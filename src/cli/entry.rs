@@ -10,28 +10,28 @@ use crate::model::item::{
 
 /// One download that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// Where it comes from.
-    pub(crate) url: Url,
+    pub url: Url,
     /// The file name, where one was chosen; may name folders below the download's own.
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     /// Whether a person chose the name, so that a taken one is refused.
-    pub(crate) name_is_asked: bool,
+    pub name_is_asked: bool,
     /// The folder, where one was chosen.
-    pub(crate) folder: Option<PathBuf>,
+    pub folder: Option<PathBuf>,
     /// The mode, where one was chosen.
-    pub(crate) mode: Option<Mode>,
+    pub mode: Option<Mode>,
     /// The priority, where one was chosen.
-    pub(crate) priority: Option<Priority>,
+    pub priority: Option<Priority>,
     /// What is known beside the URL.
-    pub(crate) extras: Extras,
+    pub extras: Extras,
     /// What it sets differently from the others.
-    pub(crate) overrides: Vec<Override>,
+    pub overrides: Vec<Override>,
 }
 
 /// One setting that a download has of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Override {
+pub enum Override {
     /// One more request header.
     Header(GivenHeader),
     /// Connections at most.

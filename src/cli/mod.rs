@@ -19,7 +19,7 @@ mod history;
 mod intake;
 mod interrupts;
 mod list;
-mod list_file;
+pub mod list_file;
 mod output;
 mod pairs;
 mod password;
@@ -44,6 +44,7 @@ use clap::CommandFactory as _;
 
 pub use args::{Args, Command, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
+pub use entry::{Entry, Override};
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
