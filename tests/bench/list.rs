@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use haul::cli::list_file;
+use haul::links::list;
 
 /// Links in the list.
 const LINKS: u64 = 10_000;
@@ -27,7 +27,7 @@ fn main() {
     for (name, pairs) in [("bare links", ""), ("links with pairs", "\tout=a track.flac\tartist=Somebody")] {
         let text = list(pairs);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| list_file::parse(black_box(text.as_bytes())).map(|listed| listed.entries.len()));
+            bencher.iter(|| list::parse(black_box(text.as_bytes())).map(|listed| listed.entries.len()));
         });
     }
     group.finish();
