@@ -101,6 +101,9 @@ pub enum Command {
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// The process that reads tags for the library.
+    #[command(hide = true, name = "__tags")]
+    Tags,
     /// Print a completion script
     Completions {
         /// For which shell

@@ -128,6 +128,8 @@ async fn dispatch<E: Engine>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        // `main` runs it without an engine.
+        Command::Tags => Ok(Status::Done),
         Command::Completions { shell } => write_completions(shell, output),
     }
 }
