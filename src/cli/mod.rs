@@ -18,6 +18,7 @@ mod header;
 mod history;
 mod intake;
 mod interrupts;
+mod library;
 mod list;
 mod list_file;
 mod output;
@@ -121,6 +122,7 @@ async fn dispatch<E: Engine>(
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
+        Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
             watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await

@@ -16,23 +16,32 @@ use crate::model::media::{
 use crate::model::shelf::MediaEdit;
 use crate::model::time::UnixMs;
 
-/// The step that adds the library. What is shown, sorted and searched is in columns; who said what is JSON.
+/// The step that adds the library. `media` has what is sorted and searched, in narrow rows; `media_said` who said what, as
+/// JSON; `shelves` the sums that the tree shows, kept by triggers, so that a tree over 100,000 files is one over their albums.
 pub(super) const TABLES: &str = "
     CREATE TABLE media (
         id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
         device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
         kind INTEGER NOT NULL, title TEXT NOT NULL, artist TEXT NOT NULL, album_artist TEXT NOT NULL, album TEXT NOT NULL,
         genre TEXT NOT NULL, distributor TEXT NOT NULL, date TEXT NOT NULL, disc INTEGER, track INTEGER, duration INTEGER,
-        read TEXT NOT NULL, given TEXT NOT NULL, edited TEXT NOT NULL, edited_kind INTEGER,
-        added INTEGER NOT NULL, missing INTEGER, download INTEGER, source TEXT, print TEXT NOT NULL, hash TEXT, trouble TEXT
+        edited_kind INTEGER, added INTEGER NOT NULL, missing INTEGER, download INTEGER, source TEXT, print TEXT NOT NULL,
+        hash TEXT, trouble TEXT
     );
-    CREATE INDEX media_distributor ON media (kind, distributor, album_artist, album, size, duration, missing);
-    CREATE INDEX media_artist ON media (kind, album_artist, album, size, duration, missing);
-    CREATE INDEX media_album ON media (kind, album, size, duration, missing);
-    CREATE INDEX media_genre ON media (kind, genre, album_artist, album, size, duration, missing);
+    CREATE INDEX media_order ON media (
+        album_artist COLLATE NOCASE, album COLLATE NOCASE, disc, track, title COLLATE NOCASE, id
+    );
+    CREATE INDEX media_artist ON media (album_artist, album);
+    CREATE INDEX media_album ON media (album);
+    CREATE INDEX media_distributor ON media (distributor) WHERE distributor <> '';
     CREATE INDEX media_print ON media (print);
     CREATE INDEX media_hash ON media (hash) WHERE hash IS NOT NULL;
     CREATE INDEX media_missing ON media (missing) WHERE missing IS NOT NULL;
+    CREATE TABLE media_said (id INTEGER PRIMARY KEY, read TEXT NOT NULL, given TEXT NOT NULL, edited TEXT NOT NULL);
+    CREATE TABLE shelves (
+        kind INTEGER NOT NULL, distributor TEXT NOT NULL, album_artist TEXT NOT NULL, album TEXT NOT NULL, genre TEXT NOT NULL,
+        files INTEGER NOT NULL, size INTEGER NOT NULL, duration INTEGER NOT NULL, missing INTEGER NOT NULL,
+        PRIMARY KEY (kind, distributor, album_artist, album, genre)
+    ) WITHOUT ROWID;
     CREATE VIRTUAL TABLE media_text USING fts5 (
         title, artist, album_artist, album, genre, distributor, name,
         content = 'media', content_rowid = 'id', tokenize = 'trigram'
@@ -40,16 +49,40 @@ pub(super) const TABLES: &str = "
     CREATE TRIGGER media_in AFTER INSERT ON media BEGIN
         INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
         VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);
+        INSERT INTO shelves VALUES (new.kind, new.distributor, new.album_artist, new.album, new.genre,
+            1, new.size, coalesce(new.duration, 0), new.missing IS NOT NULL)
+        ON CONFLICT DO UPDATE SET files = files + 1, size = size + excluded.size, duration = duration + excluded.duration,
+            missing = missing + excluded.missing;
     END;
     CREATE TRIGGER media_out AFTER DELETE ON media BEGIN
         INSERT INTO media_text (media_text, rowid, title, artist, album_artist, album, genre, distributor, name)
         VALUES ('delete', old.id, old.title, old.artist, old.album_artist, old.album, old.genre, old.distributor, old.name);
+        UPDATE shelves SET files = files - 1, size = size - old.size, duration = duration - coalesce(old.duration, 0),
+            missing = missing - (old.missing IS NOT NULL)
+        WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist AND album = old.album
+            AND genre = old.genre;
+        DELETE FROM shelves WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist
+            AND album = old.album AND genre = old.genre AND files = 0;
+        DELETE FROM media_said WHERE id = old.id;
     END;
-    CREATE TRIGGER media_changed AFTER UPDATE OF title, artist, album_artist, album, genre, distributor, name ON media BEGIN
+    CREATE TRIGGER media_reworded AFTER UPDATE OF title, artist, album_artist, album, genre, distributor, name ON media BEGIN
         INSERT INTO media_text (media_text, rowid, title, artist, album_artist, album, genre, distributor, name)
         VALUES ('delete', old.id, old.title, old.artist, old.album_artist, old.album, old.genre, old.distributor, old.name);
         INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
         VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);
+    END;
+    CREATE TRIGGER media_reshelved
+    AFTER UPDATE OF kind, album_artist, album, genre, distributor, size, duration, missing ON media BEGIN
+        UPDATE shelves SET files = files - 1, size = size - old.size, duration = duration - coalesce(old.duration, 0),
+            missing = missing - (old.missing IS NOT NULL)
+        WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist AND album = old.album
+            AND genre = old.genre;
+        DELETE FROM shelves WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist
+            AND album = old.album AND genre = old.genre AND files = 0;
+        INSERT INTO shelves VALUES (new.kind, new.distributor, new.album_artist, new.album, new.genre,
+            1, new.size, coalesce(new.duration, 0), new.missing IS NOT NULL)
+        ON CONFLICT DO UPDATE SET files = files + 1, size = size + excluded.size, duration = duration + excluded.duration,
+            missing = missing + excluded.missing;
     END;
     CREATE TABLE to_shelve (
         download INTEGER PRIMARY KEY, path BLOB NOT NULL, media_type TEXT, given TEXT NOT NULL, source TEXT NOT NULL
@@ -118,7 +151,7 @@ impl Db {
             Durability::Durable,
             Box::new(move |db| {
                 for id in &ids {
-                    let Some(mut record) = find(db, "id = ?1", &number(id.0))? else { continue };
+                    let Some(mut record) = find(db, "media.id = ?1", &number(id.0))? else { continue };
                     for (field, text) in &edit.set {
                         record.edited.insert(*field, text.clone());
                     }
@@ -207,7 +240,7 @@ impl Db {
     /// # Errors
     /// The store can't be read.
     pub fn media(&self, id: MediaId) -> Result<Option<MediaRecord>, StoreError> {
-        self.read(|db| find(db, "id = ?1", &number(id.0)))
+        self.read(|db| find(db, "media.id = ?1", &number(id.0)))
     }
 
     /// The entries of some numbers, those that there are.
@@ -350,14 +383,13 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
     let file = record.facts.file;
     db.prepare_cached(
         "INSERT INTO media (id, path, name, device, inode, size, modified, kind, title, artist, album_artist, album, genre,
-            distributor, date, disc, track, duration, read, given, edited, edited_kind, added, missing, download, source,
-            print, hash, trouble)
+            distributor, date, disc, track, duration, edited_kind, added, missing, download, source, print, hash, trouble)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-            ?25, ?26, ?27, ?28, ?29)
+            ?25, ?26)
          ON CONFLICT (id) DO UPDATE SET path = ?2, name = ?3, device = ?4, inode = ?5, size = ?6, modified = ?7, kind = ?8,
             title = ?9, artist = ?10, album_artist = ?11, album = ?12, genre = ?13, distributor = ?14, date = ?15, disc = ?16,
-            track = ?17, duration = ?18, read = ?19, given = ?20, edited = ?21, edited_kind = ?22, added = ?23, missing = ?24,
-            download = ?25, source = ?26, print = ?27, hash = ?28, trouble = ?29",
+            track = ?17, duration = ?18, edited_kind = ?19, added = ?20, missing = ?21, download = ?22, source = ?23,
+            print = ?24, hash = ?25, trouble = ?26",
     )?
     .execute(params![
         (record.id.0 != 0).then(|| number(record.id.0)),
@@ -378,9 +410,6 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
         record.number(Field::Disc),
         record.number(Field::Track),
         record.text(Field::Duration).and_then(|text| text.parse::<i64>().ok()),
-        json(&record.facts)?,
-        json(&record.given)?,
-        json(&record.edited)?,
         record.edited_kind.map(kind_number),
         record.added.0,
         record.missing.map(|since| since.0),
@@ -389,12 +418,15 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
         record.facts.print,
         record.hash,
         record.trouble,
-    ])
-    .map(drop)
+    ])?;
+    let id = if record.id.0 == 0 { db.last_insert_rowid() } else { number(record.id.0) };
+    db.prepare_cached("INSERT OR REPLACE INTO media_said VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![id, json(&record.facts)?, json(&record.given)?, json(&record.edited)?])
+        .map(drop)
 }
 
 fn find(db: &Connection, which: &str, value: &dyn rusqlite::ToSql) -> rusqlite::Result<Option<MediaRecord>> {
-    db.prepare_cached(&format!("SELECT {RECORD} FROM media WHERE {which}"))?
+    db.prepare_cached(&format!("SELECT {RECORD} FROM media JOIN media_said ON media_said.id = media.id WHERE {which}"))?
         .query_row([value], record)
         .optional()
 }

@@ -24,12 +24,13 @@ const MOST_NODES: u32 = 5000;
 /// The shortest word that the index finds; shorter ones are looked for in what it found.
 const TRIGRAM: usize = 3;
 /// What counts are made of.
-const SUMS: &str = "count(*), coalesce(sum(size), 0), coalesce(sum(duration), 0), count(missing)";
+const SUMS: &str = "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
 /// Columns of [`row`].
-const ROW: &str = "id, kind, title, artist, album_artist, album, disc, track, genre, distributor, date, duration, size, added,
-    missing, name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(*) FROM media other WHERE other.hash = media.hash) END";
+const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
+    media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(*) FROM media other WHERE other.hash = media.hash) END";
 /// Columns that words are looked for in.
-const SEARCHED: &str = "title || ' ' || artist || ' ' || album_artist || ' ' || album || ' ' || genre || ' ' || distributor || ' ' || name";
+const SEARCHED: &str = "media.title || ' ' || media.artist || ' ' || media.album_artist || ' ' || media.album || ' ' ||
+    media.genre || ' ' || media.distributor || ' ' || media.name";
 
 impl Db {
     /// The shelves on a shelf.
@@ -96,13 +97,13 @@ impl Db {
             let count = |sql: &str| db.query_row(sql, [], |row| row.get(0)).map(unsigned);
             Ok(LibraryStats {
                 kinds: kinds(db)?,
-                purchased: count("SELECT count(*) FROM media WHERE distributor <> ''")?,
-                distributors: count("SELECT count(DISTINCT distributor) FROM media WHERE distributor <> ''")?,
-                artists: count("SELECT count(DISTINCT album_artist) FROM media WHERE album_artist <> ''")?,
+                purchased: count("SELECT coalesce(sum(files), 0) FROM shelves WHERE distributor <> ''")?,
+                distributors: count("SELECT count(DISTINCT distributor) FROM shelves WHERE distributor <> ''")?,
+                artists: count("SELECT count(DISTINCT album_artist) FROM shelves WHERE album_artist <> ''")?,
                 albums: count(
-                    "SELECT count(*) FROM (SELECT DISTINCT album_artist, album FROM media WHERE album <> '')",
+                    "SELECT count(*) FROM (SELECT DISTINCT album_artist, album FROM shelves WHERE album <> '')",
                 )?,
-                missing: count("SELECT count(*) FROM media WHERE missing IS NOT NULL")?,
+                missing: count("SELECT coalesce(sum(missing), 0) FROM shelves")?,
                 duplicates: count(
                     "SELECT coalesce(sum(n), 0) FROM
                         (SELECT count(*) AS n FROM media WHERE hash IS NOT NULL GROUP BY hash HAVING n > 1)",
@@ -114,7 +115,7 @@ impl Db {
 }
 
 fn kinds(db: &Connection) -> rusqlite::Result<Vec<ShelfNode>> {
-    let mut statement = db.prepare(&format!("SELECT {SUMS}, kind FROM media GROUP BY kind ORDER BY kind"))?;
+    let mut statement = db.prepare(&format!("SELECT {SUMS}, kind FROM shelves GROUP BY kind ORDER BY kind"))?;
     let nodes = statement.query_map([], |row| {
         node(row, ShelfPath { kind: Some(kind_of(row.get(4)?)), ..ShelfPath::default() })
     })?;
@@ -123,7 +124,7 @@ fn kinds(db: &Connection) -> rusqlite::Result<Vec<ShelfNode>> {
 
 fn arrangements(db: &Connection, kind: MediaKind) -> rusqlite::Result<Vec<ShelfNode>> {
     let sums = |only: &str, arrangement| {
-        let sql = format!("SELECT {SUMS} FROM media WHERE kind = ?1 {only}");
+        let sql = format!("SELECT {SUMS} FROM shelves WHERE kind = ?1 {only}");
         db.query_row(&sql, [kind_number(kind)], |row| {
             node(row, ShelfPath { kind: Some(kind), arrangement: Some(arrangement), keys: Vec::new() })
         })
@@ -140,9 +141,9 @@ fn arrangements(db: &Connection, kind: MediaKind) -> rusqlite::Result<Vec<ShelfN
 fn level(db: &Connection, at: &ShelfPath, arrangement: Arrangement) -> rusqlite::Result<Vec<ShelfNode>> {
     let Some(field) = arrangement.levels().get(at.keys.len()) else { return Ok(Vec::new()) };
     let column = column(*field);
-    let (only, values) = on_shelf(at);
+    let (only, values) = on_shelf(at, "shelves");
     let sql = format!(
-        "SELECT {SUMS}, {column} FROM media WHERE {only} GROUP BY {column}
+        "SELECT {SUMS}, {column} FROM shelves WHERE {only} GROUP BY {column}
          ORDER BY {column} = '', {column} COLLATE NOCASE LIMIT {MOST_NODES}"
     );
     let mut statement = db.prepare(&sql)?;
@@ -176,7 +177,7 @@ fn column(field: Field) -> &'static str {
 }
 
 /// The condition that holds for what stands on a shelf and below it.
-fn on_shelf(at: &ShelfPath) -> (String, Vec<Value>) {
+fn on_shelf(at: &ShelfPath, table: &str) -> (String, Vec<Value>) {
     let mut terms = Vec::new();
     let mut values = Vec::new();
     if let Some(kind) = at.kind {
@@ -185,10 +186,10 @@ fn on_shelf(at: &ShelfPath) -> (String, Vec<Value>) {
     }
     if let Some(arrangement) = at.arrangement {
         if arrangement == Arrangement::Purchased {
-            terms.push("distributor <> ''".into());
+            terms.push(format!("{table}.distributor <> ''"));
         }
         for (field, key) in arrangement.levels().iter().zip(&at.keys) {
-            terms.push(format!("{} = ?", column(*field)));
+            terms.push(format!("{table}.{} = ?", column(*field)));
             values.push(Value::Text(key.clone()));
         }
     }
@@ -200,13 +201,14 @@ fn on_shelf(at: &ShelfPath) -> (String, Vec<Value>) {
 
 /// The whole question, for one row more than the limit.
 fn select(query: &LibraryQuery, limit: u32) -> (String, Vec<Value>) {
-    let (mut only, mut values) = on_shelf(query.at.as_ref().unwrap_or(&ShelfPath::default()));
+    let (mut only, mut values) = on_shelf(query.at.as_ref().unwrap_or(&ShelfPath::default()), "media");
     let (long, short): (Vec<&str>, Vec<&str>) =
         query.text.split_whitespace().partition(|word| word.chars().count() >= TRIGRAM);
-    if !long.is_empty() {
+    let is_indexed = !long.is_empty();
+    if is_indexed {
         // Each word in quotes: nothing that is typed is an operator.
         let words: Vec<_> = long.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
-        only.push_str(" AND id IN (SELECT rowid FROM media_text WHERE media_text MATCH ?)");
+        only.push_str(" AND media_text MATCH ?");
         values.push(Value::Text(words.join(" AND ")));
     }
     for word in short {
@@ -223,23 +225,29 @@ fn select(query: &LibraryQuery, limit: u32) -> (String, Vec<Value>) {
         );
     }
     let down = if query.descending { " DESC" } else { "" };
+    let by = |column: &str| format!("media.{column} COLLATE NOCASE");
+    let (artist, album, title) = (by("album_artist"), by("album"), by("title"));
     let order = match query.sort {
         // What is the same stands together.
-        MediaSort::Shelf if query.duplicates => "hash, id".into(),
-        MediaSort::Shelf => format!(
-            "album_artist COLLATE NOCASE{down}, album COLLATE NOCASE{down}, disc{down}, track{down}, title COLLATE NOCASE{down}, id"
-        ),
-        MediaSort::Title => format!("title COLLATE NOCASE{down}, id"),
-        MediaSort::Artist => format!("artist COLLATE NOCASE{down}, album COLLATE NOCASE, disc, track, id"),
-        MediaSort::Album => format!("album COLLATE NOCASE{down}, disc, track, id"),
-        MediaSort::Date => format!("date{down}, album COLLATE NOCASE, disc, track, id"),
-        MediaSort::Duration => format!("duration{down}, id"),
-        MediaSort::Size => format!("size{down}, id"),
-        MediaSort::Added if query.descending => "id".into(),
-        MediaSort::Added => "id DESC".into(),
+        MediaSort::Shelf if query.duplicates => "hash, media.id".into(),
+        MediaSort::Shelf => {
+            format!("{artist}{down}, {album}{down}, disc{down}, track{down}, {title}{down}, media.id{down}")
+        }
+        MediaSort::Title => format!("{title}{down}, media.id"),
+        MediaSort::Artist => format!("{}{down}, {album}, disc, track, media.id", by("artist")),
+        MediaSort::Album => format!("{album}{down}, disc, track, media.id"),
+        MediaSort::Date => format!("date{down}, {album}, disc, track, media.id"),
+        MediaSort::Duration => format!("duration{down}, media.id"),
+        MediaSort::Size => format!("size{down}, media.id"),
+        // The index hands its finds out in this order: nothing is sorted.
+        MediaSort::Added => {
+            let id = if is_indexed { "media_text.rowid" } else { "media.id" };
+            format!("{id}{}", if query.descending { "" } else { " DESC" })
+        }
     };
+    let from = if is_indexed { "media_text JOIN media ON media.id = media_text.rowid" } else { "media" };
     let sql = format!(
-        "SELECT {ROW} FROM media WHERE {only} ORDER BY {order} LIMIT {} OFFSET {}",
+        "SELECT {ROW} FROM {from} WHERE {only} ORDER BY {order} LIMIT {} OFFSET {}",
         u64::from(limit) + 1,
         number(query.offset)
     );
@@ -519,8 +527,9 @@ mod tests {
         assert!(db.media_reader().unwrap().known(strange.as_ref()).is_some());
     }
 
-    /// The issue's bound is 50 ms for each in a release build; here the database is built without optimisation.
+    /// The issue's bound, in a release build: `cargo test --release a_hundred_thousand -- --ignored --nocapture`.
     #[test]
+    #[ignore = "making 100,000 entries takes minutes without optimisation"]
     fn a_hundred_thousand_entries_are_quick_to_see() {
         let (_folder, db) = open();
         for part in 0..20 {
@@ -545,7 +554,7 @@ mod tests {
             let count = work();
             let took = begin.elapsed();
             println!("{what}: {count} in {took:?}");
-            assert!(took.as_millis() < 2000, "{what} took {took:?}");
+            assert!(took.as_millis() < 50, "{what} took {took:?}");
             count
         };
         assert_eq!(time("open", &|| db.shelf(&ShelfPath::default()).unwrap().len()), 1);
