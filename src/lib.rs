@@ -48,7 +48,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 9] = [
+    const DIRECTIONS: [(&str, &[&str]); 10] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),

@@ -426,9 +426,11 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
 }
 
 fn find(db: &Connection, which: &str, value: &dyn rusqlite::ToSql) -> rusqlite::Result<Option<MediaRecord>> {
-    db.prepare_cached(&format!("SELECT {RECORD} FROM media JOIN media_said ON media_said.id = media.id WHERE {which}"))?
-        .query_row([value], record)
-        .optional()
+    db.prepare_cached(&format!(
+        "SELECT {RECORD} FROM media JOIN media_said ON media_said.id = media.id WHERE {which}"
+    ))?
+    .query_row([value], record)
+    .optional()
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<MediaRecord> {

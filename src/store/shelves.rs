@@ -24,12 +24,14 @@ const MOST_NODES: u32 = 5000;
 /// The shortest word that the index finds; shorter ones are looked for in what it found.
 const TRIGRAM: usize = 3;
 /// What counts are made of.
-const SUMS: &str = "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
+const SUMS: &str =
+    "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
 /// Columns of [`row`].
 const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
     media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(*) FROM media other WHERE other.hash = media.hash) END";
 /// Columns that words are looked for in.
-const SEARCHED: &str = "media.title || ' ' || media.artist || ' ' || media.album_artist || ' ' || media.album || ' ' ||
+const SEARCHED: &str =
+    "media.title || ' ' || media.artist || ' ' || media.album_artist || ' ' || media.album || ' ' ||
     media.genre || ' ' || media.distributor || ' ' || media.name";
 
 impl Db {
@@ -115,7 +117,8 @@ impl Db {
 }
 
 fn kinds(db: &Connection) -> rusqlite::Result<Vec<ShelfNode>> {
-    let mut statement = db.prepare(&format!("SELECT {SUMS}, kind FROM shelves GROUP BY kind ORDER BY kind"))?;
+    let mut statement =
+        db.prepare(&format!("SELECT {SUMS}, kind FROM shelves GROUP BY kind ORDER BY kind"))?;
     let nodes = statement.query_map([], |row| {
         node(row, ShelfPath { kind: Some(kind_of(row.get(4)?)), ..ShelfPath::default() })
     })?;
