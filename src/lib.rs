@@ -8,6 +8,7 @@
 //! | [`kernel`] | decisions, pure, time is an argument: what an answer means, whether a file is the same, who is next | `model` |
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
+//! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
@@ -42,6 +43,7 @@ pub mod engine;
 pub mod fetch;
 pub mod kernel;
 pub mod links;
+pub mod library;
 pub mod model;
 pub mod store;
 
@@ -55,7 +57,8 @@ mod tests {
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
-        ("engine", &["model", "kernel", "store", "fetch"]),
+        ("library", &["model"]),
+        ("engine", &["model", "kernel", "store", "fetch", "library"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
         ("links", &["model"]),

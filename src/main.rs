@@ -22,6 +22,10 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(status) => return ExitCode::from(status),
     };
+    if matches!(args.command, Some(Command::Tags)) {
+        // It ends with whoever asked it: then nobody is left to tell.
+        return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
         return status.into();
     }
@@ -175,7 +179,7 @@ fn read_netrc(home: Option<&std::path::Path>, url: &url::Url) -> Result<Option<C
 fn settings() -> EngineSettings {
     let ms =
         |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    let mut settings = EngineSettings::default();
+    let mut settings = EngineSettings { tag_reader: tag_reader(), ..EngineSettings::default() };
     if let Some(stall) = ms("HAUL_TEST_STALL_MS") {
         settings.stall = stall;
     }
@@ -186,6 +190,12 @@ fn settings() -> EngineSettings {
         settings.checkpoint_every = every;
     }
     settings
+}
+
+/// This program: on Linux by the link that holds even when a newer one was put in its place.
+fn tag_reader() -> Option<PathBuf> {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() { Some(link) } else { std::env::current_exe().ok() }
 }
 
 /// `~/.local/state/haul`, or where the platform keeps such things.

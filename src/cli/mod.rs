@@ -17,6 +17,7 @@ mod header;
 mod history;
 mod intake;
 mod interrupts;
+mod library;
 mod list;
 mod output;
 mod password;
@@ -118,6 +119,7 @@ async fn dispatch<E: Engine>(
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
+        Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
             watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
@@ -128,6 +130,8 @@ async fn dispatch<E: Engine>(
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
+        // `main` runs it without an engine.
+        Command::Tags => Ok(Status::Done),
         Command::Completions { shell } => write_completions(shell, output),
     }
 }

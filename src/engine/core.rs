@@ -54,6 +54,7 @@ pub(super) struct Core {
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) checkpointer: Option<Checkpointer>,
     pub(super) publisher: Option<Publisher>,
+    pub(super) librarian: Option<super::librarian::Librarian>,
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,

@@ -10,6 +10,8 @@ mod checkpointer;
 mod clients;
 mod core;
 mod item;
+mod librarian;
+mod library;
 mod news;
 mod publisher;
 mod recover;
@@ -30,6 +32,7 @@ use self::checkpointer::Checkpointer;
 pub use self::clients::Leave;
 use self::core::Core;
 use self::item::Then;
+use self::librarian::Librarian;
 use self::publisher::Publisher;
 use self::transfer::TransferThread;
 use crate::kernel::hosts::Hosts;
@@ -87,6 +90,7 @@ impl Engine {
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
         let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
+        let librarian = Librarian::start(db.clone(), settings.tag_reader.clone()).map_err(no_thread)?;
         let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
         let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
         let (to_newest, newest) = watch::channel(0);
@@ -115,6 +119,7 @@ impl Engine {
             news,
             checkpointer: Some(checkpointer),
             publisher: Some(publisher),
+            librarian: Some(librarian),
             saving: 0,
             publishing: 0,
             buckets: HashMap::new(),
@@ -127,7 +132,10 @@ impl Engine {
         let core = Rc::new(RefCell::new(core));
         {
             let mut core = core.borrow_mut();
+            // Before anything new is published: what an earlier engine left is shelved once.
+            let left = core.db.to_shelve()?;
             core.take_up(opened.loaded, dormant);
+            left.into_iter().for_each(|file| core.shelve(file));
         }
         let engine = Self { core, wake: Rc::new(Notify::new()), newest };
         let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));
@@ -271,6 +279,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
+            Request::Library(request) => self.library(request).await.map(Reply::Library),
         }
     }
 }
@@ -461,6 +470,7 @@ async fn drive(
     core.threads = [Vec::new(), Vec::new()];
     core.checkpointer = None;
     core.publisher = None;
+    core.librarian = None;
     drop(lock);
 }
 

@@ -3,6 +3,7 @@
 //! - `demo` goes to the built-in shop;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
+//! - `library` shelves what it finished;
 //! - `moving` gives downloads other names and folders half way;
 //! - `power` cuts the power of a real disk;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
@@ -20,6 +21,7 @@ mod demo;
 mod interop;
 mod kill;
 mod moving;
+mod library;
 mod power;
 mod stories;
 mod support;
