@@ -10,8 +10,9 @@
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
-//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
-//! | [`client`] | a client's end of a connection | `model` |
+//! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
+//! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
@@ -42,9 +43,10 @@ pub mod demo;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
-pub mod links;
 pub mod library;
+pub mod links;
 pub mod model;
+pub mod protocol;
 pub mod store;
 
 #[cfg(test)]
@@ -59,8 +61,9 @@ mod tests {
         ("fetch", &["model"]),
         ("library", &["model"]),
         ("engine", &["model", "kernel", "store", "fetch", "library"]),
-        ("agent", &["model", "engine", "client"]),
-        ("client", &["model"]),
+        ("protocol", &["model"]),
+        ("agent", &["model", "engine", "protocol", "config"]),
+        ("client", &["model", "protocol"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),

@@ -9,11 +9,13 @@ use clap_complete::Shell;
 
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
+use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::library::LibraryArgs;
 use super::list::ListArgs;
+use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
 use super::set::SetArgs;
 use super::show::ShowArgs;
@@ -110,6 +112,10 @@ pub enum Command {
     /// The process that reads tags for the library.
     #[command(hide = true, name = "__tags")]
     Tags,
+    /// Bring a finished file home from the machine that --host names
+    Pull(PullArgs),
+    /// The process that owns the downloads: start, stop, status, log, install
+    Agent(AgentArgs),
     /// Print a completion script
     Completions {
         /// For which shell

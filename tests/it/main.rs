@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
+//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
 //! - `demo` goes to the built-in shop;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
@@ -17,11 +18,15 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod agent;
+mod agent_crowd;
+mod agent_manager;
+mod agent_ssh;
 mod demo;
 mod interop;
 mod kill;
-mod moving;
 mod library;
+mod moving;
 mod power;
 mod stories;
 mod support;
