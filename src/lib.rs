@@ -9,7 +9,8 @@
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
-//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
+//! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
+//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
 //! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
@@ -48,6 +49,7 @@ pub mod links;
 pub mod model;
 pub mod protocol;
 pub mod store;
+pub mod sys;
 
 #[cfg(test)]
 mod tests {
@@ -60,7 +62,8 @@ mod tests {
         ("store", &["model"]),
         ("fetch", &["model"]),
         ("library", &["model"]),
-        ("engine", &["model", "kernel", "store", "fetch", "library"]),
+        ("sys", &[]),
+        ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
         ("protocol", &["model"]),
         ("agent", &["model", "engine", "protocol", "config"]),
         ("client", &["model", "protocol"]),

@@ -13,6 +13,7 @@ mod item;
 mod librarian;
 mod library;
 mod news;
+mod polite;
 mod publisher;
 mod recover;
 mod transfer;
@@ -34,7 +35,7 @@ use self::core::Core;
 use self::item::Then;
 use self::librarian::Librarian;
 use self::publisher::Publisher;
-use self::transfer::TransferThread;
+use self::transfer::{Class, TransferThread};
 use crate::kernel::hosts::Hosts;
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
@@ -102,8 +103,11 @@ impl Engine {
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
         let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
         let librarian = Librarian::start(db.clone(), settings.tag_reader.clone()).map_err(no_thread)?;
-        let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
-        let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
+        let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
+        let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
+        let background = if settings.idle { Class::Idle } else { Class::FullShare };
+        let threads =
+            [vec![transfer("transfer", Class::FullShare)?], vec![transfer("background", background)?]];
         let (to_newest, newest) = watch::channel(0);
         let epoch = Instant::now();
         let core = Core {
@@ -138,6 +142,8 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            quiet: false,
+            polite,
             stopping: false,
         };
         let core = Rc::new(RefCell::new(core));

@@ -25,6 +25,7 @@ mod agent_ssh;
 mod demo;
 mod interop;
 mod kill;
+mod lab;
 mod library;
 mod moving;
 mod power;
