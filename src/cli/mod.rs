@@ -134,14 +134,12 @@ async fn dispatch<E: Engine + Files>(
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
-        // `main` runs it without an engine.
-        Command::Tags => Ok(Status::Done),
         Command::Pull(args) => {
             pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
         Command::Completions { shell } => write_completions(shell, output),
-        // `main` carries these out before there is a client.
-        Command::Agent(_) => Ok(Status::Done),
+        // `main` carries these out, with no client at all.
+        Command::Agent(_) | Command::Tags => Ok(Status::Done),
     }
 }
 
