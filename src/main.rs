@@ -107,6 +107,8 @@ struct Place {
 
 impl Place {
     fn of(args: &Args) -> Result<Self, Status> {
+        use etcetera::BaseStrategy as _;
+
         let default = default_state();
         let Some(state) = args.state.clone().or_else(|| default.clone()) else {
             cli::complain("there is no home folder to keep the store in", "name a folder with --state");
@@ -114,7 +116,6 @@ impl Place {
         };
         let state = std::path::absolute(&state).unwrap_or(state);
         let runtime = socket::runtime_folder(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
-        use etcetera::BaseStrategy as _;
         let config = etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir());
         Ok(Self { is_default_state: Some(&state) == default.as_ref(), state, runtime, config })
     }
