@@ -135,7 +135,9 @@ impl Engine {
             // Before anything new is published: what an earlier engine left is shelved once.
             let left = core.db.to_shelve()?;
             core.take_up(opened.loaded, dormant);
-            left.into_iter().for_each(|file| core.shelve(file));
+            for file in left {
+                core.shelve(file);
+            }
         }
         let engine = Self { core, wake: Rc::new(Notify::new()), newest };
         let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));
