@@ -27,6 +27,8 @@ const GROUP: usize = 200;
 const HOLD_BACK: Duration = Duration::from_millis(500);
 /// After so long without work the process that reads tags ends until it is needed again.
 const REST: Duration = Duration::from_secs(30);
+/// How long what was finished is still shelved while the engine ends; the rest is done after the next start.
+const LAST_WORK: Duration = Duration::from_secs(3);
 /// Scans whose result is kept for whoever asks.
 const MOST_SCANS: usize = 16;
 /// Troubles of a scan that are told.
@@ -56,7 +58,7 @@ struct Desk {
 struct Scans {
     last: u64,
     recent: VecDeque<ScanProgress>,
-    is_ending: bool,
+    ending_since: Option<Instant>,
 }
 
 impl Desk {
@@ -66,7 +68,12 @@ impl Desk {
     }
 
     fn is_ending(&self) -> bool {
-        self.with(|scans| scans.is_ending)
+        self.with(|scans| scans.ending_since.is_some())
+    }
+
+    /// Whether it is time to leave the rest to the next start.
+    fn is_over(&self) -> bool {
+        self.with(|scans| scans.ending_since.is_some_and(|since| since.elapsed() > LAST_WORK))
     }
 }
 
@@ -135,9 +142,9 @@ impl Librarian {
 }
 
 impl Drop for Librarian {
-    /// Ends scans where they are, and waits until what was finished is shelved.
+    /// Ends scans where they are, and waits a moment for what was finished to be shelved.
     fn drop(&mut self) {
-        self.desk.with(|scans| scans.is_ending = true);
+        self.desk.with(|scans| scans.ending_since = Some(Instant::now()));
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so already.
@@ -160,7 +167,7 @@ struct Work {
 impl Work {
     fn all(mut self, jobs: &Receiver<Job>) {
         let mut waiting: VecDeque<Job> = VecDeque::new();
-        loop {
+        while !self.desk.is_over() {
             let next = match waiting.pop_front() {
                 Some(job) => Some(job),
                 None => match jobs.try_recv() {
@@ -298,7 +305,8 @@ impl Work {
                 let is_there = hash.is_none() && library::look(&path) == Some(known.file);
                 if is_there && !self.desk.is_ending() {
                     // One that can't be read is no copy of anything for now.
-                    hashes.extend(library::hash(&path).ok().map(|hash| (id, hash)));
+                    let hash = library::hash(&path, &|| self.desk.is_ending());
+                    hashes.extend(hash.ok().flatten().map(|hash| (id, hash)));
                 }
             }
         }
@@ -312,7 +320,7 @@ impl Work {
         let mut progress = ScanProgress { scan: number, ..ScanProgress::default() };
         let ended = self.scan_all(folders, &mut progress, interrupted);
         if let Err(error) = ended {
-            trouble(&mut progress, error.text);
+            trouble(&mut progress, &error.text);
         }
         self.store(Durability::Relaxed);
         progress.done = true;
@@ -376,7 +384,7 @@ impl Work {
         }
         for folder in folders {
             let mut walk = Walk::new(folder);
-            while let Some((path, file)) = walk.next() {
+            for (path, file) in walk.by_ref() {
                 progress.at = printable(&path.to_string_lossy()).into_owned();
                 self.meet(&store, path, file, progress);
                 if !breathe(self, progress) {
@@ -384,7 +392,7 @@ impl Work {
                 }
             }
             for folder in &walk.unreadable {
-                trouble(progress, format!("{} can't be looked into", folder.display()));
+                trouble(progress, &format!("{} can't be looked into", folder.display()));
             }
         }
         Ok(())
@@ -400,7 +408,7 @@ impl Work {
         }
         let (facts, trouble_with_it) = self.read(&path, None, file);
         if let Some(text) = &trouble_with_it {
-            trouble(progress, format!("{}: {text}", path.display()));
+            trouble(progress, &format!("{}: {text}", path.display()));
         }
         if known.is_none()
             && let Some(id) = moved(store, &facts)
@@ -457,9 +465,9 @@ fn record(path: PathBuf, facts: MediaFacts, trouble: Option<String>) -> MediaRec
     }
 }
 
-fn trouble(progress: &mut ScanProgress, text: String) {
+fn trouble(progress: &mut ScanProgress, text: &str) {
     if progress.trouble.len() < MOST_TROUBLE {
-        progress.trouble.push(printable(&text).into_owned());
+        progress.trouble.push(printable(text).into_owned());
     }
 }
 

@@ -152,7 +152,9 @@ impl Engine {
             // Before anything new is published: what an earlier engine left is shelved once.
             let left = core.db.to_shelve()?;
             core.take_up(opened.loaded, dormant);
-            left.into_iter().for_each(|file| core.shelve(file));
+            for file in left {
+                core.shelve(file);
+            }
         }
         let (to_idle, idle) = watch::channel(false);
         let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };

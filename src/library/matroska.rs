@@ -1,4 +1,4 @@
-//! The head of Matroska and WebM files: title, length, streams, tags and cover (RFC 9559). The crates there are take
+//! The head of Matroska and `WebM` files: title, length, streams, tags and cover (RFC 9559). The crates there are take
 //! a length field's word for what to allocate, so this small reader is our own.
 
 use std::io::{self, Read, Seek, SeekFrom};
@@ -99,6 +99,7 @@ impl Walk<'_> {
         self.source.read_exact(&mut head[..there])?;
         let mut bytes = Bytes(&head[..there]);
         let Some((id, size)) = id(&mut bytes).zip(size(&mut bytes)) else { return Ok(None) };
+        let size = size.known();
         let start = *at + (there - bytes.len()) as u64;
         *at = size.map_or(end, |size| start.saturating_add(size).min(end));
         Ok(Some(Element { id, start, end: *at, is_open: size.is_none() }))
@@ -182,15 +183,31 @@ fn id(bytes: &mut Bytes<'_>) -> Option<u32> {
     (0..more).try_fold(u32::from(first), |id, _| Some(id << 8 | u32::from(bytes.u8()?)))
 }
 
-/// An element's size; `Some(None)` where it is left open.
-fn size(bytes: &mut Bytes<'_>) -> Option<Option<u64>> {
+/// An element's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Known(u64),
+    /// Left open, as live recordings have it.
+    Open,
+}
+
+impl Size {
+    fn known(self) -> Option<u64> {
+        match self {
+            Self::Known(size) => Some(size),
+            Self::Open => None,
+        }
+    }
+}
+
+fn size(bytes: &mut Bytes<'_>) -> Option<Size> {
     let first = bytes.u8()?;
     let more = first.leading_zeros();
     let more = (more < 8).then_some(more)?;
     let begin = u64::from(first) & (0x7f >> more);
     let size = (0..more).try_fold(begin, |size, _| Some(size << 8 | u64::from(bytes.u8()?)))?;
     let all_ones = (1_u64 << (7 * (more + 1))) - 1;
-    Some((size != all_ones).then_some(size))
+    Some(if size == all_ones { Size::Open } else { Size::Known(size) })
 }
 
 /// The elements in a run of bytes; what is cut off is handed out as far as it goes.
@@ -198,7 +215,7 @@ fn elements(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut bytes = Bytes(bytes);
     std::iter::from_fn(move || {
         let id = id(&mut bytes)?;
-        let size = size(&mut bytes)?;
+        let size = size(&mut bytes)?.known();
         let there =
             size.map_or(bytes.len(), |size| usize::try_from(size).unwrap_or(usize::MAX)).min(bytes.len());
         Some((id, bytes.take(there)?))
@@ -429,11 +446,11 @@ mod tests {
 
     #[test]
     fn sizes_are_read_in_every_length() {
-        let table: [(&[u8], Option<Option<u64>>); 5] = [
-            (&[0x81], Some(Some(1))),
-            (&[0x40, 0x02], Some(Some(2))),
-            (&[0xff], Some(None)),
-            (&[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Some(None)),
+        let table: [(&[u8], Option<Size>); 5] = [
+            (&[0x81], Some(Size::Known(1))),
+            (&[0x40, 0x02], Some(Size::Known(2))),
+            (&[0xff], Some(Size::Open)),
+            (&[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Some(Size::Open)),
             (&[0x00, 1, 2, 3, 4, 5, 6, 7, 8], None),
         ];
         for (bytes, is) in table {

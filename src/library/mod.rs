@@ -56,12 +56,12 @@ pub fn look(path: &Path) -> Option<FileFacts> {
     found.is_file().then(|| source::facts_of(&found))
 }
 
-/// The sum of all bytes of a file, to tell whether two are the same.
+/// The sum of all bytes of a file, to tell whether two are the same; none where it was stopped before the end.
 ///
 /// # Errors
 /// It can't be read.
-pub fn hash(path: &Path) -> std::io::Result<String> {
-    source::Source::open(path)?.hash()
+pub fn hash(path: &Path, is_stopped: &dyn Fn() -> bool) -> std::io::Result<Option<String>> {
+    source::Source::open(path)?.hash(is_stopped)
 }
 
 #[cfg(test)]

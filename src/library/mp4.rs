@@ -199,9 +199,9 @@ pub(super) mod tests {
     use crate::library::kind::Streams;
     use crate::model::media::{Field, MediaKind};
 
-    fn boxed(kind: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+    fn boxed(kind: [u8; 4], inside: &[u8]) -> Vec<u8> {
         let size = u32::try_from(inside.len() + 8).unwrap().to_be_bytes();
-        [&size[..], kind, inside].concat()
+        [&size[..], &kind, inside].concat()
     }
 
     fn entry(name: &str, kind: u16, value: &[u8]) -> Vec<u8> {
@@ -224,25 +224,25 @@ pub(super) mod tests {
         .concat()
     }
 
-    fn handler(kind: &[u8; 4]) -> Vec<u8> {
+    fn handler(kind: [u8; 4]) -> Vec<u8> {
         let mut head = vec![0; 84];
         head[76..78].copy_from_slice(&320_u16.to_be_bytes());
         head[80..82].copy_from_slice(&240_u16.to_be_bytes());
-        let inside = boxed(b"hdlr", &[&[0; 8][..], kind, &[0; 12]].concat());
-        boxed(b"trak", &[boxed(b"tkhd", &head), boxed(b"mdia", &inside)].concat())
+        let inside = boxed(*b"hdlr", &[&[0; 8][..], &kind, &[0; 12]].concat());
+        boxed(*b"trak", &[boxed(*b"tkhd", &head), boxed(*b"mdia", &inside)].concat())
     }
 
-    fn shop_file(brand: &[u8; 4]) -> Vec<u8> {
+    fn shop_file(brand: [u8; 4]) -> Vec<u8> {
         let mut header = vec![0; 12];
         header.extend([1000_u32.to_be_bytes(), 60_000_u32.to_be_bytes()].concat());
         let movie = [
-            boxed(b"mvhd", &header),
-            handler(b"soun"),
-            handler(b"vide"),
-            boxed(b"udta", &boxed(b"Xtra", &shop_xtra())),
+            boxed(*b"mvhd", &header),
+            handler(*b"soun"),
+            handler(*b"vide"),
+            boxed(*b"udta", &boxed(*b"Xtra", &shop_xtra())),
         ]
         .concat();
-        [boxed(b"ftyp", brand), boxed(b"mdat", &[0; 100]), boxed(b"moov", &movie)].concat()
+        [boxed(*b"ftyp", &brand), boxed(*b"mdat", &[0; 100]), boxed(*b"moov", &movie)].concat()
     }
 
     fn read_file(bytes: &[u8]) -> Found {
@@ -257,18 +257,18 @@ pub(super) mod tests {
 
     #[test]
     fn attributes_streams_and_length_are_read() {
-        let found = read_file(&shop_file(b"mp42"));
+        let found = read_file(&shop_file(*b"mp42"));
         assert_eq!(found.info[&Field::Distributor], "Tailspin");
         assert_eq!(found.distributor_in.as_deref(), Some("MP4 Xtra, WM/ContentDistributor"));
         assert_eq!(found.info[&Field::Duration], "60000");
         assert_eq!(found.class, Some(MediaKind::Music));
         assert_eq!((found.streams, found.frame), (Streams { audio: true, video: true }, Some((320, 240))));
-        assert_eq!(read_file(&shop_file(b"M4B ")).streams, Streams { audio: true, video: false });
+        assert_eq!(read_file(&shop_file(*b"M4B ")).streams, Streams { audio: true, video: false });
     }
 
     #[test]
     fn a_file_that_ends_anywhere_is_survived() {
-        let whole = shop_file(b"mp42");
+        let whole = shop_file(*b"mp42");
         for end in 0..whole.len() {
             read_file(&whole[..end]);
         }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read as _, Write};
 
 use data_encoding::BASE64;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::cover::small;
@@ -34,8 +34,9 @@ pub fn serve() -> io::Result<()> {
             return Ok(());
         }
         let used = u64::try_from(clock_gettime(ClockId::ProcessCPUTime).tv_sec).unwrap_or(0);
-        let limit = Rlimit { current: Some(used + MOST_SECONDS), maximum: None };
-        setrlimit(Resource::Cpu, limit)?;
+        let hard = getrlimit(Resource::Cpu).maximum;
+        let most = hard.map_or(used + MOST_SECONDS, |hard| hard.min(used + MOST_SECONDS));
+        setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: hard })?;
         let answer = answer(&line);
         serde_json::to_writer(&mut answers, &answer)?;
         answers.write_all(b"\n")?;
@@ -43,7 +44,9 @@ pub fn serve() -> io::Result<()> {
     }
 }
 
+/// Caps for good, where the system doesn't cap harder already.
 fn cap(resource: Resource, most: u64) -> io::Result<()> {
+    let most = getrlimit(resource.clone()).maximum.map_or(most, |hard| hard.min(most));
     Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 

@@ -13,6 +13,9 @@ use crate::model::time::UnixMs;
 /// Bytes that are read of one file at most, all readers together.
 pub(super) const MOST_READ: u64 = 64 << 20;
 
+/// Bytes that are summed at a time.
+const HASHED: usize = 1 << 20;
+
 /// An open file with a budget.
 pub(super) struct Source {
     file: File,
@@ -64,12 +67,20 @@ impl Source {
         Ok(bytes)
     }
 
-    /// The sum of all of its bytes.
-    pub(super) fn hash(&mut self) -> io::Result<String> {
+    /// The sum of all of its bytes, beside the budget; none where it was stopped before the end.
+    pub(super) fn hash(&mut self, is_stopped: &dyn Fn() -> bool) -> io::Result<Option<String>> {
         let mut sum = blake3::Hasher::new();
+        let mut buffer = vec![0; HASHED];
         self.file.rewind()?;
-        sum.update_reader(&mut self.file)?;
-        Ok(sum.finalize().to_hex().to_string())
+        loop {
+            if is_stopped() {
+                return Ok(None);
+            }
+            match self.file.read(&mut buffer)? {
+                0 => return Ok(Some(sum.finalize().to_hex().to_string())),
+                read => sum.update(&buffer[..read]),
+            };
+        }
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) const TABLES: &str = "
 
 /// Columns of a whole record, in the order of [`record`].
 const RECORD: &str =
-    "id, path, device, inode, size, modified, read, given, edited, edited_kind, added, missing, download,
+    "media.id, path, device, inode, size, modified, read, given, edited, edited_kind, added, missing, download,
     source, hash, trouble";
 
 /// What a scan must know of a file to leave it alone.

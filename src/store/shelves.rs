@@ -215,7 +215,7 @@ fn select(query: &LibraryQuery, limit: u32) -> (String, Vec<Value>) {
         values.push(Value::Text(words.join(" AND ")));
     }
     for word in short {
-        only.push_str(&format!(" AND ({SEARCHED}) LIKE ? ESCAPE '\\'"));
+        only = format!("{only} AND ({SEARCHED}) LIKE ? ESCAPE '\\'");
         let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         values.push(Value::Text(format!("%{plain}%")));
     }

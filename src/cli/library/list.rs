@@ -217,7 +217,7 @@ fn table(rows: &[MediaRow]) -> Table {
             title.push_str(" (missing)");
         }
         if row.copies > 1 {
-            title.push_str(&format!(" (1 of {} copies)", row.copies));
+            title = format!("{title} (1 of {} copies)", row.copies);
         }
         let artist = if row.artist.is_empty() { &row.album_artist } else { &row.artist };
         table.row(
@@ -298,10 +298,10 @@ async fn standing<E: Engine>(at: &ShelfPath, engine: &E) -> Result<Vec<Standing>
 fn shelf_line(node: &ShelfNode) -> String {
     let mut line = format!("{}  {}, {}", node.label, entries(node.count), ByteCount(node.size));
     if node.duration_ms > 0 {
-        line.push_str(&format!(", {}", clock(node.duration_ms / 1000)));
+        line = format!("{line}, {}", clock(node.duration_ms / 1000));
     }
     if node.missing > 0 {
-        line.push_str(&format!(", {} missing", node.missing));
+        line = format!("{line}, {} missing", node.missing);
     }
     line
 }

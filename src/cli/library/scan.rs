@@ -77,7 +77,7 @@ pub(super) async fn watch<E: Engine>(
             tell(&ended, args.json, output)?;
             output.flush()?;
         }
-        interrupts.unless(async { Ok(tokio::time::sleep(args.every).await) }).await?;
+        pause(args.every, interrupts).await?;
     }
 }
 
@@ -119,8 +119,16 @@ async fn whole<E: Engine>(
         }
         line.set_message(printable(&format!("{} looked at  {}", progress.seen, progress.at)).into_owned());
         request = LibraryRequest::ScanState { scan: progress.scan };
-        interrupts.unless(async { Ok(tokio::time::sleep(LOOK).await) }).await?;
+        pause(LOOK, interrupts).await?;
     }
+}
+
+async fn pause(time: Duration, interrupts: &mut Interrupts) -> Result<(), CliError> {
+    let sleep = async {
+        tokio::time::sleep(time).await;
+        Ok(())
+    };
+    interrupts.unless(sleep).await
 }
 
 fn tell(ended: &ScanProgress, json: bool, output: &mut Output) -> Result<(), CliError> {

@@ -115,7 +115,7 @@ fn said(value: &MediaValue) -> String {
     let place = value.place.as_ref().map(|place| format!(": {place}")).unwrap_or_default();
     let mut line = format!("{text}  ({}{place}", value.origin.words());
     for (origin, other) in &value.instead_of {
-        line.push_str(&format!("; `{other}` was {}", origin.words()));
+        line = format!("{line}; `{other}` was {}", origin.words());
     }
     line.push(')');
     line
