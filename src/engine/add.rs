@@ -40,6 +40,9 @@ impl Core {
             let record = self.new_record(new, settings, Arc::clone(folder), now);
             added.push(Added { id: record.id, how: AddedHow::New });
             self.take_in(record.clone(), client);
+            if let Some(item) = self.items.get_mut(&record.id) {
+                item.is_new = true;
+            }
             records.push(record);
         }
         let ticket = (!records.is_empty()).then(|| self.db.insert(records));
