@@ -1,10 +1,13 @@
 """One run of one program: wall time, processor time and peak memory, and whether what it fetched is right."""
 
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import statistics
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +34,20 @@ def run(command, scratch, limit=600.0, memory=True):
         command = [GNU_TIME, "-f", "%M", "-o", str(peak_file), *command]
     messages = open(Path(scratch) / "messages", "wb")
     begun = time.perf_counter()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
-    timer = _kill_after(child, limit)
-    _, status, used = os.wait4(child.pid, 0)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, process_group=0)
+    timer = threading.Timer(limit, _kill, [child.pid])
+    timer.daemon = True
+    timer.start()
+    try:
+        _, status, used = os.wait4(child.pid, 0)
+    except BaseException:
+        _kill(child.pid)
+        raise
+    finally:
+        timer.cancel()
+        messages.close()
     wall = time.perf_counter() - begun
-    timer.cancel()
     child.returncode = os.waitstatus_to_exitcode(status)
-    messages.close()
     if child.returncode != 0:
         said = (Path(scratch) / "messages").read_text(errors="replace")[-2000:]
         raise RuntimeError(f"{' '.join(command[:12])} ... ended with {child.returncode}:\n{said}")
@@ -45,13 +55,9 @@ def run(command, scratch, limit=600.0, memory=True):
     return Run(wall, used.ru_utime + used.ru_stime, peak)
 
 
-def _kill_after(child, seconds):
-    import threading
-
-    timer = threading.Timer(seconds, child.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
+def _kill(group):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def sha256(path):
