@@ -141,7 +141,6 @@ fn a_long_list_begins_at_once_and_is_soon_whole() {
         follow(&mut updates, &mut rows, |_, more| !more).await;
         let whole = begun.elapsed();
         assert_eq!(rows.len(), LONG);
-        #[expect(clippy::print_stderr, reason = "a number that is worth knowing")]
         {
             eprintln!("{LONG} downloads: the first page after {first:?}, all after {whole:?}");
         }
