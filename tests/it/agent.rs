@@ -141,7 +141,7 @@ fn many_that_start_at_once_end_with_one_agent() {
     assert!(running.into_iter().all(|one| one.wait().status.code() == Some(3)));
     let running: Vec<_> = (0..8).map(|_| machine.spawn(&["list"])).collect();
     for one in running {
-        drop(done(&one.wait()));
+        done(&one.wait());
     }
     let pids: BTreeSet<_> = (0..3).map(|_| status(&machine)["pid"].as_u64().unwrap()).collect();
     assert_eq!(pids, BTreeSet::from([u64::from(agent(&machine))]));

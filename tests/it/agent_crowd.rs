@@ -141,9 +141,7 @@ fn a_long_list_begins_at_once_and_is_soon_whole() {
         follow(&mut updates, &mut rows, |_, more| !more).await;
         let whole = begun.elapsed();
         assert_eq!(rows.len(), LONG);
-        {
-            eprintln!("{LONG} downloads: the first page after {first:?}, all after {whole:?}");
-        }
+        eprintln!("{LONG} downloads: the first page after {first:?}, all after {whole:?}");
         assert!(first < whole / 2, "the first page waited for the others");
         assert!(whole < Duration::from_secs(20), "{whole:?}");
     });
