@@ -8,6 +8,7 @@
 //! | [`kernel`] | decisions, pure, time is an argument: what an answer means, whether a file is the same, who is next | `model` |
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
+//! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
 //! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
@@ -43,6 +44,7 @@ pub mod demo;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
+pub mod library;
 pub mod links;
 pub mod model;
 pub mod protocol;
@@ -59,8 +61,9 @@ mod tests {
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
+        ("library", &["model"]),
         ("sys", &[]),
-        ("engine", &["model", "kernel", "store", "fetch", "sys"]),
+        ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
         ("protocol", &["model"]),
         ("agent", &["model", "engine", "protocol", "config"]),
         ("client", &["model", "protocol"]),

@@ -54,6 +54,7 @@ pub(super) struct Core {
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) checkpointer: Option<Checkpointer>,
     pub(super) publisher: Option<Publisher>,
+    pub(super) librarian: Option<super::librarian::Librarian>,
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
@@ -192,6 +193,7 @@ impl Core {
         let gave_files = self.hosts.gave_files(host);
         let Some(item) = self.items.get_mut(&id) else { return };
         let live = Arc::new(Live::new(item.covered(), item.record.size));
+        let is_new = std::mem::take(&mut item.is_new);
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
         let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
@@ -208,6 +210,7 @@ impl Core {
             extras: record.extras.clone(),
             checkpoint: record.checkpoint.clone(),
             held: None,
+            is_new,
             part: item.part.take(),
             connections,
             polite: self.polite.handle(),

@@ -10,6 +10,8 @@ mod checkpointer;
 mod clients;
 mod core;
 mod item;
+mod librarian;
+mod library;
 mod news;
 mod polite;
 mod publisher;
@@ -31,6 +33,7 @@ use self::checkpointer::Checkpointer;
 pub use self::clients::Leave;
 use self::core::Core;
 use self::item::Then;
+use self::librarian::Librarian;
 use self::publisher::Publisher;
 use self::transfer::{Class, TransferThread};
 use crate::kernel::hosts::Hosts;
@@ -99,6 +102,7 @@ impl Engine {
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
         let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
+        let librarian = Librarian::start(db.clone(), settings.tag_reader.clone()).map_err(no_thread)?;
         let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
         let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
         let background = if settings.idle { Class::Idle } else { Class::FullShare };
@@ -130,6 +134,7 @@ impl Engine {
             news,
             checkpointer: Some(checkpointer),
             publisher: Some(publisher),
+            librarian: Some(librarian),
             saving: 0,
             publishing: 0,
             buckets: HashMap::new(),
@@ -144,7 +149,12 @@ impl Engine {
         let core = Rc::new(RefCell::new(core));
         {
             let mut core = core.borrow_mut();
+            // Before anything new is published: what an earlier engine left is shelved once.
+            let left = core.db.to_shelve()?;
             core.take_up(opened.loaded, dormant);
+            for file in left {
+                core.shelve(file);
+            }
         }
         let (to_idle, idle) = watch::channel(false);
         let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };
@@ -310,6 +320,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
+            Request::Library(request) => self.library(request).await.map(Reply::Library),
         }
     }
 }
@@ -504,6 +515,7 @@ async fn drive(
     core.threads = [Vec::new(), Vec::new()];
     core.checkpointer = None;
     core.publisher = None;
+    core.librarian = None;
     drop(lock);
 }
 

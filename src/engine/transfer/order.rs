@@ -44,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
     /// The same, for the run itself.
     pub(crate) held: Option<Box<Checkpoint>>,
+    /// Whether it never ran before: nothing of it can be on disk.
+    pub(crate) is_new: bool,
     /// The part, where it is still open from the run before.
     pub(crate) part: Option<Arc<Part>>,
     /// Connections at most.

@@ -65,7 +65,9 @@ impl Shared {
     fn take_part(&self) -> Result<(), Outcome> {
         let safe = Arc::clone(&self.safe.borrow());
         let Some(held) = &self.order.held else {
-            self.take_unknown_part();
+            if !self.order.is_new {
+                self.take_unknown_part();
+            }
             return Ok(());
         };
         let checkpoint = Checkpoint { safe: safe.as_ref().clone(), ..Checkpoint::clone(held) };
