@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod agent;
 mod args;
 mod batch;
 mod collections;
@@ -18,12 +19,14 @@ mod header;
 mod history;
 mod intake;
 mod interrupts;
+mod library;
 mod list;
 mod output;
 mod password;
 mod preset;
 mod progress;
 mod proxy;
+mod pull;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -40,6 +43,7 @@ mod words;
 
 use clap::CommandFactory as _;
 
+pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
 pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use demo::attend_shop;
@@ -55,6 +59,7 @@ use error::CliError;
 use interrupts::Interrupts;
 use list::ListArgs;
 use output::Output;
+use pull::Files;
 
 /// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
 /// status says how it ended.
@@ -107,7 +112,7 @@ async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> 
     Ok(status)
 }
 
-async fn dispatch<E: Engine>(
+async fn dispatch<E: Engine + Files>(
     command: Command,
     engine: &E,
     context: &Context,
@@ -134,6 +139,7 @@ async fn dispatch<E: Engine>(
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
+        Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
             watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
@@ -145,8 +151,13 @@ async fn dispatch<E: Engine>(
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
-        // Those that need no engine ran before there was one.
-        Command::Completions { .. } | Command::Config(_) => Ok(Status::Done),
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
+        // Those that need no client were carried out before there was one.
+        Command::Completions { .. } | Command::Config(_) | Command::Agent(_) | Command::Tags => {
+            Ok(Status::Done)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
+use super::shelf::{LibraryReply, LibraryRequest};
 use super::view::{CollectionRow, DownloadDetail, DownloadRow, PresetRow, Totals};
 
 /// A request. In the protocol its name is the method and its fields are the parameters.
@@ -120,6 +121,8 @@ pub enum Request {
     },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
+    /// Something of the library. Answer: [`Reply::Library`].
+    Library(LibraryRequest),
     /// Reads the engine's settings anew. What is wrong with them is refused and changes nothing. Answer: [`Reply::Done`].
     Reload,
     /// Lists the presets. Answer: [`Reply::Presets`].
@@ -287,6 +290,8 @@ pub enum Reply {
     Totals(Totals),
     /// History.
     History(Vec<HistoryLine>),
+    /// What the library answers.
+    Library(LibraryReply),
     /// Presets.
     Presets(Vec<PresetRow>),
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
-use super::request::Refusal;
+use super::request::{Refusal, RefusalKind};
 use super::view::PresetRow;
 
 /// Everything that the engine is told from outside, decided and ready to use.
@@ -42,6 +42,18 @@ pub trait SettingsSource {
     /// # Errors
     /// There is no such preset, or it can't be kept.
     fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal>;
+}
+
+/// Settings that nobody keeps: they stay as they are.
+impl SettingsSource for Settings {
+    fn read(&mut self) -> Result<Settings, Refusal> {
+        Ok(self.clone())
+    }
+
+    fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal> {
+        let text = format!("there is no preset `{name}`");
+        Err(Refusal::new(RefusalKind::NotFound, text, "this engine has no config"))
+    }
 }
 
 /// What a download is given when it is added; what is not named is for a lower layer to say.
@@ -210,6 +222,29 @@ pub struct EngineSettings {
     pub history: u32,
     /// Bytes to leave free on a disk; where none are set, the smaller of 1 GiB and 2 % of it.
     pub reserve: Option<u64>,
+    /// The program that reads tags as `PROGRAM __tags`; without one, media is shelved by its name.
+    pub tag_reader: Option<PathBuf>,
+    /// What background downloads may look at to step aside.
+    pub eyes: Eyes,
+    /// Whether background downloads take the processor and the disk only when nobody else wants them.
+    pub idle: bool,
+}
+
+/// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Eyes {
+    /// What the kernel knows of our own connections, and the window that they offer.
+    pub sockets: bool,
+    /// The counters of the network interfaces.
+    pub counters: bool,
+    /// An echo to the busiest server, five times a second.
+    pub probe: bool,
+}
+
+impl Default for Eyes {
+    fn default() -> Self {
+        Self { sockets: true, counters: true, probe: true }
+    }
 }
 
 impl Default for EngineSettings {
@@ -227,6 +262,9 @@ impl Default for EngineSettings {
             checkpoint_every: Duration::from_secs(1),
             history: 10_000,
             reserve: None,
+            tag_reader: None,
+            eyes: Eyes::default(),
+            idle: true,
         }
     }
 }

@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::db::{About, Db, Durability, Stamp, Ticket};
 use super::error::StoreError;
+use super::library::note_to_shelve;
 use crate::model::hook::HookCall;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority, TransferSettings};
+use crate::model::media::ToShelve;
 use crate::model::record::{
     Checkpoint, CollectionRecord, CollectionSettings, DownloadRecord, HistoryLine, PublishIntent,
 };
@@ -54,6 +56,8 @@ pub struct Completed {
     pub ended: UnixMs,
     /// The event, where a program is to run for it.
     pub hook: Option<HookCall>,
+    /// What the library is to do with it, where it may be media.
+    pub shelve: Option<ToShelve>,
 }
 
 impl Db {
@@ -145,6 +149,9 @@ impl Db {
                     let state = kind_number(StateKind::Completed);
                     done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size)])?;
                     over.execute([number(item.id.0)])?;
+                    if let Some(shelve) = &item.shelve {
+                        note_to_shelve(db, shelve)?;
+                    }
                 }
                 let hooks: Vec<_> = completed.iter().filter_map(|item| item.hook.clone()).collect();
                 super::hooks::queue(db, &hooks)?;
@@ -350,10 +357,15 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
             Ok((row.get(0)?, Arc::new(PathBuf::from(std::ffi::OsString::from_vec(path)))))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let downloads = db
+    // Room for all of them at once: a list that grows is copied again and again.
+    let count: i64 = db.query_row("SELECT count(*) FROM downloads", [], |row| row.get(0))?;
+    let mut downloads = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    for record in db
         .prepare("SELECT * FROM downloads ORDER BY id")?
         .query_map([], |row| download(row, &settings, &folders))?
-        .collect::<rusqlite::Result<_>>()?;
+    {
+        downloads.push(record?);
+    }
     let collections = db
         .prepare("SELECT id, name, settings, held FROM collections ORDER BY id")?
         .query_map([], |row| {
@@ -572,8 +584,14 @@ mod tests {
         // What is gone stays gone, and what ended stays ended.
         db.remove(vec![DownloadId(3)]).wait().unwrap();
         update(late, record(3), true);
-        let completed =
-            Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9), hook: None };
+        let completed = Completed {
+            id: DownloadId(4),
+            name: "whole".into(),
+            size: 7,
+            ended: UnixMs(9),
+            shelve: None,
+            hook: None,
+        };
         db.end_publish(vec![completed], Vec::new(), 9).wait().unwrap();
         update(late, DownloadRecord { state: State::Processing, ..record(4) }, true);
         put(late, 4, generation(1));
