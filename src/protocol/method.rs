@@ -124,6 +124,12 @@ pub const METHODS: &[Method] = &[
         "`done`",
         "Makes a preset the engine's own, and keeps that.",
     ),
+    method(
+        "library",
+        r#"{"what":"show","id":3}"#,
+        "`library`",
+        "Something of the library: shelves, entries, covers, scans.",
+    ),
 ];
 
 /// The names of the object model's methods, as the code knows them.
