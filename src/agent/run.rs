@@ -318,7 +318,7 @@ fn told_to_end(house: &Rc<House>) -> Result<impl Future<Output = ()> + use<>, Ru
                         Err(refusal) => tracing::warn!("the old settings stay: {}", refusal.text),
                     }
                 }
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } => {}
         }
     })

@@ -112,7 +112,7 @@ impl Core {
                 let hook = self.hook_call(id, HookEvent::Done).filter(|_| is_wanted);
                 // What can't be committed now is found out again at the next start.
                 drop(self.db.end_publish(
-                    vec![Completed { id, name, size, ended, shelve, hook }],
+                    vec![Completed { id, name, size, ended, hook, shelve }],
                     Vec::new(),
                     self.settings.history,
                 ));
