@@ -13,6 +13,7 @@
 //! | [`client`] | a client's end of a connection | `model` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client` |
+//! | [`tui`] | the full screen | `model`, `client`, `config`, `command` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -40,13 +41,14 @@ pub mod fetch;
 pub mod kernel;
 pub mod model;
 pub mod store;
+pub mod tui;
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 9] = [
+    const DIRECTIONS: [(&str, &[&str]); 10] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
@@ -56,6 +58,7 @@ mod tests {
         ("client", &["model"]),
         ("config", &["model", "command"]),
         ("cli", &["model", "client"]),
+        ("tui", &["model", "client", "config", "command"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {
