@@ -10,17 +10,21 @@ use super::transfer::Copied;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
 use crate::model::record::DownloadRecord;
-use crate::store::db::{Db, Durability};
+use crate::store::db::{Db, Durability, Stamp};
 use crate::store::error::StoreError;
 
 /// Something to make safe.
 pub(super) struct Save {
     pub(super) id: DownloadId,
     pub(super) run: u64,
+    /// When this was decided.
+    pub(super) stamp: Stamp,
     /// What is on disk; nothing where only the record is to be stored.
     pub(super) copied: Option<Copied>,
     /// The whole record, at a pause, stop or end. It carries the same checkpoint.
     pub(super) record: Option<Box<DownloadRecord>>,
+    /// Whether the record's checkpoint is what is on disk; a running download's is known only from its copies.
+    pub(super) with_checkpoint: bool,
 }
 
 /// What became of it.
@@ -76,7 +80,7 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
         group.extend(incoming.try_iter());
         let mut tickets = Vec::with_capacity(group.len());
         for save in group {
-            let Save { id, run, copied, record } = save;
+            let Save { id, run, stamp, copied, record, with_checkpoint } = save;
             let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
                 (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
             });
@@ -85,9 +89,9 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
             });
             let ticket = match (&synced, record, copied) {
-                (Ok(()), Some(record), _) => Some(db.update(Durability::Durable, vec![*record])),
+                (Ok(()), Some(record), _) => Some(db.update(stamp, record, with_checkpoint)),
                 (Ok(()), None, Some(copied)) => {
-                    Some(db.checkpoint(Durability::Durable, vec![(id, copied.checkpoint)]))
+                    Some(db.checkpoint(Durability::Durable, stamp, id, copied.checkpoint))
                 }
                 (Err(_), ..) | (Ok(()), None, None) => None,
             };

@@ -190,12 +190,13 @@ impl Core {
         let live = Arc::new(Live::new(item.covered(), item.record.size));
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
+        let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
         let order = Order {
             id,
             uuid: record.uuid,
             run: number,
             source: record.source_url.clone(),
-            folder: Arc::clone(&record.folder),
+            folder: moved_from.map_or_else(|| Arc::clone(&record.folder), |folder| Arc::new(folder.clone())),
             name: record.name.clone(),
             name_is_final: record.name_is_final || record.name_is_given,
             mode: record.mode,
@@ -224,6 +225,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            renamed: false,
         };
         item.run = Some(Box::new(run));
         self.queue.started(id, host, collection);
@@ -291,12 +293,13 @@ impl Core {
         true
     }
 
-    /// Stores a download's record, with its part synced first where there is one.
+    /// Stores a download's record; of a running one all but its checkpoint, which its copies tell.
     pub(super) fn store(&mut self, id: DownloadId) {
         let Some(item) = self.items.get(&id) else { return };
-        let record = Box::new(item.record.clone());
-        let run = item.run.as_ref().map_or(0, |run| run.number);
-        self.save(Save { id, run, copied: None, record: Some(record) });
+        let (record, run) = (Box::new(item.record.clone()), item.run.as_ref().map(|run| run.number));
+        let with_checkpoint = run.is_none();
+        let (run, stamp) = (run.unwrap_or(0), self.db.stamp());
+        self.save(Save { id, run, stamp, copied: None, record: Some(record), with_checkpoint });
     }
 
     pub(super) fn save(&mut self, save: Save) {
@@ -377,7 +380,7 @@ impl Core {
             return;
         };
         // The file itself says the rest; this write is only the faster way to it.
-        drop(self.db.checkpoint(Durability::Relaxed, vec![(id, checkpoint)]));
+        drop(self.db.checkpoint(Durability::Relaxed, self.db.stamp(), id, checkpoint));
     }
 
     /// Whether nothing runs, is timed or waits to be stored.

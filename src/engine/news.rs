@@ -36,13 +36,17 @@ impl Core {
         }
         match what {
             What::Answered(answered) => self.answered(id, *answered),
-            What::Copied(copied) => self.save(Save { id, run, copied: Some(copied), record: None }),
+            What::Copied(mut copied) => {
+                self.keep_place(id, &mut copied);
+                let stamp = self.db.stamp();
+                self.save(Save { id, run, stamp, copied: Some(copied), record: None, with_checkpoint: true });
+            }
             What::Commit(checkpoint, done) => {
                 if let Some(item) = self.items.get_mut(&id) {
                     item.record.checkpoint = Some(checkpoint.clone());
                     item.safe = Some(Arc::new(checkpoint.safe.clone()));
                 }
-                let ticket = self.db.checkpoint(Durability::Durable, vec![(id, checkpoint)]);
+                let ticket = self.db.checkpoint(Durability::Durable, self.db.stamp(), id, checkpoint);
                 tokio::task::spawn_local(async move {
                     // A run that was stopped meanwhile asks again.
                     let _ = done.send(ticket.done().await.is_ok());
@@ -82,9 +86,12 @@ impl Core {
         let Some(item) = self.items.get_mut(&id) else { return };
         let host = item.host().to_owned();
         let before = item.record.checkpoint.as_ref().map_or(0, |held| held.inode);
+        let renamed = item.run.as_ref().is_some_and(|run| run.renamed);
         let record = &mut item.record;
-        record.name = answered.name;
-        record.name_is_final = true;
+        if !renamed {
+            record.name = answered.name;
+            record.name_is_final = true;
+        }
         record.size = answered.size;
         record.dry_since = None;
         if let Some(mut copied) = answered.copy {
@@ -111,12 +118,12 @@ impl Core {
         self.step(id, Event::Answered, || State::Downloading);
     }
 
-    fn ended(&mut self, id: DownloadId, ended: Ended) {
+    fn ended(&mut self, id: DownloadId, mut ended: Ended) {
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(run) = item.run.take() else { return };
         let host = item.host().to_owned();
         self.queue.ended(id);
-        if let Some(name) = ended.name {
+        if let Some(name) = ended.name.filter(|_| !run.renamed) {
             item.record.name = name;
             item.record.name_is_final = true;
         }
@@ -124,7 +131,10 @@ impl Core {
         if let Some(story) = &mut item.story {
             story.received += run.live.received();
         }
-        if let Some(left) = &ended.left {
+        if let Some(left) = &mut ended.left {
+            if run.renamed {
+                left.checkpoint.moved_from.get_or_insert_with(|| left.part.folder().to_owned());
+            }
             item.record.checkpoint = Some(left.checkpoint.clone());
             item.record.size = left.checkpoint.size.or(item.record.size);
             item.part = Some(Arc::clone(&left.part));
@@ -142,7 +152,9 @@ impl Core {
             if !keeps && let Some(checkpoint) = &mut record.checkpoint {
                 checkpoint.safe = Coverage::new();
             }
-            core.save(Save { id, run: run.number, copied: left.filter(|_| keeps), record: Some(record) });
+            let (stamp, copied) = (core.db.stamp(), left.filter(|_| keeps));
+            let run = run.number;
+            core.save(Save { id, run, stamp, copied, record: Some(record), with_checkpoint: true });
         };
         match ended.how {
             Outcome::Whole if matches!(run.then, Then::Queue | Then::Pause) => self.publish(id, ended.noted),
@@ -181,6 +193,13 @@ impl Core {
         }
         self.share_out(&host);
         self.pump();
+    }
+
+    /// A copy of a run that began before its download was given another name or folder says where the part stays.
+    fn keep_place(&self, id: DownloadId, copied: &mut super::transfer::Copied) {
+        if self.items.get(&id).and_then(|item| item.run.as_ref()).is_some_and(|run| run.renamed) {
+            copied.checkpoint.moved_from.get_or_insert_with(|| copied.part.folder().to_owned());
+        }
     }
 
     /// What was decided when it was told to let go.
@@ -266,6 +285,8 @@ impl Core {
             umask: record.settings.umask.unwrap_or(0o022),
             taken: record.settings.taken,
             full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
+            owner: record.uuid,
+            placeholder: None,
         };
         let publish = Publish {
             source: mask_url(&record.source_url),
@@ -367,7 +388,7 @@ impl Core {
                     checkpoint.safe = Coverage::clone(&safe);
                     let name = format!("{}{}", checkpoint.part, note::NOTE);
                     // A note that can't be deleted is not believed either: what it says is read again and compared.
-                    let _ = note::void_at(&item.record.folder.join(name));
+                    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
                 }
                 let text = printable(&error.text).into_owned();
                 item.event(now, text);
@@ -399,13 +420,14 @@ impl Core {
 /// Deletes what is on disk of a download that is not finished. What can't be deleted stays where it is, and says whose it is.
 pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
     let Some(checkpoint) = &record.checkpoint else { return };
+    let folder = checkpoint.part_folder(&record.folder);
     if checkpoint.inode != 0 {
-        let _ = part::discard_named(&record.folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
-        let _ = note::forget(&record.folder.join(&checkpoint.part));
+        let _ = part::discard_named(folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
+        let _ = note::forget(&folder.join(&checkpoint.part));
     }
     for old in &checkpoint.set_aside {
-        let _ = part::discard_named(&record.folder, &old.part, old.device, old.inode);
-        let _ = note::forget(&record.folder.join(&old.part));
+        let _ = part::discard_named(folder, &old.part, old.device, old.inode);
+        let _ = note::forget(&folder.join(&old.part));
     }
 }
 
