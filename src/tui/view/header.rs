@@ -15,8 +15,8 @@ use crate::model::time::UnixMs;
 use crate::model::units::ByteCount;
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
-use crate::tui::look::role_of;
 use crate::tui::layout::Pane;
+use crate::tui::look::role_of;
 use crate::tui::{text, words};
 
 /// Draws the line on top. What there is no room for is left out, least useful first.

@@ -13,9 +13,9 @@ use crate::model::units::clock;
 use crate::model::view::DownloadRow;
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
-use crate::tui::look::role_of;
 use crate::tui::layout::{Areas, Pane, Size};
 use crate::tui::list::{Group, Line as Entry};
+use crate::tui::look::role_of;
 use crate::tui::sort::Column;
 use crate::tui::{text, words};
 
