@@ -39,8 +39,10 @@ impl Filter {
         if !filter.words.is_empty() {
             let words = filter.words.join(" ");
             let literal = Config::default().matching(Matching::Substring);
-            filter.matchers =
-                Some((Matcher::from_query(&words, &literal), Matcher::from_query(&words, &Config::default())));
+            filter.matchers = Some((
+                Matcher::from_query(&words, &literal),
+                Matcher::from_query(&words, &Config::default()),
+            ));
         }
         filter
     }
