@@ -1,6 +1,6 @@
 //! Adding downloads: all of a batch or none, each under a number of its own, the same one twice only if that was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::core::Core;
 use super::item::{Item, Then};
 use crate::fetch::name;
+use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, NewDownload, Taken, TransferSettings};
 use crate::model::record::DownloadRecord;
@@ -21,8 +22,14 @@ use crate::store::db::Ticket;
 use crate::store::part::is_file_of;
 
 impl Core {
-    /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none.
-    pub(super) fn add(&mut self, client: u64, batch: Batch) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
+    /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none. `proven` are the finished ones
+    /// that have the checksum with which they are asked for again.
+    pub(super) fn add(
+        &mut self,
+        client: u64,
+        batch: Batch,
+        proven: &HashSet<DownloadId>,
+    ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
         for new in &batch.downloads {
             self.check(new, batch.settings.len())?;
         }
@@ -32,7 +39,7 @@ impl Core {
         let (mut added, mut records) = (Vec::with_capacity(batch.downloads.len()), Vec::new());
         for new in batch.downloads {
             let settings = settings.get(new.settings).cloned().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &settings) {
+            if let Some(there) = self.find_same(&new, &settings, proven) {
                 added.push(there);
                 continue;
             }
@@ -75,14 +82,10 @@ impl Core {
         Ok(())
     }
 
-    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
-    fn find_same(&mut self, new: &NewDownload, settings: &TransferSettings) -> Option<Added> {
-        if new.again {
-            return None;
-        }
+    /// Downloads of the same source and target, by number.
+    fn same_as(&self, new: &NewDownload) -> Vec<DownloadId> {
         let hash = source_hash(&new.url);
-        let same: Vec<DownloadId> = self
-            .by_source
+        self.by_source
             .range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)))
             .map(|(_, id)| *id)
             .filter(|id| {
@@ -94,14 +97,39 @@ impl Core {
                         && (new.name.is_some() || !record.name_is_given)
                 })
             })
-            .collect();
-        for id in same.into_iter().rev() {
+            .collect()
+    }
+
+    /// The finished ones among them: their files, and the checksums that those were verified with.
+    pub(super) fn finished_of(&self, new: &NewDownload) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
+        let finished = self.same_as(new).into_iter().filter_map(|id| {
+            let record = &self.items.get(&id)?.record;
+            let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
+            let file = record.folder.join(&record.name);
+            let is_here = !new.again && record.state == State::Completed && is_file_of(&file, record.size);
+            is_here.then_some((id, file, verified))
+        });
+        finished.collect()
+    }
+
+    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
+    fn find_same(
+        &mut self,
+        new: &NewDownload,
+        settings: &TransferSettings,
+        proven: &HashSet<DownloadId>,
+    ) -> Option<Added> {
+        if new.again {
+            return None;
+        }
+        for id in self.same_as(new).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
             match record.state.kind() {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
-                    if !wants_new && is_file_of(&record.folder.join(&record.name), record.size) {
+                    let is_proven = new.extras.checksum.is_none() || proven.contains(&id);
+                    if !wants_new && is_proven && is_file_of(&record.folder.join(&record.name), record.size) {
                         return Some(Added { id, how: AddedHow::AlreadyHere });
                     }
                 }

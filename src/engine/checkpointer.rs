@@ -1,15 +1,17 @@
 //! The checkpointer: syncs parts, then commits what they hold. In that order, and never in another.
+//!
+//! All that is stored of a download once it runs goes through here, so that an older word never comes after a newer one.
 
 use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use tokio::sync::mpsc as tokio_mpsc;
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 use super::transfer::Copied;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
-use crate::model::record::DownloadRecord;
+use crate::model::record::{Checkpoint, DownloadRecord};
 use crate::store::db::{Db, Durability};
 use crate::store::error::StoreError;
 
@@ -21,6 +23,16 @@ pub(super) struct Save {
     pub(super) copied: Option<Copied>,
     /// The whole record, at a pause, stop or end. It carries the same checkpoint.
     pub(super) record: Option<Box<DownloadRecord>>,
+    /// A checkpoint that needs no sync.
+    pub(super) announced: Option<Announced>,
+}
+
+/// A checkpoint that claims no byte that isn't safe already: a part that begins, or another version of the file.
+pub(super) struct Announced {
+    pub(super) checkpoint: Box<Checkpoint>,
+    pub(super) durability: Durability,
+    /// Who waits for it, and is told whether it is stored.
+    pub(super) done: Option<oneshot::Sender<bool>>,
 }
 
 /// What became of it.
@@ -30,6 +42,8 @@ pub(super) struct Saved {
     pub(super) generation: Generation,
     pub(super) coverage: Arc<Coverage>,
     pub(super) result: Result<(), StoreError>,
+    /// Whether a part was synced with it.
+    pub(super) of_part: bool,
     /// Whether the part could not be synced: then nothing since the last success may be believed.
     pub(super) sync_failed: bool,
 }
@@ -75,11 +89,16 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
         let mut group = vec![first];
         group.extend(incoming.try_iter());
         let mut tickets = Vec::with_capacity(group.len());
+        let mut told = Vec::new();
         for save in group {
-            let Save { id, run, copied, record } = save;
+            let Save { id, run, copied, record, announced } = save;
+            if let Some(Announced { checkpoint, durability, done }) = announced {
+                told.push((done, db.checkpoint(durability, vec![(id, checkpoint)])));
+            }
             let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
                 (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
             });
+            let of_part = copied.is_some();
             let synced = copied.as_ref().map_or(Ok(()), |copied| {
                 copied.part.sync_data()?;
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
@@ -91,13 +110,18 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
                 }
                 (Err(_), ..) | (Ok(()), None, None) => None,
             };
-            tickets.push((id, run, generation, coverage, synced, ticket));
+            tickets.push((id, run, generation, coverage, of_part, synced, ticket));
         }
-        for (id, run, generation, coverage, synced, ticket) in tickets {
+        for (done, ticket) in told {
+            let stored = ticket.wait().is_ok();
+            // A run that was stopped meanwhile asks again.
+            let _ = done.map(|done| done.send(stored));
+        }
+        for (id, run, generation, coverage, of_part, synced, ticket) in tickets {
             let sync_failed = synced.is_err();
             let result = synced.and_then(|()| ticket.map_or(Ok(()), crate::store::db::Ticket::wait));
             // An engine that is gone needs no answer.
-            let _ = answers.send(Saved { id, run, generation, coverage, result, sync_failed });
+            let _ = answers.send(Saved { id, run, generation, coverage, result, of_part, sync_failed });
         }
     }
 }

@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::checkpointer::{Checkpointer, Save};
+use super::checkpointer::{Announced, Checkpointer, Save};
 use super::item::{Item, Running, Then};
 use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
 use crate::kernel::hosts::{Hosts, Leave};
 use crate::kernel::limit::Bucket;
-use crate::kernel::queue::{Queue, Slots, Waiting};
+use crate::kernel::queue::{Queue, Slots, Turn, Waiting, turn};
 use crate::kernel::transition::{Event, Next, next};
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::EngineSettings;
-use crate::model::state::{State, WaitReason};
+use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
 use crate::store::db::{Db, Durability};
@@ -45,6 +45,13 @@ pub(super) struct Core {
     pub(super) due: BTreeSet<(Instant, DownloadId)>,
     /// The same source and target, found again by a hash of the URL.
     pub(super) by_source: BTreeSet<(u64, DownloadId)>,
+    /// Room on disks, as it was granted.
+    pub(super) space: Arc<super::space::Space>,
+    /// Who waits for something that the engine itself looks at, and from when on.
+    pub(super) looked_out: BTreeMap<Turn, Instant>,
+    pub(super) look_at: Option<Instant>,
+    /// Nothing starts before this moment: the network has just changed.
+    pub(super) quiet_until: Option<Instant>,
     pub(super) last_download: u64,
     pub(super) last_collection: u64,
     pub(super) last_run: u64,
@@ -91,6 +98,10 @@ impl Core {
                 let state = to();
                 debug_assert_eq!(state.kind(), kind, "the table and the new state disagree");
                 item.record.state = state;
+                // Room that was granted, or is waited for, is there for others once this one wants nothing more.
+                if matches!(kind, StateKind::Paused) || kind.is_ended() {
+                    self.space.release(id);
+                }
                 self.touch(id);
                 true
             }
@@ -114,10 +125,12 @@ impl Core {
     }
 
     pub(super) fn clear_due(&mut self, id: DownloadId) {
-        if let Some(item) = self.items.get_mut(&id)
-            && let Some(due) = item.due.take()
-        {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        if let Some(due) = item.due.take() {
             self.due.remove(&(due, id));
+        }
+        if let Some(turn) = item.looked_out.take() {
+            self.looked_out.remove(&turn);
         }
     }
 
@@ -140,7 +153,7 @@ impl Core {
 
     /// Starts whoever may start.
     pub(super) fn pump(&mut self) {
-        if self.stopping || self.held {
+        if self.stopping || self.held || self.quiet_until.is_some() {
             return;
         }
         let slots = Slots {
@@ -165,7 +178,14 @@ impl Core {
             };
             let host = item.host().to_owned();
             match hosts.leave(&host, now) {
-                Leave::Ask => self.start(id, &host),
+                Leave::Ask => match self.lacks(id) {
+                    None => self.start(id, &host),
+                    Some(why) => {
+                        self.wait(id, why, None);
+                        self.look_out_for(id, Duration::ZERO);
+                        self.store(id);
+                    }
+                },
                 Leave::After(until) => {
                     self.wait(id, WaitReason::HostAsked { host }, Some(until.since(now)));
                     self.store(id);
@@ -208,6 +228,8 @@ impl Core {
             host_gave_files: gave_files,
             engine: settings,
             limits,
+            space: Arc::clone(&self.space),
+            turn: turn(record.mode, record.priority, record.order, id),
             live: Arc::clone(&live),
             control: incoming,
             news,
@@ -296,7 +318,7 @@ impl Core {
         let Some(item) = self.items.get(&id) else { return };
         let record = Box::new(item.record.clone());
         let run = item.run.as_ref().map_or(0, |run| run.number);
-        self.save(Save { id, run, copied: None, record: Some(record) });
+        self.save(Save { id, run, copied: None, record: Some(record), announced: None });
     }
 
     pub(super) fn save(&mut self, save: Save) {
@@ -377,7 +399,8 @@ impl Core {
             return;
         };
         // The file itself says the rest; this write is only the faster way to it.
-        drop(self.db.checkpoint(Durability::Relaxed, vec![(id, checkpoint)]));
+        let announced = Announced { checkpoint, durability: Durability::Relaxed, done: None };
+        self.save(Save { id, run: 0, copied: None, record: None, announced: Some(announced) });
     }
 
     /// Whether nothing runs, is timed or waits to be stored.
@@ -387,7 +410,10 @@ impl Core {
 
     /// Whether nothing will ever happen by itself.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
+        self.is_quiet()
+            && (self.queue.waiting() == 0 || self.held)
+            && self.due.is_empty()
+            && self.looked_out.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::transfer::{Control, Live};
+use crate::kernel::queue::Turn;
 use crate::kernel::rate::Rate;
 use crate::model::coverage::Coverage;
 use crate::model::record::DownloadRecord;
@@ -30,6 +31,8 @@ pub(super) struct Item {
     pub(super) part: Option<Arc<Part>>,
     /// When a wait ends.
     pub(super) due: Option<Instant>,
+    /// Its turn, where the engine looks whether what it lacks is there again.
+    pub(super) looked_out: Option<Turn>,
     /// Which client set it to real time.
     pub(super) owner: Option<u64>,
     /// What happened to it, and where it was last connected.
@@ -82,7 +85,17 @@ pub(super) enum Then {
 impl Item {
     pub(super) fn new(record: DownloadRecord) -> Self {
         let safe = record.checkpoint.as_ref().map(|checkpoint| Arc::new(checkpoint.safe.clone()));
-        Self { record, revision: 0, run: None, safe, part: None, due: None, owner: None, story: None }
+        Self {
+            record,
+            revision: 0,
+            run: None,
+            safe,
+            part: None,
+            due: None,
+            looked_out: None,
+            owner: None,
+            story: None,
+        }
     }
 
     /// Host of the source URL.

@@ -35,6 +35,8 @@ pub(super) struct Published {
     pub(super) id: DownloadId,
     pub(super) size: u64,
     pub(super) ended: UnixMs,
+    /// Whether the part's bytes were made safe, whatever came then.
+    pub(super) is_safe: bool,
     pub(super) result: Result<PathBuf, StoreError>,
 }
 
@@ -84,6 +86,7 @@ impl Drop for Publisher {
 /// One part on its way, or why it stopped.
 struct Way {
     part: Publish,
+    is_safe: bool,
     state: Result<Option<PathBuf>, StoreError>,
 }
 
@@ -100,13 +103,14 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
         .into_iter()
         .map(|part| {
             let state = prepare(&part.ending).map(|()| None);
-            Way { part, state }
+            Way { part, is_safe: false, state }
         })
         .collect();
     let good: Vec<usize> = (0..ways.len()).filter(|at| ways[*at].state.is_ok()).collect();
     let endings: Vec<&Ending> = good.iter().map(|at| &ways[*at].part.ending).collect();
     let synced = sync(&endings);
     for (at, result) in good.into_iter().zip(synced) {
+        ways[at].is_safe = result.is_ok();
         if let Err(error) = result {
             ways[at].state = Err(error);
         }
@@ -158,7 +162,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let _ = forgotten.map(crate::store::db::Ticket::wait);
     ways.into_iter()
         .map(|way| {
-            let ending = way.part.ending;
+            let (ending, is_safe) = (way.part.ending, way.is_safe);
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
                 (Ok(_), Err(error)) => Err(error.clone()),
@@ -168,7 +172,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 )),
                 (Err(error), _) => Err(error),
             };
-            Published { id: ending.id, size: ending.size, ended, result }
+            Published { id: ending.id, size: ending.size, ended, is_safe, result }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! One [`Http`] belongs to one transfer thread. Nothing here decompresses, times out a body or takes a proxy from the environment.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
     REFERER, SET_COOKIE, TRANSFER_ENCODING,
 };
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Client, Request};
 use url::Url;
 
@@ -42,8 +43,8 @@ pub struct Http {
 
 /// The connections and cookies of one profile.
 struct Pool {
-    plain: OnceCell<Client>,
-    tls: OnceCell<Client>,
+    plain: RefCell<Option<Client>>,
+    tls: RefCell<Option<Client>>,
     jar: RefCell<CookieStore>,
     jar_is_empty: std::cell::Cell<bool>,
 }
@@ -75,6 +76,7 @@ impl Http {
                     version: response.version(),
                     hops: been.len(),
                     remote: response.remote_addr(),
+                    local: response.extensions().get::<HttpInfo>().map(|info| info.local_addr().ip()),
                     body: Body { host: host_of(&url), response },
                     final_url: url,
                 });
@@ -93,6 +95,14 @@ impl Http {
         }
     }
 
+    /// Lets go of idle connections: the network is another one, and who knows where they lead.
+    pub fn forget_connections(&self) {
+        for pool in self.pools.borrow().values() {
+            pool.plain.replace(None);
+            pool.tls.replace(None);
+        }
+    }
+
     fn pool(&self, profile: &Rc<Profile>) -> Result<Rc<Pool>, FetchError> {
         if let Some(pool) = self.pools.borrow().get(profile) {
             return Ok(Rc::clone(pool));
@@ -105,8 +115,8 @@ impl Http {
         };
         let empty = jar.iter_any().next().is_none();
         let pool = Rc::new(Pool {
-            plain: OnceCell::new(),
-            tls: OnceCell::new(),
+            plain: RefCell::default(),
+            tls: RefCell::default(),
             jar: RefCell::new(jar),
             jar_is_empty: std::cell::Cell::new(empty),
         });
@@ -122,10 +132,8 @@ impl Http {
         first: bool,
     ) -> Result<reqwest::Response, FetchError> {
         let host = host_of(url);
-        let fresh;
         let client = if ask.fresh {
-            fresh = client(&ask.profile, url.scheme() == "https")?;
-            &fresh
+            client(&ask.profile, url.scheme() == "https")?
         } else {
             pool.client(&ask.profile, url)?
         };
@@ -158,14 +166,15 @@ impl Http {
 }
 
 impl Pool {
-    fn client(&self, profile: &Profile, url: &Url) -> Result<&Client, FetchError> {
+    fn client(&self, profile: &Profile, url: &Url) -> Result<Client, FetchError> {
         let secure = url.scheme() == "https";
         let slot = if secure { &self.tls } else { &self.plain };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+        if let Some(client) = &*slot.borrow() {
+            return Ok(client.clone());
         }
         let client = client(profile, secure)?;
-        Ok(slot.get_or_init(|| client))
+        slot.replace(Some(client.clone()));
+        Ok(client)
     }
 
     fn remember_cookies(&self, response: &reqwest::Response, url: &Url) {

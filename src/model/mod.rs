@@ -6,6 +6,7 @@ pub mod file_name;
 pub mod heard;
 pub mod id;
 pub mod item;
+pub mod network;
 pub mod printable;
 pub mod range;
 pub mod record;

@@ -85,16 +85,15 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
 /// Makes the bytes of parts safe: each by itself, or all at once where many end together at full share.
 /// Returns what failed, part by part.
 pub fn sync(endings: &[&Ending]) -> Vec<Result<(), StoreError>> {
-    let one = |ending: &Ending| {
-        let fail =
-            |error: std::io::Error| StoreError::io("can't make safe", ending.part.path().display(), &error);
-        ending.part.file().sync_all().map_err(fail)
-    };
+    let one = |ending: &Ending| ending.part.synced(std::fs::File::sync_all);
     let Some(first) = endings.first() else { return Vec::new() };
     let together = endings.len() >= SYNC_ALL_FROM
         && endings.iter().all(|e| e.full_share && e.part.identity().0 == first.part.identity().0);
-    if together && rustix::fs::syncfs(first.part.file()).is_ok() {
-        return endings.iter().map(|_| Ok(())).collect();
+    // A failed write is told to descriptors that were opened before it: the oldest one hears of all.
+    let oldest = endings.iter().min_by_key(|ending| ending.part.opened()).unwrap_or(first);
+    if together && rustix::fs::syncfs(oldest.part.file()).is_ok() {
+        // One whose sync failed before stays unsafe.
+        return endings.iter().map(|ending| ending.part.synced(|_| Ok(()))).collect();
     }
     endings.iter().map(|ending| one(ending)).collect()
 }
@@ -115,7 +114,19 @@ pub enum Placed {
 pub fn place(intent: &PublishIntent, taken: Taken) -> Result<Placed, StoreError> {
     let (from, to) = (&intent.part, &intent.target);
     let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
-    let done = || Ok(Placed::Done(to.clone()));
+    // Another file may have taken the part's name: it is not what was fetched.
+    let is_it = |path: &Path| {
+        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
+    };
+    let gone = |path: &Path| {
+        let text = format!("{} is another file than the one that was fetched", path.display());
+        Err(StoreError::new(StoreKind::Gone, text))
+    };
+    if !is_it(from) {
+        return gone(from);
+    }
+    let done = || if is_it(to) { Ok(Placed::Done(to.clone())) } else { gone(to) };
     if intent.replace {
         rustix::fs::rename(from, to).map_err(fail)?;
         return done();

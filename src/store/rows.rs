@@ -65,13 +65,25 @@ impl Db {
         )
     }
 
-    /// Stores whole downloads anew.
+    /// Stores whole downloads anew. What was removed or completed meanwhile stays so: a record may have waited for a slow disk
+    /// since it was true.
     pub fn update(&self, durability: Durability, records: Vec<DownloadRecord>) -> Ticket {
         self.write(
             durability,
             Box::new(move |db| {
                 let mut ids = Interned::default();
-                records.iter().try_for_each(|record| put(db, record, &mut ids))
+                for record in &records {
+                    let held: Option<u32> = db
+                        .prepare_cached("SELECT state FROM downloads WHERE id = ?1")?
+                        .query_row([number(record.id.0)], |row| row.get(0))
+                        .optional()?;
+                    let completed = kind_number(StateKind::Completed);
+                    let is_stale = |held| held == completed && record.state.kind() != StateKind::Completed;
+                    if held.is_some_and(|held| !is_stale(held)) {
+                        put(db, record, &mut ids)?;
+                    }
+                }
+                Ok(())
             }),
         )
     }
@@ -85,13 +97,15 @@ impl Db {
         self.write(
             durability,
             Box::new(move |db| {
-                let mut statement =
-                    db.prepare_cached("UPDATE downloads SET checkpoint = ?2, size = ?3 WHERE id = ?1")?;
+                let mut statement = db.prepare_cached(
+                    "UPDATE downloads SET checkpoint = ?2, size = ?3 WHERE id = ?1 AND state != ?4",
+                )?;
                 for (id, checkpoint) in &checkpoints {
                     statement.execute(params![
                         number(id.0),
                         json(checkpoint)?,
-                        checkpoint.size.map(number)
+                        checkpoint.size.map(number),
+                        kind_number(StateKind::Completed)
                     ])?;
                 }
                 Ok(())

@@ -12,6 +12,10 @@
 
 mod interop;
 mod kill;
+mod metalink;
+mod network;
 mod power;
+mod space;
 mod stories;
 mod support;
+mod sync;

@@ -1,6 +1,7 @@
 //! One connection at work: body bytes go from the socket to their place in the file, and nowhere else.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -24,6 +25,8 @@ pub(super) struct LaneCell {
     pub(super) held: Cell<bool>,
     /// Whether its answer has come.
     pub(super) answered: Cell<bool>,
+    /// Our own address of its connection, once there is one.
+    pub(super) local: Cell<Option<IpAddr>>,
     /// Which of the download's places its bytes come from.
     pub(super) place: usize,
     /// Where it began.
@@ -38,9 +41,16 @@ impl LaneCell {
             heard: Cell::new(now),
             held: Cell::new(false),
             answered: Cell::new(false),
+            local: Cell::new(None),
             place,
             from: at,
         })
+    }
+
+    /// Returns it with our own address of its connection.
+    pub(super) fn at_address(self: Rc<Self>, local: Option<IpAddr>) -> Rc<Self> {
+        self.local.set(local);
+        self
     }
 
     pub(super) fn lane(&self) -> Lane {

@@ -5,6 +5,7 @@ mod lane;
 mod live;
 mod open;
 mod order;
+mod room;
 mod run;
 mod samples;
 mod shared;

@@ -64,14 +64,26 @@ impl Shared {
                 self.heed_disagreement(&answer, &heard);
             }
             match meaning {
-                Meaning::Begin(size) => return self.begin(answer, &heard, size, None),
-                Meaning::BeginPart(range, total) => {
-                    return self.begin(answer, &heard, total, Some(range));
+                // A mirror with another file says nothing about the source's.
+                Meaning::Changed | Meaning::Compare(_) if place > 0 && self.sources.drop_place(place) => {}
+                Meaning::Sample(range, total) if place > 0 && total.is_some() => {
+                    return self.join(place, answer, &heard, range, total);
                 }
-                Meaning::Join(range, total) => return Ok(self.join(place, answer, &heard, range, total)),
+                Meaning::Begin(Some(size)) | Meaning::BeginPart(_, Some(size))
+                    if self.is_other_size(size) =>
+                {
+                    if !self.sources.drop_place(place) {
+                        return Err(self.other_size(size));
+                    }
+                }
+                Meaning::Begin(size) => return self.begin(place, answer, &heard, size, None),
+                Meaning::BeginPart(range, total) => {
+                    return self.begin(place, answer, &heard, total, Some(range));
+                }
+                Meaning::Join(range, total) => return self.join(place, answer, &heard, range, total),
                 Meaning::Sample(range, total) => {
                     if self.sampled.borrow().as_ref() == Some(&undated(&heard)) {
-                        return Ok(self.join(place, answer, &heard, range, total));
+                        return self.join(place, answer, &heard, range, total);
                     }
                     self.refuse_in_stream("there is no proof that the file is still the same one")?;
                     drop(answer);
@@ -96,6 +108,20 @@ impl Shared {
                 other => return Err(self.final_word(other)),
             }
         }
+    }
+
+    /// Whether a size is another one than that which was announced with the request.
+    pub(super) fn is_other_size(&self, size: u64) -> bool {
+        self.order.extras.as_deref().and_then(|extras| extras.size).is_some_and(|wanted| wanted != size)
+    }
+
+    pub(super) fn other_size(&self, size: u64) -> Outcome {
+        let wanted = self.order.extras.as_deref().and_then(|extras| extras.size).unwrap_or_default();
+        trouble::fails(
+            FailKind::Checksum,
+            format!("the file has {size} bytes, but {wanted} were announced"),
+            "check where the announcement comes from; retry fetches it from the first byte",
+        )
     }
 
     /// Which bytes to ask for first: the first gap, to its end where more is known to follow.
@@ -138,6 +164,7 @@ impl Shared {
     /// The first bytes of a file: decides its name and makes the part.
     fn begin(
         self: &Rc<Self>,
+        place: usize,
         answer: Answer,
         heard: &Heard,
         size: Option<u64>,
@@ -149,7 +176,7 @@ impl Shared {
             self.make_part(&answer)?;
         }
         self.coverage.replace(Coverage::new());
-        self.adopt_answer(0, &answer, heard);
+        self.adopt_answer(place, &answer, heard);
         self.size.set(size);
         self.begun.set(true);
         self.show();
@@ -158,7 +185,8 @@ impl Shared {
             return Ok(Opened::Whole);
         }
         let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
-        Ok(Opened::Lane(LaneCell::new(0, end, 0, self.now()), answer.body, None))
+        let lane = LaneCell::new(0, end, place, self.now()).at_address(answer.local);
+        Ok(Opened::Lane(lane, answer.body, None))
     }
 
     /// Bytes that belong to what is here already.
@@ -169,7 +197,8 @@ impl Shared {
         heard: &Heard,
         range: ByteRange,
         total: Option<u64>,
-    ) -> Opened {
+    ) -> Result<Opened, Outcome> {
+        self.check_space(total.or(self.size.get()))?;
         if self.size.get().is_none() && total.is_some() {
             self.size.set(total);
         }
@@ -182,7 +211,8 @@ impl Shared {
         self.show();
         self.announce(&answer, self.size.get());
         let end = self.coverage.borrow().gaps_within(range).next().map_or(range.end(), ByteRange::end);
-        Opened::Lane(LaneCell::new(range.start(), end, place, self.now()), answer.body, None)
+        let lane = LaneCell::new(range.start(), end, place, self.now()).at_address(answer.local);
+        Ok(Opened::Lane(lane, answer.body, None))
     }
 
     /// Takes over what an answer says of the version that it begins.
@@ -214,21 +244,6 @@ impl Shared {
         let remote = answer.remote.map(|address| address.to_string());
         let final_url = answer.final_url.clone();
         self.tell(What::Answered(Box::new(Answered { name, size, remote, final_url, copy: self.copy() })));
-    }
-
-    /// Waits for room where the disk has none, rather than begin what can't end.
-    pub(super) fn check_space(&self, size: Option<u64>) -> Result<(), Outcome> {
-        let Some(size) = size.filter(|size| *size > SMALL) else { return Ok(()) };
-        let space =
-            crate::store::space::of(&self.order.folder).map_err(|error| trouble::of_disk(self, &error))?;
-        let reserve = self.order.engine.reserve.unwrap_or_else(|| (space.total / 50).min(1 << 30));
-        let needed = size.saturating_sub(self.coverage.borrow().len());
-        let room = space.free.saturating_sub(reserve);
-        if needed <= room {
-            return Ok(());
-        }
-        let folder = self.order.folder.display().to_string();
-        Err(Outcome::Waits(WaitReason::NoSpace { missing: needed - room, folder }))
     }
 
     /// Compares samples where nothing proves that the file is the same. Returns where they agree.
@@ -315,9 +330,6 @@ impl Shared {
         }
     }
 }
-
-/// Files up to this size are begun without looking at the disk first, in bytes.
-const SMALL: u64 = 1 << 20;
 
 /// Validators without the server's clock: what must be equal for samples to stand for a later answer.
 fn undated(heard: &Heard) -> crate::model::validators::Validators {

@@ -6,8 +6,10 @@ use tokio::sync::mpsc;
 use url::Url;
 use uuid::Uuid;
 
+use super::super::space::Space;
 use super::live::Live;
 use crate::kernel::limit::Bucket;
+use crate::kernel::queue::Turn;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
 use crate::model::item::{Extras, Mode, TransferSettings};
@@ -53,6 +55,10 @@ pub(crate) struct Order {
     pub(crate) engine: Arc<EngineSettings>,
     /// Buckets that its bytes pass, outermost first.
     pub(crate) limits: Vec<Arc<Bucket>>,
+    /// Room on disks.
+    pub(crate) space: Arc<Space>,
+    /// Its turn in the queue, by which room is granted.
+    pub(crate) turn: Turn,
     /// Numbers to show.
     pub(crate) live: Arc<Live>,
     /// Where orders from the engine come in.
@@ -76,6 +82,8 @@ pub(crate) enum Control {
     Connections(u32),
     /// Another mode: background begins to be noted, real time ends to be.
     Mode(Mode),
+    /// This machine no longer has this address: connections from it are dead.
+    AddressGone(std::net::IpAddr),
     /// Say what is being fetched.
     Lanes(tokio::sync::oneshot::Sender<Vec<ByteRange>>),
 }
@@ -140,6 +148,8 @@ pub(crate) struct Ended {
     pub(crate) left: Option<Copied>,
     /// Bytes that it put on disk in this run.
     pub(crate) gained: u64,
+    /// The size that the server announced, where there was no room to begin.
+    pub(crate) announced: Option<u64>,
     /// Whether old and new bytes were joined on samples only.
     pub(crate) joined_on_samples: bool,
     /// Whether a note is beside the part.
@@ -167,6 +177,13 @@ pub(crate) enum Outcome {
     },
     /// Something else must change first.
     Waits(WaitReason),
+    /// The disk refused a write: it is full, or the user's share of it is.
+    Full {
+        /// How many bytes more it needs, as far as known.
+        missing: u64,
+        /// The folder.
+        folder: String,
+    },
     /// Needs a person.
     Fails(Failure),
 }

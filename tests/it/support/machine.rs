@@ -22,6 +22,7 @@ pub(crate) struct Machine {
     root: TempDir,
     /// Time between two checkpoints, where a test can't wait for the program's own.
     checkpoint: Option<Duration>,
+    backoff: Duration,
 }
 
 /// How a run ended.
@@ -57,7 +58,18 @@ impl Machine {
         for folder in ["state", "home", "config", "runtime", "downloads"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root, checkpoint }
+        Self { root, checkpoint, backoff: BACKOFF }
+    }
+
+    /// Makes the program wait longer before it tries again by itself than any test does.
+    pub(crate) fn never_tries_again_by_itself(mut self) -> Self {
+        self.backoff = 1000 * DEADLINE;
+        self
+    }
+
+    /// Where the program's files are, each of its folders beside the others.
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
     }
 
     /// Returns the folder that downloads go to; the program runs in it.
@@ -127,7 +139,7 @@ impl Machine {
             .env("XDG_STATE_HOME", root.join("state"))
             .env("XDG_RUNTIME_DIR", root.join("runtime"))
             .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
-            .env("HAUL_TEST_BACKOFF_MS", BACKOFF.as_millis().to_string())
+            .env("HAUL_TEST_BACKOFF_MS", self.backoff.as_millis().to_string())
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
@@ -200,6 +212,26 @@ impl Running {
             }
             assert!(!self.is_over(), "ended with {held} bytes on disk:\n{}", self.outcome().stderr);
             assert!(Instant::now() < end, "only {held} of {bytes} bytes came to {}", path.display());
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until all these files are there.
+    pub(crate) fn wait_for_files(&mut self, paths: &[&Path]) {
+        let end = Instant::now() + DEADLINE;
+        while !paths.iter().all(|path| path.exists()) {
+            assert!(!self.is_over(), "ended without {paths:?}:\n{}", self.outcome().told());
+            assert!(Instant::now() < end, "not all of {paths:?} came");
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until it has said something on stderr.
+    pub(crate) fn wait_for_words(&mut self, words: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !String::from_utf8_lossy(&std::fs::read(&self.stderr).unwrap()).contains(words) {
+            assert!(!self.is_over(), "ended without a word of {words:?}:\n{}", self.outcome().told());
+            assert!(Instant::now() < end, "no word of {words:?} came");
             thread::sleep(LOOK);
         }
     }
