@@ -11,6 +11,7 @@
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
 //! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
 //! | [`client`] | a client's end of a connection | `model` |
+//! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client` |
 //!
 //! `main` wires them. A test below holds every file to this table.
@@ -32,6 +33,8 @@
 pub mod agent;
 pub mod cli;
 pub mod client;
+pub mod command;
+pub mod config;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
@@ -43,7 +46,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Who may name whom. A part may always name itself.
-    const DIRECTIONS: [(&str, &[&str]); 8] = [
+    const DIRECTIONS: [(&str, &[&str]); 9] = [
         ("model", &[]),
         ("kernel", &["model"]),
         ("store", &["model"]),
@@ -51,6 +54,7 @@ mod tests {
         ("engine", &["model", "kernel", "store", "fetch"]),
         ("agent", &["model", "engine", "client"]),
         ("client", &["model"]),
+        ("config", &["model", "command"]),
         ("cli", &["model", "client"]),
     ];
 

@@ -1,0 +1,211 @@
+//! Which key means which command: the table's own keys, with `[keys]` of the config put over them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::{KeyCode, KeyModifiers};
+
+use crate::command::{Command, Entry, TABLE};
+
+/// The keys of every command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keymap {
+    commands: HashMap<KeyCombination, Command>,
+    names: BTreeMap<Command, Vec<String>>,
+}
+
+/// Why a line of `[keys]` can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("[keys] {id}: {text}")]
+pub struct KeyError {
+    /// The command's id as it was written.
+    pub id: String,
+    /// What is wrong, and what would be right.
+    pub text: String,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self::with(&BTreeMap::new())
+            .unwrap_or_else(|_| Self { commands: HashMap::new(), names: BTreeMap::new() })
+    }
+}
+
+impl Keymap {
+    /// Returns the keys with a person's own put over them. A command that is named has these keys only; an empty list takes all away.
+    ///
+    /// # Errors
+    /// Every line that names no command, no key, or a key that another command has.
+    pub fn with(own: &BTreeMap<String, Vec<String>>) -> Result<Self, Vec<KeyError>> {
+        let mut wrong = Vec::new();
+        for id in own.keys().filter(|id| !TABLE.iter().any(|entry| entry.id == id.as_str())) {
+            let near = nearest(id);
+            wrong.push(KeyError {
+                id: id.clone(),
+                text: format!("there is no such command; did you mean `{near}`?"),
+            });
+        }
+        let mut commands: HashMap<KeyCombination, Command> = HashMap::new();
+        let mut names: BTreeMap<Command, Vec<String>> = BTreeMap::new();
+        // What a person chose comes first: an untouched command loses a key that was given to another.
+        let (chosen, rest): (Vec<&Entry>, Vec<&Entry>) =
+            TABLE.iter().partition(|entry| own.contains_key(entry.id));
+        for entry in chosen {
+            for text in own.get(entry.id).into_iter().flatten() {
+                let refuse = |text: String| KeyError { id: entry.id.to_owned(), text };
+                let Some(key) = parse(text) else {
+                    wrong.push(refuse(format!(
+                        "`{text}` is no key; write p, P, ctrl-p, f5, space, pageup and so on"
+                    )));
+                    continue;
+                };
+                if let Some(other) = commands.insert(key, entry.command) {
+                    wrong.push(refuse(format!("`{text}` is given to `{}` too", other.entry().id)));
+                }
+                names.entry(entry.command).or_default().push(text.clone());
+            }
+        }
+        for entry in rest {
+            for text in entry.keys {
+                let Some(key) = parse(text) else { continue };
+                commands.entry(key).or_insert_with(|| {
+                    names.entry(entry.command).or_default().push((*text).to_owned());
+                    entry.command
+                });
+            }
+        }
+        if wrong.is_empty() { Ok(Self { commands, names }) } else { Err(wrong) }
+    }
+
+    /// What a key means.
+    pub fn command(&self, key: KeyCombination) -> Option<Command> {
+        self.commands.get(&key).copied()
+    }
+
+    /// A command's keys, as they are written.
+    pub fn keys(&self, command: Command) -> &[String] {
+        self.names.get(&command).map_or(&[], Vec::as_slice)
+    }
+
+    /// A command's first key, as people read it; nothing where it has none.
+    pub fn shown(&self, command: Command) -> Option<String> {
+        self.keys(command).first().map(|key| readable(key))
+    }
+}
+
+/// Reads a key's name: one character as it is typed, or a name with `ctrl-`, `alt-` and `shift-` before it.
+pub fn parse(text: &str) -> Option<KeyCombination> {
+    let mut characters = text.chars();
+    if let (Some(only), None) = (characters.next(), characters.next()) {
+        return Some(KeyCombination::one_key(KeyCode::Char(only), KeyModifiers::NONE).normalized());
+    }
+    crokey::parse(text).ok()
+}
+
+/// `space` → `Space`, `ctrl-c` → `Ctrl-C`, `pageup` → `PgUp`.
+pub fn readable(key: &str) -> String {
+    let known = match key {
+        "pageup" => "PgUp",
+        "pagedown" => "PgDn",
+        "backtab" | "shift-backtab" => "Shift-Tab",
+        "delete" => "Del",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
+    if key.chars().count() == 1 {
+        return key.to_owned();
+    }
+    let parts: Vec<String> = key
+        .split('-')
+        .map(|part| {
+            let mut characters = part.chars();
+            characters
+                .next()
+                .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), characters.as_str()))
+        })
+        .collect();
+    parts.join("-")
+}
+
+/// The command whose id shares most letters with a word that is none.
+fn nearest(word: &str) -> &'static str {
+    let distance = |id: &str| {
+        let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), id.chars().collect());
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, x) in a.iter().enumerate() {
+            let mut corner = row[0];
+            row[0] = i + 1;
+            for (j, y) in b.iter().enumerate() {
+                let next = (corner + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+                corner = row[j + 1];
+                row[j + 1] = next;
+            }
+        }
+        row[b.len()]
+    };
+    TABLE.iter().map(|entry| entry.id).min_by_key(|id| distance(id)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(lines: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        lines
+            .iter()
+            .map(|(id, keys)| ((*id).to_owned(), keys.iter().map(|key| (*key).to_owned()).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn every_default_key_can_be_read_and_means_its_command() {
+        let keymap = Keymap::default();
+        for entry in &TABLE {
+            assert_eq!(keymap.keys(entry.command).len(), entry.keys.len(), "{}", entry.id);
+            for key in entry.keys {
+                assert_eq!(keymap.command(parse(key).unwrap()), Some(entry.command), "{key}");
+            }
+        }
+        assert_ne!(parse("p"), parse("P"));
+        assert_eq!(parse("P"), parse("shift-p"));
+    }
+
+    #[test]
+    fn a_persons_keys_take_the_place_of_the_tables() {
+        let keymap = Keymap::with(&own(&[("pause", &["ctrl-p", "x"]), ("quit", &[])])).unwrap();
+        assert_eq!(keymap.command(parse("x").unwrap()), Some(Command::Pause));
+        assert_eq!(keymap.command(parse("p").unwrap()), None);
+        assert_eq!(keymap.command(parse("q").unwrap()), None);
+        assert_eq!(keymap.keys(Command::Cancel), &[] as &[String]);
+        assert_eq!(keymap.shown(Command::Pause).unwrap(), "Ctrl-P");
+    }
+
+    #[test]
+    fn clashes_and_strangers_are_errors() {
+        let wrong = Keymap::with(&own(&[
+            ("pause", &["x"]),
+            ("cancel", &["x"]),
+            ("quitt", &["q"]),
+            ("edit", &["hyper-e"]),
+        ]))
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+        assert_eq!(wrong.len(), 3, "{wrong:?}");
+        assert!(wrong[0].contains("did you mean `quit`"), "{wrong:?}");
+        assert!(wrong.iter().any(|line| line.contains("`x` is given to `pause` too")), "{wrong:?}");
+        assert!(wrong.iter().any(|line| line.contains("`hyper-e` is no key")), "{wrong:?}");
+    }
+
+    #[test]
+    fn keys_are_shown_as_people_read_them() {
+        for (key, shown) in
+            [("p", "p"), ("space", "Space"), ("ctrl-c", "Ctrl-C"), ("pageup", "PgUp"), ("f1", "F1")]
+        {
+            assert_eq!(readable(key), shown);
+        }
+    }
+}

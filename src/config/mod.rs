@@ -1,0 +1,4 @@
+//! What a person sets: themes and keys.
+
+pub mod keymap;
+pub mod theme;

@@ -1,0 +1,504 @@
+//! Themes: what each part of the screen looks like, read from `themes/*.toml`. Some are compiled in; files of the same name in the
+//! user's folder take their place.
+//!
+//! ```toml
+//! inherits = "dark"            # everything that is not named here comes from there
+//! light = false
+//!
+//! [palette]                    # names for colours
+//! blue = "#6cb6ff"
+//!
+//! [roles]                      # a colour, or a table of fg, bg, bold, dim, italic, underline and reverse
+//! accent = "blue"
+//! selection = { bg = "#222a35", bold = true }
+//! ```
+//!
+//! A colour is a name of the palette, `#rrggbb`, a number of the 256 or one of the terminal's own names (`red`, `light-red`,
+//! `default` and so on). A theme that inherits may change the palette only: the roles follow.
+
+use std::collections::BTreeMap;
+use std::ops::Index;
+use std::path::Path;
+use std::str::FromStr;
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::Deserialize;
+
+/// The themes that are compiled in.
+const BUILT_IN: &[(&str, &str)] =
+    &[("dark", include_str!("../../themes/dark.toml")), ("light", include_str!("../../themes/light.toml"))];
+
+/// What a part of the screen means. Each has one style in a theme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each is told in DOCS, one line a role")]
+pub enum Role {
+    Text,
+    Dim,
+    Strong,
+    Accent,
+    Border,
+    BorderFocus,
+    Title,
+    Header,
+    Selection,
+    Mark,
+    Bar,
+    BarRest,
+    Running,
+    Waiting,
+    Paused,
+    Failed,
+    Done,
+    Cancelled,
+    Key,
+    Hint,
+    Link,
+    Graph,
+    Dialog,
+    Input,
+    Toast,
+    Success,
+    Warning,
+    Error,
+}
+
+/// Each role, its name in a theme's file and what it is for.
+const DOCS: [(Role, &str, &str); 28] = [
+    (Role::Text, "text", "everything that is nothing else, and the ground under it"),
+    (Role::Dim, "dim", "secondary things"),
+    (Role::Strong, "strong", "what the eye should find first"),
+    (Role::Accent, "accent", "focus and what moves"),
+    (Role::Border, "border", "lines around panes"),
+    (Role::BorderFocus, "border_focus", "lines around the pane that has the keys"),
+    (Role::Title, "title", "titles of panes and dialogs"),
+    (Role::Header, "header", "headings of columns, and the line on top"),
+    (Role::Selection, "selection", "the row under the cursor"),
+    (Role::Mark, "mark", "rows that are marked"),
+    (Role::Bar, "bar", "what a bar has"),
+    (Role::BarRest, "bar_rest", "what a bar lacks"),
+    (Role::Running, "running", "a download that runs"),
+    (Role::Waiting, "waiting", "a download that waits"),
+    (Role::Paused, "paused", "a download that is paused or queued"),
+    (Role::Failed, "failed", "a download that failed"),
+    (Role::Done, "done", "a download that is completed"),
+    (Role::Cancelled, "cancelled", "a download that was given up"),
+    (Role::Key, "key", "names of keys"),
+    (Role::Hint, "hint", "what keys do, and the way out of trouble"),
+    (Role::Link, "link", "URLs and paths"),
+    (Role::Graph, "graph", "sparklines and graphs of speed"),
+    (Role::Dialog, "dialog", "the ground of dialogs"),
+    (Role::Input, "input", "where text is typed"),
+    (Role::Toast, "toast", "short messages"),
+    (Role::Success, "success", "good news"),
+    (Role::Warning, "warning", "what may be lost"),
+    (Role::Error, "error", "what went wrong"),
+];
+
+impl Role {
+    /// Every role.
+    pub fn all() -> impl Iterator<Item = Self> {
+        DOCS.iter().map(|(role, ..)| *role)
+    }
+
+    /// Its name in a theme's file.
+    pub fn name(self) -> &'static str {
+        DOCS[self as usize].1
+    }
+
+    /// What it is for.
+    pub fn what(self) -> &'static str {
+        DOCS[self as usize].2
+    }
+}
+
+/// How many colours a terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// None: `NO_COLOR`, or a terminal without any. Only bold, dim, underlined and reversed are left.
+    None,
+    /// The 16 of every terminal.
+    Sixteen,
+    /// The 256 of xterm.
+    Indexed,
+    /// All.
+    True,
+}
+
+/// A theme, ready to draw with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Theme {
+    /// Its name: the file's, without `.toml`.
+    pub name: String,
+    /// Whether its ground is light.
+    pub is_light: bool,
+    styles: [Style; DOCS.len()],
+}
+
+impl Index<Role> for Theme {
+    type Output = Style;
+
+    fn index(&self, role: Role) -> &Style {
+        &self.styles[role as usize]
+    }
+}
+
+impl Theme {
+    /// Returns the theme with the colours that a terminal can show.
+    #[must_use]
+    pub fn shown_in(&self, depth: Depth) -> Self {
+        let mut theme = self.clone();
+        for (style, role) in theme.styles.iter_mut().zip(Role::all()) {
+            *style = match depth {
+                Depth::True => *style,
+                Depth::Indexed => mapped(*style, indexed),
+                Depth::Sixteen => mapped(*style, sixteen),
+                Depth::None => colourless(*style, role),
+            };
+        }
+        theme
+    }
+}
+
+/// Why a theme can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the theme `{theme}` can't be used: {text}")]
+pub struct ThemeError {
+    /// Which.
+    pub theme: String,
+    /// What is wrong, and where.
+    pub text: String,
+}
+
+/// All themes that there are, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Themes {
+    built_in: BTreeMap<String, File>,
+    own: BTreeMap<String, File>,
+}
+
+/// A theme as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    inherits: Option<String>,
+    light: Option<bool>,
+    palette: BTreeMap<String, Paint>,
+    roles: BTreeMap<String, Look>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Paint {
+    Number(u8),
+    Name(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "a colour, or a table of fg, bg, bold, dim, italic, underline and reverse")]
+enum Look {
+    Foreground(Paint),
+    Whole(Whole),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Whole {
+    fg: Option<Paint>,
+    bg: Option<Paint>,
+    bold: bool,
+    dim: bool,
+    italic: bool,
+    underline: bool,
+    reverse: bool,
+}
+
+impl Themes {
+    /// Returns the themes that are compiled in.
+    pub fn built_in() -> Self {
+        let texts = BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Self { built_in: read(texts).0, own: BTreeMap::new() }
+    }
+
+    /// Returns the themes that are compiled in and those of a folder, and what is wrong with those. A file of the same name takes a
+    /// built-in theme's place, and may inherit from it. A folder that isn't there holds none.
+    pub fn load(folder: &Path) -> (Self, Vec<ThemeError>) {
+        let mut found: Vec<(String, String)> = Vec::new();
+        let mut wrong = Vec::new();
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let (Some(name), Some("toml")) = (path.file_stem(), path.extension().and_then(|e| e.to_str()))
+            else {
+                continue;
+            };
+            let name = name.to_string_lossy().into_owned();
+            match std::fs::read_to_string(&path) {
+                Ok(text) => found.push((name, text)),
+                Err(error) => wrong.push(ThemeError { theme: name, text: error.to_string() }),
+            }
+        }
+        let (own, more) = read(found);
+        let themes = Self { own, ..Self::built_in() };
+        wrong.extend(more);
+        wrong.extend(themes.own.keys().filter_map(|name| themes.find(name).err()));
+        (themes, wrong)
+    }
+
+    /// Every theme's name, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names: std::collections::BTreeSet<&str> =
+            self.built_in.keys().chain(self.own.keys()).map(String::as_str).collect();
+        names.into_iter()
+    }
+
+    /// Returns a theme, with what it inherits.
+    ///
+    /// # Errors
+    /// There is none of that name, it inherits from none, or a colour or a role in it is unknown.
+    pub fn find(&self, name: &str) -> Result<Theme, ThemeError> {
+        let wrong = |text: String| ThemeError { theme: name.to_owned(), text };
+        let mut line: Vec<&File> = Vec::new();
+        let mut next = Some(name);
+        while let Some(this) = next {
+            let is_new = |file: &&File| !line.iter().any(|known| std::ptr::eq(*known, *file));
+            let candidates = [self.own.get(this), self.built_in.get(this)];
+            if candidates == [None, None] {
+                let all = self.names().collect::<Vec<_>>().join(", ");
+                return Err(wrong(format!("there is no theme `{this}`; there are {all}")));
+            }
+            let file = candidates.into_iter().flatten().find(is_new);
+            let file = file.ok_or_else(|| wrong("it inherits from itself".into()))?;
+            next = file.inherits.as_deref();
+            line.push(file);
+        }
+        let mut palette = BTreeMap::new();
+        let mut looks: BTreeMap<&str, &Look> = BTreeMap::new();
+        let mut is_light = false;
+        for file in line.iter().rev() {
+            palette.extend(file.palette.iter().map(|(name, paint)| (name.as_str(), paint)));
+            looks.extend(file.roles.iter().map(|(name, look)| (name.as_str(), look)));
+            is_light = file.light.unwrap_or(is_light);
+        }
+        if let Some(stranger) = looks.keys().find(|name| !DOCS.iter().any(|(_, known, _)| known == *name)) {
+            let all = Role::all().map(Role::name).collect::<Vec<_>>().join(", ");
+            return Err(wrong(format!("`{stranger}` is no role; there are {all}")));
+        }
+        let mut styles = [Style::new(); DOCS.len()];
+        for (role, known, _) in DOCS {
+            let look = looks.get(known).ok_or_else(|| {
+                wrong(format!("it says nothing of `{known}`: add that, or `inherits = \"dark\"`"))
+            })?;
+            styles[role as usize] =
+                style(look, &palette).map_err(|text| wrong(format!("{known}: {text}")))?;
+        }
+        Ok(Theme { name: name.to_owned(), is_light, styles })
+    }
+}
+
+/// Reads themes; what can't be read is told.
+fn read(texts: impl IntoIterator<Item = (String, String)>) -> (BTreeMap<String, File>, Vec<ThemeError>) {
+    let mut files = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (name, text) in texts {
+        match toml::from_str(&text) {
+            Ok(file) => {
+                files.insert(name, file);
+            }
+            Err(error) => wrong.push(ThemeError { theme: name, text: error.to_string() }),
+        }
+    }
+    (files, wrong)
+}
+
+fn style(look: &Look, palette: &BTreeMap<&str, &Paint>) -> Result<Style, String> {
+    let whole = match look {
+        Look::Foreground(paint) => Whole { fg: Some(paint.clone()), ..Whole::default() },
+        Look::Whole(whole) => whole.clone(),
+    };
+    let mut style = Style::new();
+    if let Some(paint) = &whole.fg {
+        style = style.fg(colour(paint, palette)?);
+    }
+    if let Some(paint) = &whole.bg {
+        style = style.bg(colour(paint, palette)?);
+    }
+    for (on, modifier) in [
+        (whole.bold, Modifier::BOLD),
+        (whole.dim, Modifier::DIM),
+        (whole.italic, Modifier::ITALIC),
+        (whole.underline, Modifier::UNDERLINED),
+        (whole.reverse, Modifier::REVERSED),
+    ] {
+        if on {
+            style = style.add_modifier(modifier);
+        }
+    }
+    Ok(style)
+}
+
+/// A palette's colour may not be a name of the palette again: so nothing turns in a circle.
+fn colour(paint: &Paint, palette: &BTreeMap<&str, &Paint>) -> Result<Color, String> {
+    let paint = match paint {
+        Paint::Name(name) => palette.get(name.as_str()).copied().unwrap_or(paint),
+        Paint::Number(_) => paint,
+    };
+    match paint {
+        Paint::Number(number) => Ok(Color::Indexed(*number)),
+        Paint::Name(name) if name == "default" => Ok(Color::Reset),
+        Paint::Name(name) => Color::from_str(name)
+            .map_err(|_| format!("`{name}` is no colour: write #rrggbb, a number, or a name of [palette]")),
+    }
+}
+
+fn mapped(style: Style, map: fn(Color) -> Color) -> Style {
+    Style { fg: style.fg.map(map), bg: style.bg.map(map), ..style }
+}
+
+/// The steps of each of red, green and blue in the 6 × 6 × 6 cube.
+const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// The nearest of the 6 × 6 × 6 cube and the 24 greys.
+fn indexed(colour: Color) -> Color {
+    let Color::Rgb(red, green, blue) = colour else { return colour };
+    let nearest = |value: u8| (0u8..6).min_by_key(|at| STEPS[usize::from(*at)].abs_diff(value)).unwrap_or(0);
+    let (r, g, b) = (nearest(red), nearest(green), nearest(blue));
+    let cube = (STEPS[usize::from(r)], STEPS[usize::from(g)], STEPS[usize::from(b)]);
+    let average = u8::try_from((u16::from(red) + u16::from(green) + u16::from(blue)) / 3).unwrap_or(0);
+    let step = (average.saturating_sub(3) / 10).min(23);
+    let grey = 8 + step * 10;
+    let wanted = (red, green, blue);
+    if distance(wanted, (grey, grey, grey)) < distance(wanted, cube) {
+        Color::Indexed(232 + step)
+    } else {
+        Color::Indexed(16 + 36 * r + 6 * g + b)
+    }
+}
+
+/// The terminal's own colours, as most terminals paint them.
+const ANSI: [(Color, (u8, u8, u8)); 16] = [
+    (Color::Black, (0, 0, 0)),
+    (Color::Red, (205, 49, 49)),
+    (Color::Green, (13, 188, 121)),
+    (Color::Yellow, (229, 190, 16)),
+    (Color::Blue, (36, 114, 200)),
+    (Color::Magenta, (188, 63, 188)),
+    (Color::Cyan, (17, 168, 205)),
+    (Color::Gray, (190, 190, 190)),
+    (Color::DarkGray, (102, 102, 102)),
+    (Color::LightRed, (241, 76, 76)),
+    (Color::LightGreen, (35, 209, 139)),
+    (Color::LightYellow, (245, 245, 67)),
+    (Color::LightBlue, (59, 142, 234)),
+    (Color::LightMagenta, (214, 112, 214)),
+    (Color::LightCyan, (41, 184, 219)),
+    (Color::White, (255, 255, 255)),
+];
+
+fn sixteen(colour: Color) -> Color {
+    let wanted = match colour {
+        Color::Rgb(red, green, blue) => (red, green, blue),
+        Color::Indexed(number) if number >= 16 => of_index(number),
+        other => return other,
+    };
+    ANSI.iter().min_by_key(|(_, known)| distance(wanted, *known)).map_or(colour, |(named, _)| *named)
+}
+
+fn of_index(number: u8) -> (u8, u8, u8) {
+    if number >= 232 {
+        let grey = 8 + (number - 232) * 10;
+        return (grey, grey, grey);
+    }
+    let at = number - 16;
+    (STEPS[usize::from(at / 36)], STEPS[usize::from(at / 6 % 6)], STEPS[usize::from(at % 6)])
+}
+
+fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
+    let square = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+    2 * square(a.0, b.0) + 4 * square(a.1, b.1) + 3 * square(a.2, b.2)
+}
+
+/// What is left of a style where there are no colours: the cursor's row is reversed, what is wrong is bold, what is secondary is dim.
+fn colourless(style: Style, role: Role) -> Style {
+    let modifier = match role {
+        Role::Selection | Role::Toast => Modifier::REVERSED,
+        Role::Strong | Role::Title | Role::Failed | Role::Error | Role::Warning | Role::Key | Role::Mark => {
+            Modifier::BOLD
+        }
+        Role::BorderFocus | Role::Accent | Role::Running => Modifier::BOLD,
+        Role::Dim | Role::Border | Role::BarRest | Role::Done | Role::Cancelled => Modifier::DIM,
+        Role::Link | Role::Input => Modifier::UNDERLINED,
+        _ => Modifier::empty(),
+    };
+    Style { fg: None, bg: None, underline_color: None, ..style.add_modifier(modifier) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn themes(files: &[(&str, &str)]) -> Themes {
+        let (own, wrong) = read(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+        assert_eq!(wrong, []);
+        Themes { own, ..Themes::built_in() }
+    }
+
+    #[test]
+    fn every_theme_that_is_compiled_in_is_whole() {
+        let themes = Themes::built_in();
+        assert_eq!(themes.names().count(), BUILT_IN.len());
+        for name in themes.names() {
+            assert_eq!(themes.find(name).unwrap().name, name);
+        }
+        assert!(themes.find("light").unwrap().is_light);
+    }
+
+    #[test]
+    fn a_theme_that_inherits_may_change_the_palette_only() {
+        let themes = themes(&[
+            ("a", "inherits = \"dark\"\n[palette]\naccent = \"#010203\"\n"),
+            ("b", "inherits = \"a\"\n[roles]\nfailed = { fg = 9, bold = true }\n"),
+        ]);
+        let (dark, b) = (themes.find("dark").unwrap(), themes.find("b").unwrap());
+        assert_eq!(b[Role::Accent].fg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(b[Role::Failed], Style::new().fg(Color::Indexed(9)).add_modifier(Modifier::BOLD));
+        assert_eq!(b[Role::Waiting], dark[Role::Waiting]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_would_be_right() {
+        for (text, said) in [
+            ("inherits = \"drak\"", "no theme `drak`; there are dark, light"),
+            ("inherits = \"x\"", "inherits from itself"),
+            ("inherits = \"dark\"\n[roles]\nfaild = 1", "`faild` is no role"),
+            ("inherits = \"dark\"\n[roles]\nfailed = \"rde\"", "failed: `rde` is no colour"),
+            ("[roles]\ntext = 1", "inherits = \"dark\""),
+        ] {
+            let error = themes(&[("x", text)]).find("x").unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        let (_, wrong) = read([("x".to_owned(), "inherit = \"dark\"".to_owned())]);
+        assert!(wrong[0].text.contains("inherits"), "{}", wrong[0].text);
+    }
+
+    #[test]
+    fn a_file_in_the_users_folder_takes_a_themes_place() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("dark.toml"), "inherits = \"light\"").unwrap();
+        std::fs::write(folder.path().join("bad.toml"), "inherits =").unwrap();
+        let (themes, wrong) = Themes::load(folder.path());
+        assert!(themes.find("dark").unwrap().is_light);
+        assert_eq!(wrong.iter().map(|error| error.theme.as_str()).collect::<Vec<_>>(), ["bad"]);
+    }
+
+    #[test]
+    fn colours_become_what_the_terminal_has() {
+        assert_eq!(indexed(Color::Rgb(255, 255, 255)), Color::Indexed(231));
+        assert_eq!(indexed(Color::Rgb(18, 18, 18)), Color::Indexed(233));
+        assert_eq!(sixteen(Color::Rgb(240, 80, 70)), Color::LightRed);
+        let plain = Themes::built_in().find("dark").unwrap().shown_in(Depth::None);
+        for role in Role::all() {
+            assert_eq!((plain[role].fg, plain[role].bg), (None, None), "{}", role.name());
+        }
+        assert!(plain[Role::Selection].add_modifier.contains(Modifier::REVERSED));
+    }
+}
