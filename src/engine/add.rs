@@ -180,7 +180,10 @@ impl Core {
         self.last_download += 1;
         #[expect(clippy::cast_precision_loss, reason = "places need an order, not every digit")]
         let order = self.last_download as f64;
+        // What is here already is compared with the server's by what was stored of it, under the name that it got.
+        let here = (settings.taken == Taken::IfChanged).then(|| self.newest_finished_of(&new)).flatten();
         let name_is_given = new.name.is_some();
+        let name_is_known = here.is_some();
         let extras = new.extras;
         let is_plain = extras == crate::model::item::Extras::default();
         DownloadRecord {
@@ -188,10 +191,13 @@ impl Core {
             uuid: Uuid::new_v4(),
             collection: new.collection.unwrap_or(CollectionId::DEFAULT),
             order,
-            name: new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            name: match &here {
+                Some(here) => here.name.clone(),
+                None => new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            },
             source_url: new.url,
             folder,
-            name_is_final: name_is_given,
+            name_is_final: name_is_given || name_is_known,
             name_is_given,
             mode: new.mode,
             priority: new.priority,
@@ -204,8 +210,13 @@ impl Core {
             joined_on_samples: false,
             settings,
             extras: (!is_plain).then(|| Box::new(extras)),
-            checkpoint: None,
+            checkpoint: here.and_then(|here| here.checkpoint.clone()),
         }
+    }
+
+    fn newest_finished_of(&self, new: &NewDownload) -> Option<DownloadRecord> {
+        let (id, ..) = self.finished_of(new).pop()?;
+        self.items.get(&id).map(|item| item.record.clone())
     }
 
     /// Takes a record into the list, and into line where it is queued.

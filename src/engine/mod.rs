@@ -239,14 +239,17 @@ impl Engine {
             }
             Request::List { select } => Ok(Reply::Rows(self.core.borrow().rows(&select))),
             Request::Show { id, reveal } => {
-                let lanes = self.core.borrow().ask_lanes(id);
-                // A transfer that just ended has none.
-                let lanes = match lanes {
-                    Some(lanes) => lanes.await.unwrap_or_default(),
-                    None => Vec::new(),
+                let look = self.core.borrow().look_at(id);
+                // A transfer that has just ended, or waits for its first answer, has nothing to show.
+                let look = match look {
+                    Some(look) => look.await.ok(),
+                    None => None,
                 };
-                let detail = self.core.borrow().detail(id, reveal).ok_or_else(|| act::not_found(id))?;
-                Ok(Reply::Detail(Box::new(crate::model::view::DownloadDetail { segments: lanes, ..detail })))
+                let mut detail = self.core.borrow().detail(id, reveal).ok_or_else(|| act::not_found(id))?;
+                if let Some(look) = look {
+                    (detail.coverage, detail.segments) = (look.coverage, look.lanes);
+                }
+                Ok(Reply::Detail(Box::new(detail)))
             }
             Request::Act { select, act } => {
                 Ok(Reply::Acted(self.core.borrow_mut().act(client, &select, &act)))

@@ -285,6 +285,7 @@ impl Core {
             source: mask_url(&record.source_url),
             set_aside: checkpoint.set_aside.clone(),
             noted,
+            kept: checkpoint.of_finished(ending.size),
             ending,
         };
         if let Some(publisher) = &self.publisher {
@@ -328,7 +329,8 @@ impl Core {
             let record = &mut item.record;
             record.ended = Some(ended);
             record.size = size.or(record.size);
-            record.checkpoint = None;
+            let size = record.size.unwrap_or_default();
+            record.checkpoint = record.checkpoint.take().and_then(|held| held.of_finished(size));
             record.attempts = 0;
             record.dry_since = None;
             item.safe = None;

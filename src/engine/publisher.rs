@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc as tokio_mpsc;
 
 use crate::model::id::DownloadId;
-use crate::model::record::{HistoryLine, SetAside};
+use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
 use crate::store::error::StoreError;
@@ -28,6 +28,8 @@ pub(super) struct Publish {
     pub(super) set_aside: Vec<SetAside>,
     /// Whether a note may be beside it.
     pub(super) noted: bool,
+    /// What is kept of its checkpoint.
+    pub(super) kept: Option<Box<Checkpoint>>,
 }
 
 /// What became of it.
@@ -141,6 +143,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                     name: ending.name.clone(),
                     size: ending.size,
                     ended,
+                    kept: way.part.kept.clone(),
                 });
                 told.push(HistoryLine {
                     number: 0,

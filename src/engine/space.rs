@@ -104,11 +104,9 @@ impl Core {
         let folder = record.folder.display().to_string();
         match self.space.ask(&record.folder, asks, None) {
             Ok(Grant::Missing(missing)) => Some(WaitReason::NoSpace { missing, folder }),
-            // What goes first where only its room is missing is given up by the run itself.
-            Ok(Grant::UpTo(_) | Grant::WithoutSetAside(_)) => None,
             Err(error) if error.kind == StoreKind::FolderAway => Some(WaitReason::FolderAway { folder }),
-            // The run will find the same, and say it better.
-            Err(_) => None,
+            // What goes first where only its room is missing is given up by the run itself, and another error it finds too.
+            Ok(Grant::UpTo(_) | Grant::WithoutSetAside(_)) | Err(_) => None,
         }
     }
 

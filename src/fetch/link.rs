@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::model::network::{NetworkEvent, Route};
 
-/// What the system tells: as in linux/rtnetlink.h and linux/if_addr.h.
+/// What the system tells: as in `linux/rtnetlink.h` and `linux/if_addr.h`.
 const NEW_ADDRESS: u16 = 20;
 const GONE_ADDRESS: u16 = 21;
 const ASK_ADDRESSES: u16 = 22;
@@ -22,15 +22,15 @@ const NEW_ROUTE: u16 = 24;
 const GONE_ROUTE: u16 = 25;
 const ASK_ROUTES: u16 = 26;
 const DONE: u16 = 3;
-/// RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR and RTMGRP_IPV6_ROUTE.
+/// `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV4_ROUTE`, `RTMGRP_IPV6_IFADDR` and `RTMGRP_IPV6_ROUTE`.
 const GROUPS: u32 = 0x10 | 0x40 | 0x100 | 0x400;
-/// NLM_F_REQUEST and NLM_F_DUMP.
+/// `NLM_F_REQUEST` and `NLM_F_DUMP`.
 const DUMP: u16 = 0x301;
 /// Bytes of a message's head, of an address message, of a route message.
 const HEAD: usize = 16;
 const ADDRESS: usize = 8;
 const ROUTE: usize = 12;
-/// IFA_F_TENTATIVE and IFA_F_DADFAILED: the address can't be used yet, or at all.
+/// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED`: the address can't be used yet, or at all.
 const NOT_USABLE: u32 = 0x40 | 0x08;
 const MAIN_TABLE: u8 = 254;
 const UNICAST: u8 = 1;

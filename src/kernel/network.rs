@@ -66,35 +66,35 @@ mod tests {
         network
     }
 
-    fn new() -> Option<Change> {
-        Some(Change { is_new: true, gone: None })
+    fn new() -> Change {
+        Change { is_new: true, gone: None }
     }
 
     #[test]
     fn only_what_was_not_there_before_is_new() {
         let mut network = known();
         assert_eq!(network.hear(NetworkEvent::Address(1, address("10.0.0.1"))), None);
-        assert_eq!(network.hear(NetworkEvent::Address(2, address("10.0.0.2"))), new());
+        assert_eq!(network.hear(NetworkEvent::Address(2, address("10.0.0.2"))), Some(new()));
         let route = Route { interface: 1, gateway: Some(address("10.0.0.254")), is_v6: false };
-        assert_eq!(network.hear(NetworkEvent::Route(route.clone())), new());
+        assert_eq!(network.hear(NetworkEvent::Route(route.clone())), Some(new()));
         assert_eq!(network.hear(NetworkEvent::Route(route.clone())), None);
         assert_eq!(network.hear(NetworkEvent::RouteGone(route.clone())), None);
-        assert_eq!(network.hear(NetworkEvent::Route(route)), new());
+        assert_eq!(network.hear(NetworkEvent::Route(route)), Some(new()));
     }
 
     #[test]
     fn an_address_is_gone_when_no_interface_has_it() {
         let mut network = known();
-        assert_eq!(network.hear(NetworkEvent::Address(2, address("10.0.0.1"))), new());
+        assert_eq!(network.hear(NetworkEvent::Address(2, address("10.0.0.1"))), Some(new()));
         assert_eq!(network.hear(NetworkEvent::AddressGone(1, address("10.0.0.1"))), None);
         let gone = Change { is_new: false, gone: Some(address("10.0.0.1")) };
         assert_eq!(network.hear(NetworkEvent::AddressGone(2, address("10.0.0.1"))), Some(gone));
         assert_eq!(network.hear(NetworkEvent::AddressGone(2, address("10.0.0.1"))), None);
-        assert_eq!(network.hear(NetworkEvent::Address(1, address("10.0.0.1"))), new());
+        assert_eq!(network.hear(NetworkEvent::Address(1, address("10.0.0.1"))), Some(new()));
     }
 
     #[test]
     fn what_was_missed_may_have_been_anything() {
-        assert_eq!(known().hear(NetworkEvent::Missed), new());
+        assert_eq!(known().hear(NetworkEvent::Missed), Some(new()));
     }
 }

@@ -51,6 +51,8 @@ pub struct Completed {
     pub size: u64,
     /// When.
     pub ended: UnixMs,
+    /// What the server said of it, so that it can be asked whether it has changed.
+    pub kept: Option<Box<Checkpoint>>,
 }
 
 impl Db {
@@ -145,12 +147,13 @@ impl Db {
             Box::new(move |db| {
                 let mut done = db.prepare_cached(
                     "UPDATE downloads SET name = ?2, flags = flags | ?3, state = ?4, state_json = NULL, ended = ?5,
-                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = NULL WHERE id = ?1",
+                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = ?7 WHERE id = ?1",
                 )?;
                 let mut over = db.prepare_cached("DELETE FROM intents WHERE id = ?1")?;
                 for item in &completed {
                     let state = kind_number(StateKind::Completed);
-                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size)])?;
+                    let kept = item.kept.as_ref().map(json).transpose()?;
+                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size), kept])?;
                     over.execute([number(item.id.0)])?;
                 }
                 tell(db, &told, history)

@@ -10,6 +10,8 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod flags;
+mod input;
 mod interop;
 mod kill;
 mod metalink;

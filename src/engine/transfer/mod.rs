@@ -15,5 +15,5 @@ mod trouble;
 mod verify;
 
 pub(crate) use live::Live;
-pub(crate) use order::{Answered, Control, Copied, Ended, News, Order, Outcome, What};
+pub(crate) use order::{Answered, Control, Copied, Ended, Look, News, Order, Outcome, What};
 pub(crate) use thread::TransferThread;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{HeaderValue, IF_MODIFIED_SINCE};
+use http::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use super::lane::LaneCell;
 use super::order::{Answered, Outcome, What};
@@ -13,7 +13,7 @@ use super::shared::{Shared, wall};
 use super::trouble;
 use crate::fetch::transport::{Answer, Body};
 use crate::fetch::{hear, name};
-use crate::kernel::answer::{Meaning, judge, phrase};
+use crate::kernel::answer::{Known, Meaning, judge, phrase};
 use crate::model::coverage::Coverage;
 use crate::model::heard::Heard;
 use crate::model::item::{OnWeak, Taken};
@@ -48,7 +48,9 @@ impl Shared {
             let asked = if tried.whole { Asked::Whole } else { self.first_question() };
             let place = self.sources.pick(0);
             let url = self.sources.url(place).unwrap_or_else(|| self.order.source.clone());
-            let answer = match self.ask_if(url.clone(), asked, tried.fresh, self.conditions()).await {
+            let conditions = self.conditions();
+            let conditional = !conditions.is_empty();
+            let answer = match self.ask_if(url.clone(), asked, tried.fresh, conditions).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_transient() && self.sources.drop_place(place) => {
                     self.tell(What::Remark(format!("{error}; goes on with another mirror")));
@@ -59,7 +61,8 @@ impl Shared {
             let mut heard = hear::hear(&answer, wall());
             heard.encoded &= !is_named_as_coded(&answer);
             heard.strange_host = self.is_strange(&answer);
-            let meaning = judge(asked, &heard, &self.known(place, &url, tried.whole));
+            let known = Known { conditional, ..self.known(place, &url, tried.whole) };
+            let meaning = judge(asked, &heard, &known);
             if matches!(heard.status, 200 | 206) && meaning != Meaning::LoginPage {
                 self.heed_disagreement(&answer, &heard);
             }
@@ -139,17 +142,26 @@ impl Shared {
         }
     }
 
-    /// `--if-changed` asks with the date of the file that is here.
+    /// `--if-changed` asks with what was stored of the file that is here, or else with its date.
     fn conditions(&self) -> HeaderMap {
         let mut conditions = HeaderMap::new();
-        if self.order.settings.taken == Taken::IfChanged && self.coverage.borrow().is_empty() {
-            let file = self.order.folder.join(&self.order.name);
-            let date = std::fs::metadata(file).and_then(|facts| facts.modified()).ok();
-            if let Some(value) =
-                date.and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).ok())
-            {
-                conditions.insert(IF_MODIFIED_SINCE, value);
-            }
+        if self.order.settings.taken != Taken::IfChanged || !self.coverage.borrow().is_empty() {
+            return conditions;
+        }
+        let file = self.order.folder.join(&self.order.name);
+        let Ok(facts) = std::fs::metadata(file) else { return conditions };
+        let stored = self.order.held.as_deref();
+        let is_the_one = stored.is_some_and(|stored| stored.inode == 0 && stored.size == Some(facts.len()));
+        if let Some(tag) = stored.and_then(|stored| stored.validators.etag.as_deref()).filter(|_| is_the_one)
+            && let Ok(value) = HeaderValue::from_str(tag)
+        {
+            conditions.insert(IF_NONE_MATCH, value);
+        } else if let Ok(value) = facts
+            .modified()
+            .map_err(drop)
+            .and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).map_err(drop))
+        {
+            conditions.insert(IF_MODIFIED_SINCE, value);
         }
         conditions
     }

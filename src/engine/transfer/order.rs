@@ -84,8 +84,17 @@ pub(crate) enum Control {
     Mode(Mode),
     /// This machine no longer has this address: connections from it are dead.
     AddressGone(std::net::IpAddr),
-    /// Say what is being fetched.
-    Lanes(tokio::sync::oneshot::Sender<Vec<ByteRange>>),
+    /// Say what is on disk and what is being fetched.
+    Look(tokio::sync::oneshot::Sender<Look>),
+}
+
+/// A running download as it is in this moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// What is on disk.
+    pub(crate) coverage: Vec<ByteRange>,
+    /// What each connection still has before it.
+    pub(crate) lanes: Vec<ByteRange>,
 }
 
 /// A transfer's word to the engine.

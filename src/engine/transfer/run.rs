@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::lane::{LaneCell, Stop, pump};
 use super::open::Opened;
-use super::order::{Control, Ended, Order, Outcome, What};
+use super::order::{Control, Ended, Look, Order, Outcome, What};
 use super::shared::{Shared, wall};
 use super::trouble;
 use super::verify::Verified;
@@ -232,9 +232,10 @@ impl Run {
                 biased;
                 control = self.control.recv() => match control {
                     None | Some(Control::Stop) => Next::End(Outcome::Stopped),
-                    Some(Control::Lanes(answer)) => {
+                    Some(Control::Look(answer)) => {
+                        let coverage = self.shared.coverage.borrow().ranges().collect();
                         // Whoever asked may have gone; then nobody needs it.
-                        let _ = answer.send(self.ranges());
+                        let _ = answer.send(Look { coverage, lanes: self.ranges() });
                         Next::Go
                     }
                     Some(Control::AddressGone(address)) => self.leave_address(address),
@@ -514,7 +515,7 @@ impl Shared {
             Control::Connections(cap) => self.cap.set(cap.max(1)),
             Control::Mode(mode) => self.mode.set(mode),
             Control::AddressGone(_) => self.moved.notify_waiters(),
-            Control::Stop | Control::Lanes(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
+            Control::Stop | Control::Look(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
         }
     }
 }

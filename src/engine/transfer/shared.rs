@@ -186,6 +186,7 @@ impl Shared {
             gave_files: self.media_type.borrow().is_some() || self.order.host_gave_files,
             at_source: *url == self.order.source || source > 0,
             asked_whole,
+            conditional: false,
         }
     }
 

@@ -119,9 +119,36 @@ impl Machine {
         self.spawn_as(tracer, args, 2 * DEADLINE)
     }
 
-    fn spawn_as<S: AsRef<str>>(&self, mut command: Command, args: &[S], stall: Duration) -> Running {
+    /// Starts a copy of the program under another one.
+    pub(crate) fn spawn_other<S: AsRef<str>>(
+        &self,
+        mut tracer: Command,
+        program: &Path,
+        args: &[S],
+    ) -> Running {
+        tracer.arg(program);
+        self.spawn_as(tracer, args, 2 * DEADLINE)
+    }
+
+    /// Runs the program to its end while another run goes on, whose words it leaves alone.
+    pub(crate) fn beside<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
+        let command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        self.spawn_into("beside", command, args, 2 * DEADLINE).wait()
+    }
+
+    fn spawn_as<S: AsRef<str>>(&self, command: Command, args: &[S], stall: Duration) -> Running {
+        self.spawn_into("", command, args, stall)
+    }
+
+    fn spawn_into<S: AsRef<str>>(
+        &self,
+        which: &str,
+        mut command: Command,
+        args: &[S],
+        stall: Duration,
+    ) -> Running {
         let root = self.root.path();
-        let (stdout, stderr) = (root.join("stdout"), root.join("stderr"));
+        let (stdout, stderr) = (root.join(format!("stdout{which}")), root.join(format!("stderr{which}")));
         command.env_clear();
         if let Some(checkpoint) = self.checkpoint {
             command.env("HAUL_TEST_CHECKPOINT_MS", checkpoint.as_millis().to_string());
@@ -185,6 +212,11 @@ impl Running {
         self.outcome()
     }
 
+    /// Its process number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
@@ -198,8 +230,27 @@ impl Running {
 
     /// Presses Ctrl-C and waits for its end.
     pub(crate) fn interrupt(self) -> Outcome {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.press_ctrl_c();
         self.wait()
+    }
+
+    /// Presses Ctrl-C.
+    pub(crate) fn press_ctrl_c(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Waits until so many bytes came out on stdout.
+    pub(crate) fn wait_for_stdout(&mut self, bytes: u64) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let came = std::fs::metadata(&self.stdout).unwrap().len();
+            if came >= bytes {
+                return;
+            }
+            assert!(!self.is_over(), "ended with {came} bytes on stdout:\n{}", self.outcome().stderr);
+            assert!(Instant::now() < end, "only {came} of {bytes} bytes came out");
+            thread::sleep(LOOK);
+        }
     }
 
     /// Waits until so many bytes of `content` are in the file at `path`, in their places.

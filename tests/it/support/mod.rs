@@ -5,6 +5,7 @@ pub(crate) mod byte_size;
 pub(crate) mod content;
 pub(crate) mod disk;
 pub(crate) mod machine;
+pub(crate) mod proxy;
 pub(crate) mod real;
 mod reply;
 pub(crate) mod site;
