@@ -300,11 +300,6 @@ impl Core {
         if state == StateKind::Completed && (moves || changes.url.is_some() || changes.checksum.is_some()) {
             return Err(not_now("it is completed already; its file is yours to move"));
         }
-        if moves && item.record.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.inode != 0) {
-            return Err(not_now(
-                "it has begun; its part is in its folder under its name. Cancel and add it again to begin elsewhere",
-            ));
-        }
         if let Some(name) = &changes.name
             && (name.is_empty() || name.contains(['/', '\0']))
         {
@@ -346,6 +341,15 @@ impl Core {
                 checkpoint.final_url = None;
             }
         }
+        // The part stays where it is, and moves when it is whole.
+        if moves
+            && let Some(checkpoint) = record.checkpoint.as_mut().filter(|checkpoint| checkpoint.inode != 0)
+        {
+            checkpoint.moved_from.get_or_insert_with(|| record.folder.as_ref().clone());
+        }
+        if let Some(run) = item.run.as_mut().filter(|_| moves) {
+            run.renamed = true;
+        }
         if let Some(name) = &changes.name {
             record.name.clone_from(name);
             (record.name_is_given, record.name_is_final) = (true, true);
@@ -382,7 +386,8 @@ impl Core {
         let refetch = changes.url.is_some()
             || changes.headers.is_some()
             || changes.connections.is_some()
-            || changes.checksum.is_some();
+            || changes.checksum.is_some()
+            || moves;
         if refetch {
             self.stop_run(id, Then::Queue);
         }

@@ -154,7 +154,8 @@ impl Core {
                         self.stop_run(id, Then::Queue);
                     }
                     match kind {
-                        kind if kind.is_running() => {}
+                        // A pause that was asked for in this very moment is taken back.
+                        kind if kind.is_running() => drop(self.go_on(id, &Act::Resume)),
                         // One of an earlier engine, which nobody asked for until now.
                         StateKind::Queued => {
                             self.enqueue(id);

@@ -1,38 +1,30 @@
 //! The checkpointer: syncs parts, then commits what they hold. In that order, and never in another.
-//!
-//! All that is stored of a download once it runs goes through here, so that an older word never comes after a newer one.
 
 use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+use tokio::sync::mpsc as tokio_mpsc;
 
 use super::transfer::Copied;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
-use crate::model::record::{Checkpoint, DownloadRecord};
-use crate::store::db::{Db, Durability};
+use crate::model::record::DownloadRecord;
+use crate::store::db::{Db, Durability, Stamp};
 use crate::store::error::StoreError;
 
 /// Something to make safe.
 pub(super) struct Save {
     pub(super) id: DownloadId,
     pub(super) run: u64,
+    /// When this was decided.
+    pub(super) stamp: Stamp,
     /// What is on disk; nothing where only the record is to be stored.
     pub(super) copied: Option<Copied>,
     /// The whole record, at a pause, stop or end. It carries the same checkpoint.
     pub(super) record: Option<Box<DownloadRecord>>,
-    /// A checkpoint that needs no sync.
-    pub(super) announced: Option<Announced>,
-}
-
-/// A checkpoint that claims no byte that isn't safe already: a part that begins, or another version of the file.
-pub(super) struct Announced {
-    pub(super) checkpoint: Box<Checkpoint>,
-    pub(super) durability: Durability,
-    /// Who waits for it, and is told whether it is stored.
-    pub(super) done: Option<oneshot::Sender<bool>>,
+    /// Whether the record's checkpoint is what is on disk; a running download's is known only from its copies.
+    pub(super) with_checkpoint: bool,
 }
 
 /// What became of it.
@@ -89,12 +81,8 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
         let mut group = vec![first];
         group.extend(incoming.try_iter());
         let mut tickets = Vec::with_capacity(group.len());
-        let mut told = Vec::new();
         for save in group {
-            let Save { id, run, copied, record, announced } = save;
-            if let Some(Announced { checkpoint, durability, done }) = announced {
-                told.push((done, db.checkpoint(durability, vec![(id, checkpoint)])));
-            }
+            let Save { id, run, stamp, copied, record, with_checkpoint } = save;
             let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
                 (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
             });
@@ -104,18 +92,13 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
             });
             let ticket = match (&synced, record, copied) {
-                (Ok(()), Some(record), _) => Some(db.update(Durability::Durable, vec![*record])),
+                (Ok(()), Some(record), _) => Some(db.update(stamp, record, with_checkpoint)),
                 (Ok(()), None, Some(copied)) => {
-                    Some(db.checkpoint(Durability::Durable, vec![(id, copied.checkpoint)]))
+                    Some(db.checkpoint(Durability::Durable, stamp, id, copied.checkpoint))
                 }
                 (Err(_), ..) | (Ok(()), None, None) => None,
             };
             tickets.push((id, run, generation, coverage, of_part, synced, ticket));
-        }
-        for (done, ticket) in told {
-            let stored = ticket.wait().is_ok();
-            // A run that was stopped meanwhile asks again.
-            let _ = done.map(|done| done.send(stored));
         }
         for (id, run, generation, coverage, of_part, synced, ticket) in tickets {
             let sync_failed = synced.is_err();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::checkpointer::{Announced, Checkpointer, Save};
+use super::checkpointer::{Checkpointer, Save};
 use super::item::{Item, Running, Then};
 use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
@@ -210,12 +210,13 @@ impl Core {
         let live = Arc::new(Live::new(item.covered(), item.record.size));
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
+        let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
         let order = Order {
             id,
             uuid: record.uuid,
             run: number,
             source: record.source_url.clone(),
-            folder: Arc::clone(&record.folder),
+            folder: moved_from.map_or_else(|| Arc::clone(&record.folder), |folder| Arc::new(folder.clone())),
             name: record.name.clone(),
             name_is_final: record.name_is_final || record.name_is_given,
             mode: record.mode,
@@ -246,6 +247,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            renamed: false,
         };
         item.run = Some(Box::new(run));
         self.queue.started(id, host, collection);
@@ -305,7 +307,10 @@ impl Core {
     /// Tells a running download to let go; what becomes of it then is decided now.
     pub(super) fn stop_run(&mut self, id: DownloadId, then: Then) -> bool {
         let Some(run) = self.items.get_mut(&id).and_then(|item| item.run.as_mut()) else { return false };
-        run.then = then;
+        // Back in line is what becomes of it where nobody decided otherwise.
+        if !run.stopping || then != Then::Queue {
+            run.then = then;
+        }
         if !run.stopping {
             run.stopping = true;
             tell(run, Control::Stop);
@@ -313,12 +318,13 @@ impl Core {
         true
     }
 
-    /// Stores a download's record, with its part synced first where there is one.
+    /// Stores a download's record; of a running one all but its checkpoint, which its copies tell.
     pub(super) fn store(&mut self, id: DownloadId) {
         let Some(item) = self.items.get(&id) else { return };
-        let record = Box::new(item.record.clone());
-        let run = item.run.as_ref().map_or(0, |run| run.number);
-        self.save(Save { id, run, copied: None, record: Some(record), announced: None });
+        let (record, run) = (Box::new(item.record.clone()), item.run.as_ref().map(|run| run.number));
+        let with_checkpoint = run.is_none();
+        let (run, stamp) = (run.unwrap_or(0), self.db.stamp());
+        self.save(Save { id, run, stamp, copied: None, record: Some(record), with_checkpoint });
     }
 
     pub(super) fn save(&mut self, save: Save) {
@@ -399,8 +405,7 @@ impl Core {
             return;
         };
         // The file itself says the rest; this write is only the faster way to it.
-        let announced = Announced { checkpoint, durability: Durability::Relaxed, done: None };
-        self.save(Save { id, run: 0, copied: None, record: None, announced: Some(announced) });
+        drop(self.db.checkpoint(Durability::Relaxed, self.db.stamp(), id, checkpoint));
     }
 
     /// Whether nothing runs, is timed or waits to be stored.

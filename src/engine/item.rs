@@ -65,6 +65,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
+    pub(super) renamed: bool,
 }
 
 /// What becomes of a download whose transfer was told to let go.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checkpointer::{Announced, Save, Saved};
+use super::checkpointer::{Save, Saved};
 use super::core::{Core, tell};
 use super::item::{Item, Then};
 use super::publisher::{Publish, Published};
@@ -38,16 +38,21 @@ impl Core {
         }
         match what {
             What::Answered(answered) => self.answered(id, *answered),
-            What::Copied(copied) => {
-                self.save(Save { id, run, copied: Some(copied), record: None, announced: None });
+            What::Copied(mut copied) => {
+                self.keep_place(id, &mut copied);
+                let stamp = self.db.stamp();
+                self.save(Save { id, run, stamp, copied: Some(copied), record: None, with_checkpoint: true });
             }
             What::Commit(checkpoint, done) => {
                 if let Some(item) = self.items.get_mut(&id) {
                     item.record.checkpoint = Some(checkpoint.clone());
                     item.safe = Some(Arc::new(checkpoint.safe.clone()));
                 }
-                let announced = Announced { checkpoint, durability: Durability::Durable, done: Some(done) };
-                self.save(Save { id, run, copied: None, record: None, announced: Some(announced) });
+                let ticket = self.db.checkpoint(Durability::Durable, self.db.stamp(), id, checkpoint);
+                tokio::task::spawn_local(async move {
+                    // A run that was stopped meanwhile asks again.
+                    let _ = done.send(ticket.done().await.is_ok());
+                });
             }
             What::Remark(text) => {
                 let at = UnixMs::from(super::wall());
@@ -83,9 +88,12 @@ impl Core {
         let Some(item) = self.items.get_mut(&id) else { return };
         let host = item.host().to_owned();
         let before = item.record.checkpoint.as_ref().map_or(0, |held| held.inode);
+        let renamed = item.run.as_ref().is_some_and(|run| run.renamed);
         let record = &mut item.record;
-        record.name = answered.name;
-        record.name_is_final = true;
+        if !renamed {
+            record.name = answered.name;
+            record.name_is_final = true;
+        }
         record.size = answered.size;
         record.dry_since = None;
         if let Some(mut copied) = answered.copy {
@@ -112,13 +120,13 @@ impl Core {
         self.step(id, Event::Answered, || State::Downloading);
     }
 
-    fn ended(&mut self, id: DownloadId, ended: Ended) {
+    fn ended(&mut self, id: DownloadId, mut ended: Ended) {
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(run) = item.run.take() else { return };
         let host = item.host().to_owned();
         self.queue.ended(id);
         self.space.release(id);
-        if let Some(name) = ended.name {
+        if let Some(name) = ended.name.filter(|_| !run.renamed) {
             item.record.name = name;
             item.record.name_is_final = true;
         }
@@ -126,7 +134,10 @@ impl Core {
         if let Some(story) = &mut item.story {
             story.received += run.live.received();
         }
-        if let Some(left) = &ended.left {
+        if let Some(left) = &mut ended.left {
+            if run.renamed {
+                left.checkpoint.moved_from.get_or_insert_with(|| left.part.folder().to_owned());
+            }
             item.record.checkpoint = Some(left.checkpoint.clone());
             item.record.size = left.checkpoint.size.or(item.record.size);
             item.part = Some(Arc::clone(&left.part));
@@ -145,8 +156,9 @@ impl Core {
             if !keeps && let Some(checkpoint) = &mut record.checkpoint {
                 checkpoint.safe = Coverage::new();
             }
-            let copied = left.filter(|_| keeps);
-            core.save(Save { id, run: run.number, copied, record: Some(record), announced: None });
+            let (stamp, copied) = (core.db.stamp(), left.filter(|_| keeps));
+            let run = run.number;
+            core.save(Save { id, run, stamp, copied, record: Some(record), with_checkpoint: true });
         };
         match ended.how {
             Outcome::Whole if matches!(run.then, Then::Queue | Then::Pause) => self.publish(id, ended.noted),
@@ -195,6 +207,13 @@ impl Core {
         }
         self.share_out(&host);
         self.pump();
+    }
+
+    /// A copy of a run that began before its download was given another name or folder says where the part stays.
+    fn keep_place(&self, id: DownloadId, copied: &mut super::transfer::Copied) {
+        if self.items.get(&id).and_then(|item| item.run.as_ref()).is_some_and(|run| run.renamed) {
+            copied.checkpoint.moved_from.get_or_insert_with(|| copied.part.folder().to_owned());
+        }
     }
 
     /// What was decided when it was told to let go.
@@ -280,6 +299,8 @@ impl Core {
             umask: record.settings.umask.unwrap_or(0o022),
             taken: record.settings.taken,
             full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
+            owner: record.uuid,
+            placeholder: None,
         };
         let publish = Publish {
             source: mask_url(&record.source_url),
@@ -420,19 +441,20 @@ fn fall_back(item: &mut Item) {
     checkpoint.generation = checkpoint.generation.next();
     let name = format!("{}{}", checkpoint.part, note::NOTE);
     // One that can't be deleted is of another generation now, and not believed.
-    let _ = note::void_at(&item.record.folder.join(name));
+    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
 }
 
 /// Deletes what is on disk of a download that is not finished. What can't be deleted stays where it is, and says whose it is.
 pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
     let Some(checkpoint) = &record.checkpoint else { return };
+    let folder = checkpoint.part_folder(&record.folder);
     if checkpoint.inode != 0 {
-        let _ = part::discard_named(&record.folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
-        let _ = note::forget(&record.folder.join(&checkpoint.part));
+        let _ = part::discard_named(folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
+        let _ = note::forget(&folder.join(&checkpoint.part));
     }
     for old in &checkpoint.set_aside {
-        let _ = part::discard_named(&record.folder, &old.part, old.device, old.inode);
-        let _ = note::forget(&record.folder.join(&old.part));
+        let _ = part::discard_named(folder, &old.part, old.device, old.inode);
+        let _ = note::forget(&folder.join(&old.part));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The publisher: whole parts get their names. What ends together shares one sync, one look at each folder and two commits.
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc as tokio_mpsc;
@@ -11,7 +11,8 @@ use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
 use crate::store::error::StoreError;
-use crate::store::publish::{Ending, Placed, clean_up, place, prepare, sync, sync_folders};
+use crate::store::part::Part;
+use crate::store::publish::{Ending, Placed, bring, clean_up, place, prepare, sync, sync_folders};
 use crate::store::rows::Completed;
 
 /// Parts that share one round at most.
@@ -90,6 +91,8 @@ struct Way {
     part: Publish,
     is_safe: bool,
     state: Result<Option<PathBuf>, StoreError>,
+    /// The part on another file system that it was copied from; it goes last.
+    original: Option<Arc<Part>>,
 }
 
 impl Way {
@@ -103,9 +106,13 @@ impl Way {
 fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let mut ways: Vec<Way> = group
         .into_iter()
-        .map(|part| {
-            let state = prepare(&part.ending).map(|()| None);
-            Way { part, is_safe: false, state }
+        .map(|mut part| {
+            let brought = bring(&mut part.ending);
+            let prepared = brought.and_then(|original| prepare(&part.ending).map(|()| original));
+            match prepared {
+                Ok(original) => Way { part, is_safe: false, state: Ok(None), original },
+                Err(error) => Way { part, is_safe: false, state: Err(error), original: None },
+            }
         })
         .collect();
     let good: Vec<usize> = (0..ways.len()).filter(|at| ways[*at].state.is_ok()).collect();
@@ -123,7 +130,9 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
         .filter(|way| matches!(way.state, Ok(Some(_))))
         .map(|way| {
             let intent = way.part.ending.intent();
-            clean_up(&intent.part, way.part.noted, &way.part.set_aside);
+            if way.original.is_none() {
+                clean_up(&intent.part, way.part.noted, &way.part.set_aside);
+            }
             intent
         })
         .collect();
@@ -165,6 +174,11 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let _ = forgotten.map(crate::store::db::Ticket::wait);
     ways.into_iter()
         .map(|way| {
+            if let (Some(original), Ok(Some(_)), Ok(())) = (&way.original, &way.state, &committed) {
+                clean_up(&original.path(), way.part.noted, &way.part.set_aside);
+                // What can't be deleted stays, and says whose it is.
+                let _ = original.discard();
+            }
             let (ending, is_safe) = (way.part.ending, way.is_safe);
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
@@ -197,9 +211,10 @@ fn name_all(db: &Db, ways: &mut [Way]) {
         }
         for way in ways.iter_mut().filter(|way| matches!(way.state, Ok(None))) {
             let ending = &mut way.part.ending;
-            match place(&ending.intent(), ending.taken) {
+            match place(&ending.intent(), &ending.part, ending.taken) {
                 Ok(Placed::Done(path)) => way.state = Ok(Some(path)),
-                Ok(Placed::Renumber(name)) => ending.name = name,
+                Ok(Placed::Renumber(name)) => (ending.name, ending.placeholder) = (name, None),
+                Ok(Placed::Kept(device, inode)) => ending.placeholder = Some((device, inode)),
                 Err(error) => way.state = Err(error),
             }
         }

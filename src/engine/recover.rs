@@ -74,6 +74,10 @@ impl Core {
             .map(|checkpoint| checkpoint.set_aside.clone());
         match recover(intent, &set_aside.unwrap_or_default()) {
             Ok(Recovered::Placed) => {
+                // A file that was copied to another file system: the original goes last.
+                if let Some(item) = self.items.get(&id) {
+                    super::news::discard(&item.record);
+                }
                 let ended = UnixMs::from(super::wall());
                 let name = intent
                     .target
@@ -137,13 +141,19 @@ fn keep_whole(item: &mut Item, intent: &PublishIntent) {
     let part = intent.part.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let safe = crate::model::coverage::Coverage::prefix_of(facts.len());
     item.safe = Some(std::sync::Arc::new(safe.clone()));
+    // A copy beside its target takes the place of the part elsewhere.
+    if item.record.checkpoint.as_ref().is_some_and(|held| held.inode != intent.inode) {
+        super::news::discard(&item.record);
+    }
     let before = item.record.checkpoint.take().map(|checkpoint| *checkpoint).unwrap_or_default();
+    let moved_from = intent.part.parent().filter(|folder| *folder != item.record.folder.as_path());
     item.record.checkpoint = Some(Box::new(crate::model::record::Checkpoint {
         part,
         device: intent.device,
         inode: intent.inode,
         safe,
         size: Some(facts.len()),
+        moved_from: moved_from.map(std::path::Path::to_owned),
         ..before
     }));
     item.record.size = Some(facts.len());

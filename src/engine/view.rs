@@ -9,6 +9,7 @@ use super::transfer::Look;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::NewDownload;
 use crate::model::printable::{mask_url, printable};
+use crate::model::record::Checkpoint;
 use crate::model::request::Batch;
 use crate::model::selector::Selector;
 use crate::model::state::StateKind;
@@ -66,7 +67,10 @@ impl Core {
         let checkpoint = record.checkpoint.as_deref();
         let story = item.story.as_deref();
         let extras = record.extras.as_deref();
-        let path = |name: &str| printable(&record.folder.join(name).display().to_string()).into_owned();
+        let path = |name: &str| clean(&record.folder.join(name).display().to_string());
+        let part_path = |checkpoint: &Checkpoint, name: &str| {
+            clean(&checkpoint.part_folder(&record.folder).join(name).display().to_string())
+        };
         Some(DownloadDetail {
             row: Self::row(item),
             uuid: record.uuid,
@@ -75,7 +79,7 @@ impl Core {
             path: path(&record.name),
             part: checkpoint
                 .filter(|checkpoint| checkpoint.inode != 0)
-                .map(|checkpoint| path(&checkpoint.part)),
+                .map(|checkpoint| part_path(checkpoint, &checkpoint.part)),
             remote: story.and_then(|story| story.remote.clone()),
             etag: checkpoint
                 .and_then(|checkpoint| checkpoint.validators.etag.as_deref())
@@ -96,7 +100,7 @@ impl Core {
             proxy: record.settings.proxy.as_ref().map(mask_url),
             interface: record.settings.interface.clone(),
             set_aside: checkpoint
-                .map(|c| c.set_aside.iter().map(|old| path(&old.part)).collect())
+                .map(|c| c.set_aside.iter().map(|old| part_path(c, &old.part)).collect())
                 .unwrap_or_default(),
             info: extras
                 .map(|extras| extras.info.iter().map(|(k, v)| (clean(k), clean(v))).collect())

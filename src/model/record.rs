@@ -1,6 +1,6 @@
 //! What the store keeps: a download's row, its checkpoint and a line of history. Pure data; `store` decides how it is written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,17 @@ pub struct Checkpoint {
     pub media_type: Option<String>,
     /// Partials of other versions that were set aside, oldest first.
     pub set_aside: Vec<SetAside>,
+    /// The folder of the part, where the download was given another name or folder after the part was begun: the part stays
+    /// where it is and moves when it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<PathBuf>,
+}
+
+impl Checkpoint {
+    /// The folder of the part, of a download whose own is `folder`.
+    pub fn part_folder<'a>(&'a self, folder: &'a Path) -> &'a Path {
+        self.moved_from.as_deref().unwrap_or(folder)
+    }
 }
 
 impl Checkpoint {
@@ -184,4 +195,7 @@ pub struct PublishIntent {
     pub inode: u64,
     /// Whether a file of that name is to be replaced.
     pub replace: bool,
+    /// Device and inode of the empty file that keeps the name for us, where the file system can't rename without replacing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholder: Option<(u64, u64)>,
 }

@@ -1,7 +1,9 @@
 //! The database: one writer thread that groups what comes together into one transaction. SQLite, WAL, `synchronous=FULL`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreKind};
 use super::rows::{self, Loaded};
+use crate::model::id::DownloadId;
 
 /// The database's file in the state folder.
 pub const FILE: &str = "haul.db";
@@ -83,13 +86,43 @@ fn gone() -> StoreError {
 /// The database, for its one engine. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
 pub struct Db {
-    inner: std::sync::Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 struct Inner {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    stamps: AtomicU64,
+    newest: Arc<Newest>,
+}
+
+/// When something about a download was decided. What was decided first may reach the database last, because a part is synced in
+/// between: it must not undo what was decided after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(u64);
+
+/// The newest decisions about each download that were written in this run.
+#[derive(Default)]
+pub(super) struct Newest(Mutex<HashMap<(DownloadId, About), Stamp>>);
+
+/// What a decision is about; each is written by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum About {
+    /// The download: its state, its settings.
+    Download,
+    /// What is on disk of it.
+    Checkpoint,
+}
+
+impl Newest {
+    /// Whether a decision is to be written: nothing newer was.
+    pub(super) fn takes(&self, id: DownloadId, about: About, stamp: Stamp) -> bool {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = newest.entry((id, about)).or_insert(stamp);
+        *last = stamp.max(*last);
+        *last == stamp
+    }
 }
 
 impl Drop for Inner {
@@ -137,8 +170,23 @@ impl Db {
             .name("store".into())
             .spawn(move || write_all(connection, &incoming, &at))
             .map_err(|error| StoreError::io("can't start the thread of", path.display(), &error))?;
-        let inner = Inner { jobs: Some(jobs), thread: Some(thread), path };
-        Ok((Self { inner: std::sync::Arc::new(inner) }, Opened { loaded, damaged }))
+        let inner = Inner {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            path,
+            stamps: AtomicU64::default(),
+            newest: Arc::default(),
+        };
+        Ok((Self { inner: Arc::new(inner) }, Opened { loaded, damaged }))
+    }
+
+    /// Returns the stamp of what is being decided just now.
+    pub fn stamp(&self) -> Stamp {
+        Stamp(self.inner.stamps.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn newest(&self) -> Arc<Newest> {
+        Arc::clone(&self.inner.newest)
     }
 
     /// Gives work to the writer. What is given at the same time is committed together.

@@ -2,12 +2,14 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, XattrFlags};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
@@ -23,6 +25,8 @@ const MOST_NUMBERS: u32 = 9_999;
 /// The extended attribute that says whose part a file is, from its first moment on: a kill before the store has heard of it
 /// leaves nothing that nobody knows.
 const OWNER: &str = "user.haul.download";
+/// File systems whose inode numbers last only as long as their mount, by `statfs(2)`: FAT, exFAT and FUSE.
+const RENUMBERING: [rustix::fs::FsWord; 3] = [0x4d44, 0x2011_bab0, 0x6573_5546];
 
 /// A part file, open and locked. Dropping it lets go of the lock and leaves the file.
 #[derive(Debug)]
@@ -66,23 +70,17 @@ impl Part {
             }
             let part = format!("{candidate}{PART}");
             let path = folder.join(&part);
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let open = || rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
-            let opened = match open() {
+            let opened = match create_owned(folder, &path, owner) {
                 // One of our own that the store never heard of has nothing to keep.
-                Err(rustix::io::Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
+                Err(Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
                     discard_of(folder, &part, owner)?;
-                    open()
+                    create_owned(folder, &path, owner)
                 }
                 other => other,
             };
             match opened {
-                Ok(file) => {
-                    // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
-                    let _ = rustix::fs::fsetxattr(&file, OWNER, owner.as_bytes(), XattrFlags::empty());
-                    return Ok((Self::own(File::from(file), folder, part)?, candidate));
-                }
-                Err(rustix::io::Errno::EXIST) if taken == Taken::Number => {}
+                Ok(file) => return Ok((Self::own(File::from(file), folder, part)?, candidate)),
+                Err(Errno::EXIST) if taken == Taken::Number => {}
                 Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
             }
         }
@@ -96,11 +94,11 @@ impl Part {
     ///
     /// # Errors
     /// [`StoreKind::Gone`] where it is another file, or shorter; [`StoreKind::FolderAway`] where its folder is not there.
-    pub fn open(folder: &Path, checkpoint: &Checkpoint) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, checkpoint: &Checkpoint, owner: Uuid) -> Result<Self, StoreError> {
         let part = Self::open_named(folder, &checkpoint.part)?;
         let path = folder.join(&checkpoint.part);
         let gone = |why| StoreError::new(StoreKind::Gone, format!("the part file {} {why}", path.display()));
-        if (part.device, part.inode) != (checkpoint.device, checkpoint.inode) {
+        if !part.is_of(checkpoint, owner) {
             return Err(gone("is another file than the one that was begun"));
         }
         if part.length() < checkpoint.safe.end() {
@@ -121,7 +119,7 @@ impl Part {
             Mode::empty(),
         ) {
             Ok(file) => Self::own(File::from(file), folder, name.to_owned()),
-            Err(rustix::io::Errno::NOENT) if exists(folder) => {
+            Err(Errno::NOENT) if exists(folder) => {
                 Err(StoreError::new(StoreKind::Gone, format!("the part file {} is gone", path.display())))
             }
             Err(error) => Err(StoreError::io("can't open", path.display(), &error.into())),
@@ -131,10 +129,38 @@ impl Part {
     /// Opens a part of which the store knows nothing yet, if it says that it belongs to this download.
     pub fn of_owner(folder: &Path, name: &str, owner: Uuid) -> Option<Self> {
         let part = Self::open_named(folder, name).ok()?;
-        let mut said = [0; 16];
-        let by_attribute = rustix::fs::fgetxattr(&part.file, OWNER, &mut said) == Ok(said.len())
-            && Uuid::from_bytes(said) == owner;
+        let by_attribute = part.said_owner() == Some(owner);
         (by_attribute || Note::of(&part).is_some_and(|note| note.header.uuid == owner)).then_some(part)
+    }
+
+    /// Whether it is the file that a checkpoint names. One that says that it belongs to another download never is.
+    fn is_of(&self, checkpoint: &Checkpoint, owner: Uuid) -> bool {
+        if (self.device, self.inode) == (checkpoint.device, checkpoint.inode) {
+            return true;
+        }
+        let note = Note::of(self);
+        let is_anothers = self.said_owner().is_some_and(|said| said != owner)
+            || note.as_ref().is_some_and(|note| note.header.uuid != owner);
+        let is_noted = note
+            .is_some_and(|note| (note.header.uuid, note.header.generation) == (owner, checkpoint.generation));
+        !is_anothers && (self.is(checkpoint.device, checkpoint.inode) || is_noted && self.renumbers())
+    }
+
+    /// Whether it is the file of this identity, see [`is_same`].
+    pub fn is(&self, device: u64, inode: u64) -> bool {
+        is_same((self.device, self.inode), (device, inode), &self.folder)
+    }
+
+    /// Whether its file system makes inode numbers up anew at each mount, as FAT does and what runs outside the kernel may.
+    fn renumbers(&self) -> bool {
+        rustix::fs::fstatfs(&self.file).is_ok_and(|facts| RENUMBERING.contains(&facts.f_type))
+    }
+
+    /// The download that the file's attribute names.
+    fn said_owner(&self) -> Option<Uuid> {
+        let mut said = [0; 16];
+        (rustix::fs::fgetxattr(&self.file, OWNER, &mut said) == Ok(said.len()))
+            .then(|| Uuid::from_bytes(said))
     }
 
     fn own(file: File, folder: &Path, name: String) -> Result<Self, StoreError> {
@@ -286,13 +312,37 @@ impl Part {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn discard(self) -> Result<(), StoreError> {
+    pub fn discard(&self) -> Result<(), StoreError> {
         discard_named(&self.folder, &self.name, self.device, self.inode)
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> StoreError {
         StoreError::io(what, self.path().display(), error)
     }
+}
+
+/// Makes a file that nobody had and that says from its first moment whose it is: it gets its name after its attribute, so that no
+/// power cut comes between. A file system without unnamed files gives the name first.
+fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<OwnedFd, Errno> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let sign = |file: &OwnedFd| {
+        // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
+        let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
+    };
+    if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
+        sign(&file);
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => return Ok(file),
+            Err(Errno::EXIST) => return Err(Errno::EXIST),
+            // No /proc, or no second names here.
+            Err(_) => {}
+        }
+    }
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, mode)?;
+    sign(&file);
+    Ok(file)
 }
 
 /// Deletes a part and its note that belong to a download of which nothing was kept.
@@ -310,11 +360,24 @@ fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> 
 /// What the disk says.
 pub fn discard_named(folder: &Path, name: &str, device: u64, inode: u64) -> Result<(), StoreError> {
     let path = folder.join(name);
-    match rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(facts) if (facts.st_dev, facts.st_ino) == (device, inode) => rustix::fs::unlink(&path)
-            .map_err(|error| StoreError::io("can't delete", path.display(), &error.into())),
-        _ => Ok(()),
+    if !is_file_at(&path, device, inode) {
+        return Ok(());
     }
+    rustix::fs::unlink(&path).map_err(|error| StoreError::io("can't delete", path.display(), &error.into()))
+}
+
+/// Whether a path names the file of this identity, see [`is_same`]; never through a link.
+pub fn is_file_at(path: &Path, device: u64, inode: u64) -> bool {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|facts| is_same((facts.st_dev, facts.st_ino), (device, inode), folder))
+}
+
+/// Whether a file of a folder is the one that was known by device and inode. A file system gets its device number when it is
+/// mounted, so after a restart, or when a disk was plugged in again, the number may be another one while the inode stays.
+fn is_same(found: (u64, u64), known: (u64, u64), folder: &Path) -> bool {
+    let is_mounted_anew = || rustix::fs::stat(folder).is_ok_and(|facts| facts.st_dev == found.0);
+    found.1 == known.1 && (found.0 == known.0 || is_mounted_anew())
 }
 
 /// Returns the first free name for setting a part aside: `NAME.part.1`, `NAME.part.2` and so on.
@@ -333,11 +396,9 @@ pub fn rename_aside(folder: &Path, from: &str, to: &str) -> Result<(), StoreErro
     let (from, to) = (folder.join(from), folder.join(to));
     match rustix::fs::renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOENT) if exists(&to) => Ok(()),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !exists(&to) => {
-            rustix::fs::rename(&from, &to)
-                .map_err(|error| StoreError::io("can't set aside", from.display(), &error.into()))
-        }
+        Err(Errno::NOENT) if exists(&to) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS) if !exists(&to) => rustix::fs::rename(&from, &to)
+            .map_err(|error| StoreError::io("can't set aside", from.display(), &error.into())),
         Err(error) => Err(StoreError::io("can't set aside", from.display(), &error.into())),
     }
 }
@@ -412,14 +473,34 @@ mod tests {
         let (device, inode) = part.identity();
         let safe = Coverage::prefix_of(10);
         let good = Checkpoint { part: "a.part".into(), device, inode, safe, ..Checkpoint::default() };
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Locked);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Locked);
         drop(part);
-        assert!(Part::open(here, &good).is_ok());
+        assert!(Part::open(here, &good, Uuid::nil()).is_ok());
         let longer = Checkpoint { safe: Coverage::prefix_of(11), ..good.clone() };
-        assert_eq!(Part::open(here, &longer).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &longer, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
         std::fs::rename(here.join("a.part"), here.join("old")).unwrap();
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
         std::fs::write(here.join("a.part"), b"0123456789").unwrap();
-        assert_eq!(Part::open(here, &good).unwrap_err().kind, StoreKind::Gone);
+        assert_eq!(Part::open(here, &good, Uuid::nil()).unwrap_err().kind, StoreKind::Gone);
+    }
+
+    #[test]
+    fn a_disk_that_was_mounted_anew_under_another_number_still_holds_the_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let (mine, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (part, _) = Part::create(here, "a", Taken::Number, mine).unwrap();
+        part.write_at(0, b"0123456789").unwrap();
+        let (device, inode) = part.identity();
+        drop(part);
+        let before = device + 1;
+        let safe = Coverage::prefix_of(10);
+        let held = Checkpoint { part: "a.part".into(), device: before, inode, safe, ..Checkpoint::default() };
+        assert!(Part::open(here, &held, mine).is_ok());
+        assert_eq!(Part::open(here, &held, other).unwrap_err().kind, StoreKind::Gone);
+        discard_named(here, "a.part", before, inode + 1).unwrap();
+        assert!(exists(&here.join("a.part")));
+        discard_named(here, "a.part", before, inode).unwrap();
+        assert!(!exists(&here.join("a.part")));
     }
 }

@@ -10,18 +10,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
 use super::note;
-use super::part::{Part, discard_named, exists, sync_folder};
+use super::part::{Part, discard_named, exists, is_file_at, is_file_of, sync_folder};
 use crate::model::file_name::numbered;
 use crate::model::id::DownloadId;
 use crate::model::item::Taken;
 use crate::model::record::{PublishIntent, SetAside};
 use crate::model::time::UnixMs;
 
+/// Bytes that are copied at a time to another file system.
+const COPY: usize = 1 << 20;
 /// From how many parts on one file system a single sync of all of it is cheaper.
 const SYNC_ALL_FROM: usize = 8;
 /// How many numbered names are tried beside a taken one.
@@ -47,6 +50,10 @@ pub struct Ending {
     pub taken: Taken,
     /// Whether it runs at full share, so that syncing all of its file system is fair.
     pub full_share: bool,
+    /// The download's identity, for a copy of the part on another file system.
+    pub owner: Uuid,
+    /// Device and inode of the empty file that keeps the name, where one had to be made.
+    pub placeholder: Option<(u64, u64)>,
 }
 
 impl Ending {
@@ -60,8 +67,36 @@ impl Ending {
             device,
             inode,
             replace: matches!(self.taken, Taken::Replace | Taken::IfChanged),
+            placeholder: self.placeholder,
         }
     }
+}
+
+/// Brings a part to its target's file system, as a copy beside the target; returns the original, which goes when the copy has
+/// its name for good. Where both are on one file system there is nothing to do.
+///
+/// # Errors
+/// The target's folder is away or full, or what the disks say.
+pub fn bring(ending: &mut Ending) -> Result<Option<Arc<Part>>, StoreError> {
+    let folder = rustix::fs::stat(ending.folder.as_path())
+        .map_err(|error| StoreError::io("can't use", ending.folder.display(), &error.into()))?;
+    if folder.st_dev == ending.part.identity().0 {
+        return Ok(None);
+    }
+    let (copy, name) = Part::create(&ending.folder, &ending.name, ending.taken, ending.owner)?;
+    let mut buffer = vec![0; COPY];
+    let mut at = 0;
+    while at < ending.size {
+        let take = usize::try_from(ending.size - at).unwrap_or(COPY).min(COPY);
+        if !ending.part.read_at(at, &mut buffer[..take])? {
+            let text = format!("the part file {} became shorter", ending.part.path().display());
+            return Err(StoreError::new(StoreKind::Gone, text));
+        }
+        copy.write_at(at, &buffer[..take])?;
+        at += take as u64;
+    }
+    ending.name = name;
+    Ok(Some(std::mem::replace(&mut ending.part, Arc::new(copy))))
 }
 
 /// Gives a part its mode, length and times.
@@ -74,7 +109,6 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }
-    ending.part.disown();
     file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
     if let Some(modified) = ending.modified {
         file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
@@ -105,20 +139,22 @@ pub enum Placed {
     Done(PathBuf),
     /// The name was taken in the meantime: commit an intent with this one, then place again.
     Renumber(String),
+    /// The file system can't rename without replacing, so an empty file of this device and inode keeps the name: commit an intent
+    /// with it, then place again.
+    Kept(u64, u64),
 }
 
-/// Renames a part to its name, without replacing anything unless the intent says so.
+/// Renames a part to its name, without replacing anything unless the intent says so. Its owner's mark goes first: from the
+/// committed intent on the inode says whose it is.
 ///
 /// # Errors
 /// The name is taken and may not be numbered, or what the disk says.
-pub fn place(intent: &PublishIntent, taken: Taken) -> Result<Placed, StoreError> {
+pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed, StoreError> {
+    part.disown();
     let (from, to) = (&intent.part, &intent.target);
     let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
     // Another file may have taken the part's name: it is not what was fetched.
-    let is_it = |path: &Path| {
-        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
-    };
+    let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let gone = |path: &Path| {
         let text = format!("{} is another file than the one that was fetched", path.display());
         Err(StoreError::new(StoreKind::Gone, text))
@@ -131,31 +167,50 @@ pub fn place(intent: &PublishIntent, taken: Taken) -> Result<Placed, StoreError>
         rustix::fs::rename(from, to).map_err(fail)?;
         return done();
     }
+    if let Some(kept) = intent.placeholder {
+        if is_placeholder(to, kept) {
+            rustix::fs::rename(from, to).map_err(fail)?;
+            return done();
+        }
+        return taken_name(to, taken);
+    }
     let result = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => link_over(from, to),
-        other => other,
+        other => other.map(|()| Placed::Done(to.clone())),
     };
     match result {
-        Ok(()) => done(),
-        Err(Errno::EXIST) if taken == Taken::Number => Ok(Placed::Renumber(free_name(to))),
-        Err(Errno::EXIST) => {
-            Err(StoreError::new(StoreKind::Taken, format!("{} is there already", to.display())))
-        }
+        Ok(placed) => Ok(placed),
+        Err(Errno::EXIST) => taken_name(to, taken),
         Err(error) => Err(fail(error)),
     }
 }
 
+fn taken_name(to: &Path, taken: Taken) -> Result<Placed, StoreError> {
+    match taken {
+        Taken::Number => Ok(Placed::Renumber(free_name(to))),
+        _ => Err(StoreError::new(StoreKind::Taken, format!("{} is there already", to.display()))),
+    }
+}
+
 /// A file system that can't rename without replacing: a second name, or an empty file that keeps the name for us.
-fn link_over(from: &Path, to: &Path) -> Result<(), Errno> {
+fn link_over(from: &Path, to: &Path) -> Result<Placed, Errno> {
     match rustix::fs::link(from, to) {
-        Ok(()) => rustix::fs::unlink(from),
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
-            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::open(to, flags, Mode::RUSR | Mode::WUSR)?;
-            rustix::fs::rename(from, to)
-        }
+        Ok(()) => rustix::fs::unlink(from).map(|()| Placed::Done(to.to_owned())),
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => keep_name(to),
         Err(error) => Err(error),
     }
+}
+
+/// Makes the empty file that keeps a name for us.
+fn keep_name(to: &Path) -> Result<Placed, Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let facts = rustix::fs::fstat(rustix::fs::open(to, flags, Mode::RUSR | Mode::WUSR)?)?;
+    Ok(Placed::Kept(facts.st_dev, facts.st_ino))
+}
+
+/// Whether a name is still kept by our own empty file.
+fn is_placeholder(path: &Path, (device, inode): (u64, u64)) -> bool {
+    is_file_at(path, device, inode) && is_file_of(path, Some(0))
 }
 
 fn free_name(target: &Path) -> String {
@@ -210,10 +265,7 @@ pub fn clean_up(part: &Path, noted: bool, set_aside: &[SetAside]) {
 /// # Errors
 /// What the disk says.
 pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recovered, StoreError> {
-    let is_it = |path: &Path| {
-        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|facts| (facts.st_dev, facts.st_ino) == (intent.device, intent.inode))
-    };
+    let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let part_is_left = is_it(&intent.part);
     if is_it(&intent.target) {
         if part_is_left {
@@ -223,6 +275,11 @@ pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recover
         clean_up(&intent.part, true, set_aside);
         sync_folders([intent])?;
         return Ok(Recovered::Placed);
+    }
+    // The name is free again, for the part itself or for another download.
+    if intent.placeholder.is_some_and(|kept| is_placeholder(&intent.target, kept)) {
+        rustix::fs::unlink(&intent.target)
+            .map_err(|error| StoreError::io("can't delete", intent.target.display(), &error.into()))?;
     }
     Ok(if part_is_left { Recovered::Again } else { Recovered::Lost })
 }
@@ -244,6 +301,8 @@ mod tests {
             umask: 0o027,
             taken,
             full_share: true,
+            owner: Uuid::nil(),
+            placeholder: None,
         }
     }
 
@@ -255,7 +314,10 @@ mod tests {
         assert!(sync(&[&ending]).iter().all(Result::is_ok));
         let intent = ending.intent();
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
-        assert_eq!(place(&intent, ending.taken).unwrap(), Placed::Done(folder.path().join("a")));
+        assert_eq!(
+            place(&intent, &ending.part, ending.taken).unwrap(),
+            Placed::Done(folder.path().join("a"))
+        );
         sync_folders([&intent]).unwrap();
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Placed);
         let facts = std::fs::metadata(folder.path().join("a")).unwrap();
@@ -274,7 +336,7 @@ mod tests {
         for (taken, kept) in table {
             let ending = whole(here, "a", taken);
             std::fs::write(here.join("a"), b"mine").unwrap();
-            let placed = place(&ending.intent(), taken);
+            let placed = place(&ending.intent(), &ending.part, taken);
             match taken {
                 Taken::Number => assert_eq!(placed.unwrap(), Placed::Renumber("a (1)".into())),
                 Taken::Refuse => assert_eq!(placed.unwrap_err().kind, StoreKind::Taken),
@@ -288,6 +350,23 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_file_keeps_the_name_where_nothing_else_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ending, target) = (whole(folder.path(), "a", Taken::Number), folder.path().join("a"));
+        let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
+        assert_eq!(keep_name(&target), Err(Errno::EXIST));
+        let intent = PublishIntent { placeholder: Some((device, inode)), ..ending.intent() };
+        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
+        assert!(!target.exists(), "a name that nobody uses is free again");
+        let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
+        let intent = PublishIntent { placeholder: Some((device, inode)), ..intent };
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Done(target.clone()));
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "whole, and some more");
+        std::fs::write(&target, b"somebody else's").unwrap();
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+    }
+
+    #[test]
     fn a_file_system_without_exclusive_rename_still_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
@@ -295,7 +374,7 @@ mod tests {
         std::fs::write(&to, b"old").unwrap();
         assert_eq!(link_over(&from, &to), Err(Errno::EXIST));
         std::fs::remove_file(&to).unwrap();
-        link_over(&from, &to).unwrap();
+        assert_eq!(link_over(&from, &to), Ok(Placed::Done(to.clone())));
         assert_eq!(std::fs::read(&to).unwrap(), b"new");
         assert!(!from.exists());
     }

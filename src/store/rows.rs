@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::Url;
 use uuid::Uuid;
 
-use super::db::{Db, Durability, Ticket};
+use super::db::{About, Db, Durability, Stamp, Ticket};
 use super::error::StoreError;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority, TransferSettings};
@@ -67,25 +67,16 @@ impl Db {
         )
     }
 
-    /// Stores whole downloads anew. What was removed or completed meanwhile stays so: a record may have waited for a slow disk
-    /// since it was true.
-    pub fn update(&self, durability: Durability, records: Vec<DownloadRecord>) -> Ticket {
+    /// Stores a download anew, if it is still there. A running one's checkpoint stays as it is stored: what is on disk of it is
+    /// known only from its copies.
+    pub fn update(&self, stamp: Stamp, record: Box<DownloadRecord>, with_checkpoint: bool) -> Ticket {
+        let newest = self.newest();
         self.write(
-            durability,
+            Durability::Durable,
             Box::new(move |db| {
-                let mut ids = Interned::default();
-                for record in &records {
-                    let held: Option<u32> = db
-                        .prepare_cached("SELECT state FROM downloads WHERE id = ?1")?
-                        .query_row([number(record.id.0)], |row| row.get(0))
-                        .optional()?;
-                    let completed = kind_number(StateKind::Completed);
-                    let is_stale = |held| held == completed && record.state.kind() != StateKind::Completed;
-                    if held.is_some_and(|held| !is_stale(held)) {
-                        put(db, record, &mut ids)?;
-                    }
-                }
-                Ok(())
+                let download = newest.takes(record.id, About::Download, stamp);
+                let checkpoint = with_checkpoint && newest.takes(record.id, About::Checkpoint, stamp);
+                replace(db, &record, download, checkpoint)
             }),
         )
     }
@@ -94,23 +85,22 @@ impl Db {
     pub fn checkpoint(
         &self,
         durability: Durability,
-        checkpoints: Vec<(DownloadId, Box<Checkpoint>)>,
+        stamp: Stamp,
+        id: DownloadId,
+        checkpoint: Box<Checkpoint>,
     ) -> Ticket {
+        let newest = self.newest();
         self.write(
             durability,
             Box::new(move |db| {
-                let mut statement = db.prepare_cached(
-                    "UPDATE downloads SET checkpoint = ?2, size = ?3 WHERE id = ?1 AND state != ?4",
-                )?;
-                for (id, checkpoint) in &checkpoints {
-                    statement.execute(params![
-                        number(id.0),
-                        json(checkpoint)?,
-                        checkpoint.size.map(number),
-                        kind_number(StateKind::Completed)
-                    ])?;
+                if !newest.takes(id, About::Checkpoint, stamp) {
+                    return Ok(());
                 }
-                Ok(())
+                let mut statement = db.prepare_cached(
+                    "UPDATE downloads SET checkpoint = ?2, size = ?3 WHERE id = ?1 AND state <> ?4",
+                )?;
+                let (size, over) = (checkpoint.size.map(number), kind_number(StateKind::Completed));
+                statement.execute(params![number(id.0), json(&checkpoint)?, size, over]).map(drop)
             }),
         )
     }
@@ -311,6 +301,31 @@ fn put(db: &Connection, record: &DownloadRecord, ids: &mut Interned) -> rusqlite
     .map(drop)
 }
 
+/// Puts a record, its checkpoint or both in the place of what is stored under its number, if there still is such a download. One
+/// that has ended stays ended: what was decided while it got its name came too late.
+fn replace(
+    db: &Connection,
+    record: &DownloadRecord,
+    download: bool,
+    checkpoint: bool,
+) -> rusqlite::Result<()> {
+    let mut held = db.prepare_cached("SELECT state, checkpoint FROM downloads WHERE id = ?1")?;
+    let held = held
+        .query_row([number(record.id.0)], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<String>>(1)?)))
+        .optional()?;
+    let Some((state, held)) = held else { return Ok(()) };
+    if state == kind_number(StateKind::Completed) && record.state.kind() == StateKind::Processing {
+        return Ok(());
+    }
+    if download {
+        put(db, record, &mut Interned::default())?;
+    }
+    let on_disk = if checkpoint { record.checkpoint.as_ref().map(json).transpose()? } else { held };
+    db.prepare_cached("UPDATE downloads SET checkpoint = ?2 WHERE id = ?1")?
+        .execute(params![number(record.id.0), on_disk])
+        .map(drop)
+}
+
 fn intern(db: &Connection, table: &str, column: &str, value: &dyn rusqlite::ToSql) -> rusqlite::Result<i64> {
     let find = format!("SELECT id FROM {table} WHERE {column} = ?1");
     if let Some(id) = db.prepare_cached(&find)?.query_row([value], |row| row.get(0)).optional()? {
@@ -446,6 +461,7 @@ fn bad(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> 
 mod tests {
     use super::*;
     use crate::model::coverage::Coverage;
+    use crate::model::id::Generation;
     use crate::model::item::Extras;
     use crate::model::state::{FailKind, Failure, WaitReason};
     use crate::store::db::FILE;
@@ -526,6 +542,47 @@ mod tests {
         db.insert(vec![DownloadRecord { state: State::Downloading, ..record(1) }]).wait().unwrap();
         drop(db);
         assert_eq!(open(folder.path()).1.loaded.downloads[0].state, State::Queued);
+    }
+
+    #[test]
+    fn what_was_decided_first_and_comes_last_undoes_nothing() {
+        let generation = |number| {
+            let safe = Coverage::prefix_of(7 - u64::from(number));
+            Box::new(Checkpoint { generation: Generation(number), safe, ..Checkpoint::default() })
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (db, _) = open(folder.path());
+        db.insert((1..=4).map(record).collect()).wait().unwrap();
+        let (early, late) = (db.stamp(), db.stamp());
+        let put = |stamp, id, generation| {
+            db.checkpoint(Durability::Relaxed, stamp, DownloadId(id), generation).wait().unwrap();
+        };
+        let update = |stamp, record: DownloadRecord, with_checkpoint| {
+            db.update(stamp, Box::new(record), with_checkpoint).wait().unwrap();
+        };
+        // A copy of the old version, held up by its sync.
+        put(late, 1, generation(2));
+        put(early, 1, generation(1));
+        // A change of a running download says nothing of what is on disk, and holds no copy up.
+        put(early, 2, generation(1));
+        update(late, DownloadRecord { priority: Priority::Low, ..record(2) }, false);
+        put(early, 2, generation(1));
+        // What is gone stays gone, and what ended stays ended.
+        db.remove(vec![DownloadId(3)]).wait().unwrap();
+        update(late, record(3), true);
+        let completed =
+            Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9), kept: None };
+        db.end_publish(vec![completed], Vec::new(), 9).wait().unwrap();
+        update(late, DownloadRecord { state: State::Processing, ..record(4) }, true);
+        put(late, 4, generation(1));
+        drop(db);
+        let (_, opened) = open(folder.path());
+        let found = |id: u64| opened.loaded.downloads.iter().find(|record| record.id == DownloadId(id));
+        assert_eq!(found(1).unwrap().checkpoint, Some(generation(2)));
+        assert_eq!(found(2).unwrap().checkpoint, Some(generation(1)));
+        assert_eq!(found(2).unwrap().priority, Priority::Low);
+        assert_eq!(found(3), None);
+        assert_eq!((&found(4).unwrap().state, &found(4).unwrap().checkpoint), (&State::Completed, &None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every flag of `haul get`, seen from the server's side or in what is left on disk.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ fn said(outcome: &Outcome) -> Vec<Value> {
 #[test]
 fn headers_come_from_the_line_and_from_a_file() {
     let stage = Stage::new();
-    let file = stage.machine.put("headers", "X-Token: secret\n# a comment\nX-More:  two \n");
+    let file = stage.machine.put("headers", "X-Token: secret\nX-More:  two \n");
     stage.get(&["--header", "X-One: 1", "--header", &format!("@{}", file.display())]);
     let sent = ["x-one", "x-token", "x-more"].map(|field| stage.sent(field));
     assert_eq!(sent, [Some("1".into()), Some("secret".into()), Some("two".into())]);
@@ -69,6 +70,7 @@ fn a_secret_in_the_arguments_is_warned_of_and_one_in_a_file_is_not() {
     assert!(warned.stderr.contains("@FILE"), "{}", warned.told());
     assert!(!warned.stderr.contains("Bearer"), "{}", warned.told());
     let file = stage.machine.put("headers", "Authorization: Bearer x\n");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let quiet = stage.get(&["--again", "--header", &format!("@{}", file.display())]);
     assert_eq!(quiet.stderr, "", "{}", quiet.told());
 }

@@ -42,7 +42,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_added() {
         (&["get", "ftp://127.0.0.1/x"][..], &["https://"][..]),
         (&["get", "http://"], &[]),
         (&["get", "http://127.0.0.1:99999/x"], &[]),
-        (&["get", "-i", &list], &["line 2", "line 3", "colour"]),
+        (&["get", "-i", &list], &["list:2:1", "list:3:22", "colour", "Nothing was added"]),
         (&["get", "-i", "nowhere"], &["nowhere"]),
         (&["get", "http://127.0.0.1:9/x", "--checksum", "sha-256:12"], &["checksum"]),
         (&["get", "http://127.0.0.1:9/x", "--checksum", "crc99:12"], &["crc99"]),
@@ -100,7 +100,7 @@ fn a_folder_that_can_not_be_written_fails_the_download_and_says_what_to_do() {
     } else {
         machine.run(&args)
     };
-    assert_refused(&outcome, 1, &["closed", "-d"]);
+    assert_refused(&outcome, 2, &["closed", "-d"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@ mod input;
 mod interop;
 mod kill;
 mod metalink;
+mod moving;
 mod network;
 mod power;
 mod space;

@@ -85,7 +85,8 @@ fn a_mirror_with_wrong_bytes_is_dropped_and_only_its_pieces_are_fetched_again() 
     let outcome = get(&site, true, &["{site}/good", "{other}/bad"], &[]);
     let (good, bad) = (sent(&site, "good"), sent(&site, "bad"));
     assert!(bad > 0, "the mirror was never used: {}", outcome.told());
-    assert!(good <= SIZE as u64 + (1 << 20), "{good} bytes came from the good one: {}", outcome.told());
+    // All of it is 8 MiB; anew it would be 8 more, beside what it gave before.
+    assert!(good < (SIZE + SIZE / 2) as u64, "{good} bytes came from the good one: {}", outcome.told());
 }
 
 #[test]

@@ -88,8 +88,9 @@ impl Shared {
             // The old records stay true of the old file; they go with it.
             drop(note);
         }
-        let part = self.part.borrow().clone();
-        if let Some(part) = part.filter(|_| !self.coverage.borrow().is_empty()) {
+        let has_bytes = !self.coverage.borrow().is_empty();
+        // Taken away before anything is awaited: no copy may be made of the old bytes under the new generation.
+        if let Some(part) = if has_bytes { self.part.take() } else { None } {
             let (device, inode) = part.identity();
             let to = aside_name(part.folder(), part.file_name());
             self.set_aside.borrow_mut().push(SetAside {
@@ -102,7 +103,6 @@ impl Shared {
             self.generation.set(self.generation.get().next());
             let mut checkpoint = self.checkpoint();
             checkpoint.safe = Coverage::new();
-            (checkpoint.device, checkpoint.inode) = (0, 0);
             self.commit(checkpoint).await?;
             let note_from = format!("{}{}", part.file_name(), note::NOTE);
             rename_aside(part.folder(), part.file_name(), &to)
@@ -119,7 +119,6 @@ impl Shared {
                 describe(new)
             );
             self.tell(What::Told("started over", text));
-            self.part.replace(None);
         } else {
             self.generation.set(self.generation.get().next());
         }

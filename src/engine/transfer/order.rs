@@ -29,7 +29,7 @@ pub(crate) struct Order {
     pub(crate) run: u64,
     /// Where it comes from.
     pub(crate) source: Url,
-    /// Folder of the finished file and of the part.
+    /// Folder of the part: the finished file's, unless that was changed meanwhile.
     pub(crate) folder: Arc<std::path::PathBuf>,
     /// File name as far as it is known.
     pub(crate) name: String,

@@ -30,7 +30,7 @@ use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
 use crate::model::record::Checkpoint;
 use crate::model::validators::Validators;
-use crate::store::note::{Note, NoteHeader, NoteWriter};
+use crate::store::note::{NOTE, Note, NoteHeader, NoteWriter};
 use crate::store::part::{PART, Part, rename_aside};
 
 /// How often the ramp and the stall clock look, while bytes come.
@@ -75,16 +75,21 @@ impl Shared {
             && let Some(name) = aside.part.rsplit_once('.').map(|(name, _)| name)
             && !self.order.folder.join(&aside.part).exists()
             && let Ok(part) = Part::open_named(&self.order.folder, name)
-            && part.identity() == (aside.device, aside.inode)
+            && part.is(aside.device, aside.inode)
         {
             rename_aside(&self.order.folder, name, &aside.part).map_err(fail)?;
+            let note = format!("{name}{NOTE}");
+            // A small part never had a note.
+            if self.order.folder.join(&note).exists() {
+                rename_aside(&self.order.folder, &note, &format!("{}{NOTE}", aside.part)).map_err(fail)?;
+            }
         }
         if checkpoint.inode == 0 {
             return Ok(());
         }
-        let still_open =
-            self.order.part.clone().filter(|part| part.identity() == (checkpoint.device, checkpoint.inode));
-        let opened = still_open.map_or_else(|| Part::open(&self.order.folder, &checkpoint).map(Arc::new), Ok);
+        let still_open = self.order.part.clone().filter(|part| part.is(checkpoint.device, checkpoint.inode));
+        let opened = still_open
+            .map_or_else(|| Part::open(&self.order.folder, &checkpoint, self.order.uuid).map(Arc::new), Ok);
         let part = match opened {
             Ok(part) => part,
             // Nothing of it is needed: begin again.
@@ -128,8 +133,9 @@ impl Shared {
     fn take_up_part(&self, part: Arc<Part>, coverage: Coverage) {
         self.begun.set(!coverage.is_empty());
         self.coverage.replace(coverage);
-        let name = part.file_name().strip_suffix(PART).unwrap_or(&self.order.name).to_owned();
-        self.name.replace(Some(name));
+        let made_for = part.file_name().strip_suffix(PART).unwrap_or(&self.order.name);
+        let was_moved = self.order.held.as_ref().is_some_and(|held| held.moved_from.is_some());
+        self.name.replace(Some(if was_moved { self.order.name.clone() } else { made_for.to_owned() }));
         self.part.replace(Some(part));
         self.show();
     }

@@ -277,6 +277,7 @@ impl Shared {
             final_url: self.final_url.borrow().clone(),
             media_type: self.media_type.borrow().clone(),
             set_aside: self.set_aside.borrow().clone(),
+            moved_from: self.order.held.as_ref().and_then(|held| held.moved_from.clone()),
         })
     }
 

@@ -106,6 +106,11 @@ impl Disk {
             unsafe { ioctl(&root, Setter::<SHUT_DOWN, u32>::new(NO_FLUSH)) }.unwrap();
         }
         run(Command::new("umount").arg(self.mount_point()));
+        // Whoever made a mount namespace meanwhile took the disk along, and there it is still mounted, and stopped: what is mounted
+        // again is a copy.
+        let copy = self.folder.path().join("copy");
+        run(Command::new("cp").arg("--sparse=always").args([&self.image(), &copy]));
+        std::fs::rename(copy, self.image()).unwrap();
         self.mount();
     }
 
