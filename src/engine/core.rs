@@ -240,6 +240,7 @@ impl Core {
         let run = Running {
             number,
             copied_at: item.covered(),
+            shown: item.covered(),
             live,
             control,
             rate: crate::kernel::rate::Rate::default(),
@@ -378,7 +379,8 @@ impl Core {
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
-            if before != 0 || run.rate.speed() != 0 {
+            if before != 0 || run.rate.speed() != 0 || run.shown != covered {
+                run.shown = covered;
                 self.touch(id);
             }
         }

@@ -59,6 +59,8 @@ pub(super) struct Running {
     pub(super) then: Then,
     /// Connections that it may use.
     pub(super) share: u32,
+    /// Bytes on disk when clients were last told.
+    pub(super) shown: u64,
     /// Bytes on disk when a copy was last asked for.
     pub(super) copied_at: u64,
     /// Whether a copy is on its way to the disk.

@@ -358,12 +358,26 @@ mod tests {
         let intent = PublishIntent { placeholder: Some((device, inode)), ..ending.intent() };
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
         assert!(!target.exists(), "a name that nobody uses is free again");
+        std::fs::write(&target, b"somebody else's").unwrap();
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+        std::fs::remove_file(&target).unwrap();
         let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
         let intent = PublishIntent { placeholder: Some((device, inode)), ..intent };
         assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Done(target.clone()));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "whole, and some more");
-        std::fs::write(&target, b"somebody else's").unwrap();
-        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+    }
+
+    #[test]
+    fn another_file_under_the_parts_name_is_never_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = whole(folder.path(), "a", Taken::Number);
+        std::fs::rename(folder.path().join("a.part"), folder.path().join("away")).unwrap();
+        std::fs::write(folder.path().join("a.part"), b"not it").unwrap();
+        for taken in [Taken::Number, Taken::Replace] {
+            let intent = PublishIntent { replace: taken == Taken::Replace, ..ending.intent() };
+            assert_eq!(place(&intent, &ending.part, taken).unwrap_err().kind, StoreKind::Gone);
+            assert!(!folder.path().join("a").exists());
+        }
     }
 
     #[test]

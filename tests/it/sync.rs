@@ -12,12 +12,13 @@ use crate::support::machine::{Machine, Outcome};
 use crate::support::real;
 use crate::support::site::Site;
 
-/// Runs the program under a tracer that makes the first `call` on its part fail.
-fn with_failing(call: &str, how: &str, machine: &Machine, args: &[&str]) -> Outcome {
-    let part = machine.file("file.bin.part").canonicalize();
-    let part = part.unwrap_or_else(|_| machine.downloads().canonicalize().unwrap().join("file.bin.part"));
+/// Runs the program under a tracer that makes the first `call` fail; with `on`, only the first on that file.
+fn with_failing(call: &str, how: &str, on: Option<&Path>, machine: &Machine, args: &[&str]) -> Outcome {
     let mut tracer = Command::new("strace");
-    tracer.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(part);
+    tracer.args(["-f", "-qq", "-o", "/dev/null"]);
+    if let Some(file) = on {
+        tracer.arg("-P").arg(file.canonicalize().unwrap());
+    }
     tracer.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{how}"), "--"]);
     machine.spawn_under(tracer, args).wait()
 }
@@ -29,10 +30,10 @@ fn assert_whole(site: &Site, machine: &Machine, outcome: &Outcome) {
 }
 
 /// The disk had said that it failed, and this is what it meant.
-fn lose_everything(part: &Path) {
+fn lose_all_behind(part: &Path, safe: u64) {
     let file = std::fs::File::options().write(true).open(part).unwrap();
-    let len = usize::try_from(file.metadata().unwrap().len()).unwrap();
-    file.write_all_at(&vec![0; len], 0).unwrap();
+    let len = usize::try_from(file.metadata().unwrap().len() - safe).unwrap();
+    file.write_all_at(&vec![0; len], safe).unwrap();
 }
 
 #[test]
@@ -43,11 +44,18 @@ fn a_failed_sync_at_the_end_publishes_nothing_and_a_retry_fetches_what_was_not_s
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "4 MiB" });
     let url = site.fill("{site}/file.bin");
-    let outcome = with_failing("fsync", "error=EIO:when=1", &machine, &["get", &url, "-n", "1"]);
+    site.hold_after(2 << 20);
+    let mut running = machine.spawn(&["get", &url, "-n", "1"]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.interrupt();
+    site.release();
+    let part = machine.file("file.bin.part");
+    let args = ["get", url.as_str(), "-n", "1"];
+    let outcome = with_failing("fsync", "error=EIO:when=1", Some(&part), &machine, &args);
     assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
     assert!(outcome.stderr.contains("can't make safe"), "{}", outcome.told());
     assert!(!machine.file("file.bin").exists());
-    lose_everything(&machine.file("file.bin.part"));
+    lose_all_behind(&part, 2 << 20);
     let outcome = machine.get(&[&url]);
     assert_whole(&site, &machine, &outcome);
     assert_eq!(machine.names(), ["file.bin"]);
@@ -62,7 +70,7 @@ fn a_failed_sync_on_the_way_is_told_and_what_came_since_is_fetched_again() {
         (Site::start(None), Machine::within(&std::env::temp_dir(), Duration::from_millis(15)));
     site.serve("file.bin", toml! { size = "4 MiB" rate = "8 MiB" });
     let url = site.fill("{site}/file.bin");
-    let outcome = with_failing("fdatasync", "error=EIO:when=1", &machine, &["get", &url, "-n", "1"]);
+    let outcome = with_failing("fdatasync", "error=EIO:when=1", None, &machine, &["get", &url, "-n", "1"]);
     assert_whole(&site, &machine, &outcome);
     let from_zero = site.log().iter().filter(|seen| seen.first == 0).count();
     assert_eq!(from_zero, 2, "{}", outcome.told());
@@ -84,7 +92,7 @@ fn a_sync_that_fails_late_reaches_the_run_that_took_up_the_bytes() {
     );
     let url = site.fill("{site}/file.bin");
     let how = "error=EIO:delay_enter=400000:when=1";
-    let outcome = with_failing("fdatasync", how, &machine, &["get", &url, "-n", "1"]);
+    let outcome = with_failing("fdatasync", how, None, &machine, &["get", &url, "-n", "1"]);
     assert_whole(&site, &machine, &outcome);
     let from_zero = site.log().iter().filter(|seen| seen.first == 0).count();
     assert_eq!(from_zero, 2, "{}", outcome.told());
