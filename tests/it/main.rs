@@ -1,7 +1,9 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
+//! against nginx, Apache and lighttpd; `flags` and `input` go through the command line, `metalink` through its files; `space`, `sync`
+//! and `network` take away room, syncs and addresses; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +12,7 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod demo;
 mod flags;
 mod input;
 mod interop;
@@ -22,3 +25,4 @@ mod space;
 mod stories;
 mod support;
 mod sync;
+mod themes;
