@@ -35,6 +35,8 @@ pub(super) struct Item {
     pub(super) looked_out: Option<Turn>,
     /// Which client set it to real time.
     pub(super) owner: Option<u64>,
+    /// Whether it was added just now and never ran: nothing of it can be on disk.
+    pub(super) is_new: bool,
     /// What happened to it, and where it was last connected.
     pub(super) story: Option<Box<Story>>,
 }
@@ -67,6 +69,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// What it steps aside for just now.
+    pub(super) aside: Option<String>,
     /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
     pub(super) renamed: bool,
 }
@@ -98,6 +102,7 @@ impl Item {
             due: None,
             looked_out: None,
             owner: None,
+            is_new: false,
             story: None,
         }
     }

@@ -1,12 +1,14 @@
 //! The publisher: whole parts get their names. What ends together shares one sync, one look at each folder and two commits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc as tokio_mpsc;
 
+use crate::library;
 use crate::model::id::DownloadId;
+use crate::model::media::{Info, ToShelve};
 use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
@@ -31,6 +33,24 @@ pub(super) struct Publish {
     pub(super) noted: bool,
     /// What is kept of its checkpoint.
     pub(super) kept: Option<Box<Checkpoint>>,
+    /// The media type that the server sent.
+    pub(super) media_type: Option<String>,
+    /// What came with the request, for the library.
+    pub(super) given: Info,
+}
+
+impl Publish {
+    /// What the library is to do with it under its name, where it may be media.
+    fn to_shelve(&self, path: &Path) -> Option<ToShelve> {
+        let media_type = self.media_type.as_deref();
+        library::may_be_media(path, media_type).then(|| ToShelve {
+            download: self.ending.id,
+            path: path.to_owned(),
+            media_type: self.media_type.clone(),
+            given: self.given.clone(),
+            source: self.source.clone(),
+        })
+    }
 }
 
 /// What became of it.
@@ -41,6 +61,8 @@ pub(super) struct Published {
     /// Whether the part's bytes were made safe, whatever came then.
     pub(super) is_safe: bool,
     pub(super) result: Result<PathBuf, StoreError>,
+    /// What the library is to do with it.
+    pub(super) shelve: Option<ToShelve>,
 }
 
 /// The publisher's thread.
@@ -153,6 +175,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                     size: ending.size,
                     ended,
                     kept: way.part.kept.clone(),
+                    shelve: way.part.to_shelve(path),
                 });
                 told.push(HistoryLine {
                     number: 0,
@@ -179,6 +202,8 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 // What can't be deleted stays, and says whose it is.
                 let _ = original.discard();
             }
+            let shelve =
+                way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
             let (ending, is_safe) = (way.part.ending, way.is_safe);
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
@@ -189,7 +214,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 )),
                 (Err(error), _) => Err(error),
             };
-            Published { id: ending.id, size: ending.size, ended, is_safe, result }
+            Published { id: ending.id, size: ending.size, ended, is_safe, result, shelve }
         })
         .collect()
 }

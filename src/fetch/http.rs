@@ -76,7 +76,7 @@ impl Http {
                     version: response.version(),
                     hops: been.len(),
                     remote: response.remote_addr(),
-                    local: response.extensions().get::<HttpInfo>().map(|info| info.local_addr().ip()),
+                    local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
                     body: Body { host: host_of(&url), response },
                     final_url: url,
                 });

@@ -1,6 +1,6 @@
 //! One GET: what is asked, what comes back. The engine knows no more of the network than this.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -40,8 +40,8 @@ pub struct Answer {
     pub hops: usize,
     /// The server's address.
     pub remote: Option<SocketAddr>,
-    /// Our own address of the connection.
-    pub local: Option<IpAddr>,
+    /// Our own address on the connection.
+    pub local: Option<SocketAddr>,
     /// The body.
     pub body: Body,
 }

@@ -1,10 +1,17 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
-//! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from another machine, and `agent_manager` has
-//! systemd start it; `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
-//! against nginx, Apache and lighttpd; `flags` and `input` go through the command line, `metalink` through its files; `space`, `sync`
-//! and `network` take away room, syncs and addresses; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
+//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
+//! - `demo` goes to the built-in shop;
+//! - `flags` and `input` go through the command line, `metalink` through its files;
+//! - `interop` runs it against nginx, Apache and lighttpd;
+//! - `kill` kills it at random moments;
+//! - `lab` measures what a background download leaves to others;
+//! - `library` shelves what it finished;
+//! - `moving` gives downloads other names and folders half way;
+//! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
+//! - `stories` tells what it must do when servers misbehave, one TOML file a story;
+//! - `themes` looks at colours;
+//! - `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,6 +29,8 @@ mod flags;
 mod input;
 mod interop;
 mod kill;
+mod lab;
+mod library;
 mod metalink;
 mod moving;
 mod network;

@@ -198,6 +198,7 @@ impl Shared {
         }
         let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
         let lane = LaneCell::new(0, end, place, self.now()).at_address(answer.local);
+        lane.ends.set(self.ends(&answer));
         Ok(Opened::Lane(lane, answer.body, None))
     }
 
@@ -224,6 +225,7 @@ impl Shared {
         self.announce(&answer, self.size.get());
         let end = self.coverage.borrow().gaps_within(range).next().map_or(range.end(), ByteRange::end);
         let lane = LaneCell::new(range.start(), end, place, self.now()).at_address(answer.local);
+        lane.ends.set(self.ends(&answer));
         Ok(Opened::Lane(lane, answer.body, None))
     }
 
