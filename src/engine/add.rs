@@ -1,8 +1,8 @@
 //! Adding downloads: all of a batch or none, each under a number of its own, the same one twice only if that was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
@@ -12,6 +12,7 @@ use super::core::Core;
 use super::item::{Item, Then};
 use crate::fetch::{name, netrc};
 use crate::kernel::resolve::{self, Resolved, UnknownPreset};
+use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
 use crate::model::record::DownloadRecord;
@@ -23,8 +24,8 @@ use crate::store::db::Ticket;
 use crate::store::part::is_file_of;
 
 impl Core {
-    /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none.
-    pub(super) fn add(&mut self, client: u64, batch: Batch) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
+    /// Decides what each download of a batch is given.
+    pub(super) fn settle(&self, batch: Batch) -> Result<Settled, Refusal> {
         let mut desk = Desk::new(batch.settings);
         let mut orders = Vec::with_capacity(batch.downloads.len());
         for mut new in batch.downloads {
@@ -32,13 +33,27 @@ impl Core {
             let settings = desk.settle(&mut new, self)?;
             orders.push((new, settings));
         }
+        Ok(Settled { given: desk.given, orders })
+    }
+
+    /// Adds a settled batch. What is to be stored comes back as a ticket; what is there already needs none. `proven` are the finished
+    /// ones that have the checksum with which they are asked for again.
+    pub(super) fn add(
+        &mut self,
+        client: u64,
+        batch: Settled,
+        proven: &HashSet<DownloadId>,
+    ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
+        for (new, _) in &batch.orders {
+            self.check(new, batch.given.len())?;
+        }
         let mut folders: HashMap<PathBuf, Arc<PathBuf>> = HashMap::new();
         let now = UnixMs::from(super::wall());
-        let (mut added, mut records) = (Vec::with_capacity(orders.len()), Vec::new());
-        for (new, settings) in orders {
-            let given = desk.given.get(new.settings).cloned().unwrap_or_default();
+        let (mut added, mut records) = (Vec::with_capacity(batch.orders.len()), Vec::new());
+        for (new, settings) in batch.orders {
+            let given = batch.given.get(new.settings).cloned().unwrap_or_default();
             let folder = new.folder.clone().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &folder, &given) {
+            if let Some(there) = self.find_same(&new, &given, proven) {
                 added.push(there);
                 continue;
             }
@@ -81,33 +96,54 @@ impl Core {
         Ok(())
     }
 
-    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
-    fn find_same(&mut self, new: &NewDownload, folder: &Path, settings: &TransferSettings) -> Option<Added> {
-        if new.again {
-            return None;
-        }
+    /// Downloads of the same source and target, by number.
+    fn same_as(&self, new: &NewDownload) -> Vec<DownloadId> {
         let hash = source_hash(&new.url);
-        let same: Vec<DownloadId> = self
-            .by_source
+        self.by_source
             .range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)))
             .map(|(_, id)| *id)
             .filter(|id| {
                 self.items.get(id).is_some_and(|item| {
                     let record = &item.record;
                     record.source_url == new.url
-                        && *record.folder == folder
+                        && new.folder.as_ref() == Some(&*record.folder)
                         && new.name.as_ref().is_none_or(|name| *name == record.name)
                         && (new.name.is_some() || !record.name_is_given)
                 })
             })
-            .collect();
-        for id in same.into_iter().rev() {
+            .collect()
+    }
+
+    /// The finished ones among them: their files, and the checksums that those were verified with.
+    pub(super) fn finished_of(&self, new: &NewDownload) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
+        let finished = self.same_as(new).into_iter().filter_map(|id| {
+            let record = &self.items.get(&id)?.record;
+            let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
+            let file = record.folder.join(&record.name);
+            let is_here = !new.again && record.state == State::Completed && is_file_of(&file, record.size);
+            is_here.then_some((id, file, verified))
+        });
+        finished.collect()
+    }
+
+    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
+    fn find_same(
+        &mut self,
+        new: &NewDownload,
+        settings: &TransferSettings,
+        proven: &HashSet<DownloadId>,
+    ) -> Option<Added> {
+        if new.again {
+            return None;
+        }
+        for id in self.same_as(new).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
             match record.state.kind() {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
-                    if !wants_new && is_file_of(&record.folder.join(&record.name), record.size) {
+                    let is_proven = new.extras.checksum.is_none() || proven.contains(&id);
+                    if !wants_new && is_proven && is_file_of(&record.folder.join(&record.name), record.size) {
                         return Some(Added { id, how: AddedHow::AlreadyHere });
                     }
                 }
@@ -133,7 +169,8 @@ impl Core {
                         self.stop_run(id, Then::Queue);
                     }
                     match kind {
-                        kind if kind.is_running() => {}
+                        // A pause that was asked for in this very moment is taken back.
+                        kind if kind.is_running() => drop(self.go_on(id, &Act::Resume)),
                         // One of an earlier engine, which nobody asked for until now.
                         StateKind::Queued => {
                             self.enqueue(id);
@@ -159,7 +196,10 @@ impl Core {
         self.last_download += 1;
         #[expect(clippy::cast_precision_loss, reason = "places need an order, not every digit")]
         let order = self.last_download as f64;
+        // What is here already is compared with the server's by what was stored of it, under the name that it got.
+        let here = (settings.taken == Taken::IfChanged).then(|| self.newest_finished_of(&new)).flatten();
         let name_is_given = new.name.is_some();
+        let name_is_known = here.is_some();
         let extras = new.extras;
         let is_plain = extras == crate::model::item::Extras::default();
         DownloadRecord {
@@ -167,10 +207,13 @@ impl Core {
             uuid: Uuid::new_v4(),
             collection: new.collection.unwrap_or(CollectionId::DEFAULT),
             order,
-            name: new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            name: match &here {
+                Some(here) => here.name.clone(),
+                None => new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            },
             source_url: new.url,
             folder,
-            name_is_final: name_is_given,
+            name_is_final: name_is_given || name_is_known,
             name_is_given,
             mode: new.mode.unwrap_or_default(),
             priority: new.priority.unwrap_or(new.otherwise),
@@ -183,8 +226,13 @@ impl Core {
             joined_on_samples: false,
             settings,
             extras: (!is_plain).then(|| Box::new(extras)),
-            checkpoint: None,
+            checkpoint: here.and_then(|here| here.checkpoint.clone()),
         }
+    }
+
+    fn newest_finished_of(&self, new: &NewDownload) -> Option<DownloadRecord> {
+        let (id, ..) = self.finished_of(new).pop()?;
+        self.items.get(&id).map(|item| item.record.clone())
     }
 
     /// Takes a record into the list, and into line where it is queued.
@@ -208,6 +256,14 @@ impl Core {
         self.items.insert(id, item);
         self.touch(id);
     }
+}
+
+/// A batch whose downloads know what they are given.
+pub(super) struct Settled {
+    /// The settings that were asked for.
+    given: Vec<Arc<TransferSettings>>,
+    /// The downloads, each with the settings that it gets.
+    pub(super) orders: Vec<(NewDownload, Arc<TransferSettings>)>,
 }
 
 /// What the settings give to the downloads of one batch: found once for all that are given the same.

@@ -9,6 +9,7 @@ pub mod host;
 pub mod id;
 pub mod item;
 pub mod media;
+pub mod network;
 pub mod printable;
 pub mod range;
 pub mod record;

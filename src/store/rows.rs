@@ -56,6 +56,8 @@ pub struct Completed {
     pub ended: UnixMs,
     /// The event, where a program is to run for it.
     pub hook: Option<HookCall>,
+    /// What the server said of it, so that it can be asked whether it has changed.
+    pub kept: Option<Box<Checkpoint>>,
     /// What the library is to do with it, where it may be media.
     pub shelve: Option<ToShelve>,
 }
@@ -142,12 +144,13 @@ impl Db {
             Box::new(move |db| {
                 let mut done = db.prepare_cached(
                     "UPDATE downloads SET name = ?2, flags = flags | ?3, state = ?4, state_json = NULL, ended = ?5,
-                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = NULL WHERE id = ?1",
+                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = ?7 WHERE id = ?1",
                 )?;
                 let mut over = db.prepare_cached("DELETE FROM intents WHERE id = ?1")?;
                 for item in &completed {
                     let state = kind_number(StateKind::Completed);
-                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size)])?;
+                    let kept = item.kept.as_ref().map(json).transpose()?;
+                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size), kept])?;
                     over.execute([number(item.id.0)])?;
                     if let Some(shelve) = &item.shelve {
                         note_to_shelve(db, shelve)?;
@@ -589,6 +592,7 @@ mod tests {
             name: "whole".into(),
             size: 7,
             ended: UnixMs(9),
+            kept: None,
             shelve: None,
             hook: None,
         };
