@@ -188,7 +188,7 @@ impl Core {
     /// Finds ends of collections and of everything, and starts the programs of what happened.
     pub(super) fn run_hooks(&mut self) {
         for collection in std::mem::take(&mut self.hooks.ended) {
-            self.look_at(collection);
+            self.look_for_end(collection);
         }
         if self.hooks.has_ended && !self.stopping && self.nothing_is_left() {
             self.hooks.has_ended = false;
@@ -215,7 +215,7 @@ impl Core {
     }
 
     /// Whether a collection's last open download ended.
-    fn look_at(&mut self, id: CollectionId) {
+    fn look_for_end(&mut self, id: CollectionId) {
         let Some(collection) = self.collections.get(&id) else { return };
         let is_wanted =
             collection.settings.hook.is_some() || !self.config.hooks.on_collection_done.is_empty();

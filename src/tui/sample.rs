@@ -104,6 +104,7 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
         connections: None,
         proxy: None,
         interface: None,
+        preset: None,
         set_aside: Vec::new(),
         info: [("Artist", "Tailspin Orchestra"), ("Album", "Harbour Lights"), ("Distributor", "Tailspin")]
             .into_iter()
