@@ -46,7 +46,7 @@ pub fn serve() -> io::Result<()> {
 
 /// Caps for good, where the system doesn't cap harder already.
 fn cap(resource: Resource, most: u64) -> io::Result<()> {
-    let most = getrlimit(resource.clone()).maximum.map_or(most, |hard| hard.min(most));
+    let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
     Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 

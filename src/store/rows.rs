@@ -574,7 +574,8 @@ mod tests {
         // What is gone stays gone, and what ended stays ended.
         db.remove(vec![DownloadId(3)]).wait().unwrap();
         update(late, record(3), true);
-        let completed = Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9) };
+        let completed =
+            Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9), shelve: None };
         db.end_publish(vec![completed], Vec::new(), 9).wait().unwrap();
         update(late, DownloadRecord { state: State::Processing, ..record(4) }, true);
         put(late, 4, generation(1));
