@@ -9,11 +9,13 @@ use clap_complete::Shell;
 
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
+use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::library::LibraryArgs;
 use super::list::ListArgs;
+use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
 use super::set::SetArgs;
 use super::show::ShowArgs;
@@ -105,14 +107,28 @@ pub enum Command {
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
+    Demo(DemoArgs),
     /// The process that reads tags for the library.
     #[command(hide = true, name = "__tags")]
     Tags,
+    /// Bring a finished file home from the machine that --host names
+    Pull(PullArgs),
+    /// The process that owns the downloads: start, stop, status, log, install
+    Agent(AgentArgs),
     /// Print a completion script
     Completions {
         /// For which shell
         shell: Shell,
     },
+}
+
+/// `demo`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Only open the shop: print its links and sell until Ctrl-C
+    #[arg(long, required = true)]
+    pub serve: bool,
 }
 
 /// The hidden subcommand that stands for `haul URL...`.

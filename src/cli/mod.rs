@@ -3,13 +3,13 @@
 
 mod act;
 mod adopt;
+mod agent;
 mod args;
-mod aria2_file;
 mod batch;
 mod collections;
 mod context;
+mod demo;
 mod engine;
-mod entry;
 mod error;
 mod folder;
 mod following;
@@ -20,13 +20,11 @@ mod intake;
 mod interrupts;
 mod library;
 mod list;
-mod list_file;
 mod output;
-mod pairs;
 mod password;
 mod progress;
 mod proxy;
-mod quantity;
+mod pull;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -43,8 +41,10 @@ mod words;
 
 use clap::CommandFactory as _;
 
-pub use args::{Args, Command, parse};
+pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
+pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
+pub use demo::attend_shop;
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
@@ -56,6 +56,7 @@ use error::CliError;
 use interrupts::Interrupts;
 use list::ListArgs;
 use output::Output;
+use pull::Files;
 
 /// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
 /// status says how it ended.
@@ -95,7 +96,7 @@ async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> 
     Ok(status)
 }
 
-async fn dispatch<E: Engine>(
+async fn dispatch<E: Engine + Files>(
     command: Command,
     engine: &E,
     context: &Context,
@@ -130,9 +131,15 @@ async fn dispatch<E: Engine>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
-        // `main` runs it without an engine.
-        Command::Tags => Ok(Status::Done),
+        Command::Demo(_) => {
+            Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
+        }
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
         Command::Completions { shell } => write_completions(shell, output),
+        // `main` carries these out, with no client at all.
+        Command::Agent(_) | Command::Tags => Ok(Status::Done),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::retry::{self, Patience};
 use crate::kernel::transition::Event;
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
-use crate::model::item::{GiveUp, Mode, Priority};
+use crate::model::item::{GiveUp, Mode};
 use crate::model::media::info_of;
 use crate::model::printable::{mask_url, printable};
 use crate::model::state::{FailKind, Failure, State, WaitReason};
@@ -222,7 +222,7 @@ impl Core {
             Then::Remove => self.take_out(id),
             Then::Lose => {
                 self.tell(id, "lost", "its client left; a real-time download goes with it".into());
-                self.take_out(id);
+                self.take_out_for_good(id);
             }
         }
     }
@@ -285,7 +285,7 @@ impl Core {
             modified: checkpoint.validators.last_modified,
             umask: record.settings.umask.unwrap_or(0o022),
             taken: record.settings.taken,
-            full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
+            full_share: record.is_full_share(),
             owner: record.uuid,
             placeholder: None,
         };

@@ -190,13 +190,13 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let _ = forgotten.map(crate::store::db::Ticket::wait);
     ways.into_iter()
         .map(|way| {
-            let shelve =
-                way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
             if let (Some(original), Ok(Some(_)), Ok(())) = (&way.original, &way.state, &committed) {
                 clean_up(&original.path(), way.part.noted, &way.part.set_aside);
                 // What can't be deleted stays, and says whose it is.
                 let _ = original.discard();
             }
+            let shelve =
+                way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
             let ending = way.part.ending;
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),

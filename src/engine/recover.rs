@@ -25,6 +25,7 @@ impl Core {
             self.collections.insert(collection.id, collection);
         }
         let mut lost = Vec::new();
+        self.items.reserve(loaded.downloads.len());
         for mut record in loaded.downloads {
             let id = record.id;
             self.last_download = self.last_download.max(id.0);
@@ -52,9 +53,10 @@ impl Core {
             {
                 record.state = State::Queued;
             }
-            self.take_in(record, 0);
             if dormant {
-                self.queue.remove(id);
+                self.put_in_list(record, 0);
+            } else {
+                self.take_in(record, 0);
             }
         }
         for id in lost {

@@ -352,10 +352,15 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
             Ok((row.get(0)?, Arc::new(PathBuf::from(std::ffi::OsString::from_vec(path)))))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let downloads = db
+    // Room for all of them at once: a list that grows is copied again and again.
+    let count: i64 = db.query_row("SELECT count(*) FROM downloads", [], |row| row.get(0))?;
+    let mut downloads = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    for record in db
         .prepare("SELECT * FROM downloads ORDER BY id")?
         .query_map([], |row| download(row, &settings, &folders))?
-        .collect::<rusqlite::Result<_>>()?;
+    {
+        downloads.push(record?);
+    }
     let collections = db
         .prepare("SELECT id, name, settings, held FROM collections ORDER BY id")?
         .query_map([], |row| {

@@ -13,8 +13,8 @@ use crate::cli::engine::Engine;
 use crate::cli::error::CliError;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::output::Output;
-use crate::cli::quantity::duration;
 use crate::cli::status::Status;
+use crate::links::quantity::duration;
 use crate::model::printable::printable;
 use crate::model::shelf::{LibraryReply, LibraryRequest, ScanProgress};
 

@@ -1,28 +1,28 @@
 //! Lists of downloads (`-i LIST`): one link a line, `key=value` pairs after tabs, `#` comments. An aria2 input file is
 //! recognised by itself. Every problem is found at once, with its place.
 
-use super::aria2_file;
+use super::aria2;
 use super::entry::{Entry, parse_link};
 use super::pairs;
 
 /// What a list holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// The downloads, in order.
-    pub(crate) entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     /// What was understood and left aside, as sentences.
-    pub(crate) remarks: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// Something that makes no sense, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// Line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Column, from 1, in characters.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What is wrong, as a sentence.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// One part of a line between tabs.
@@ -47,7 +47,7 @@ impl Field<'_> {
 ///
 /// # Errors
 /// Every problem in it, in order.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
+pub fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let line = before.rsplit('\n').next().unwrap_or_default();
@@ -55,7 +55,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
         vec![Problem { line, column, text: "this is not UTF-8 text".into() }]
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if aria2_file::is_aria2(text) { aria2_file::parse(text) } else { parse_own(text) }
+    if aria2::is_aria2(text) { aria2::parse(text) } else { parse_own(text) }
 }
 
 /// The lines that say something, numbered from 1: no blank ones, no comments.
@@ -158,8 +158,8 @@ mod tests {
     use proptest::prelude::*;
     use url::Url;
 
+    use super::super::entry::Override;
     use super::*;
-    use crate::cli::entry::Override;
     use crate::model::item::{GivenHeader, Mode, Priority};
 
     #[test]
