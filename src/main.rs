@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use haul::agent::session;
 use haul::cli::{self, Args, Command, Context, MetalinkFile, Proxies, Status, Surface};
 use haul::client::Client;
+use haul::demo::Shop;
 use haul::engine::{Engine, Started};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
     };
     if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
         return status.into();
+    }
+    if let Some(Command::Demo(_)) = &args.command {
+        return demo();
     }
     let Some(state) = args.state.clone().or_else(default_state) else {
         cli::complain("there is no home folder to keep the store in", "name a folder with --state");
@@ -44,6 +48,26 @@ fn main() -> ExitCode {
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
+}
+
+/// Opens the built-in shop until Ctrl-C.
+fn demo() -> ExitCode {
+    let opened = Shop::open()
+        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
+    match opened {
+        Ok((shop, runtime)) => runtime
+            .block_on(async {
+                tokio::select! {
+                    status = cli::attend_shop(shop.links()) => status.code(),
+                    signal = ended_from_outside() => signal,
+                }
+            })
+            .into(),
+        Err(error) => {
+            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
+            Status::Unreachable.into()
+        }
+    }
 }
 
 /// Runs the engine in this process, and the command as its client.

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::engine::{Engine, unexpected};
-use super::entry::{parse_mode, parse_priority};
 use super::error::CliError;
 use super::output::Output;
 use super::status::Status;
+use crate::links::entry::{parse_mode, parse_priority};
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
 use crate::model::request::{Act, Place, Reply, Request};

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::context::Context;
 use super::engine::{Engine, unexpected};
-use super::entry::parse_link;
 use super::error::CliError;
 use super::output::Output;
 use super::status::Status;
 use super::transfer::TransferArgs;
 use super::words::downloads;
+use crate::links::entry::parse_link;
 use crate::model::request::{Reply, Request};
 
 /// `adopt`.

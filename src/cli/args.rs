@@ -101,11 +101,21 @@ pub enum Command {
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
+    Demo(DemoArgs),
     /// Print a completion script
     Completions {
         /// For which shell
         shell: Shell,
     },
+}
+
+/// `demo`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Only open the shop: print its links and sell until Ctrl-C
+    #[arg(long, required = true)]
+    pub serve: bool,
 }
 
 /// The hidden subcommand that stands for `haul URL...`.

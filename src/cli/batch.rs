@@ -9,10 +9,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::context::Context;
-use super::entry::{Entry, Override};
 use super::error::CliError;
 use super::folder::destination;
 use super::transfer::ProxyChoice;
+use crate::links::entry::{Entry, Override};
 use crate::model::id::CollectionId;
 use crate::model::item::{Credentials, Mode, NewDownload, Priority, Taken, TransferSettings};
 use crate::model::request::Batch;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::list_file::Problem;
 use super::status::Status;
+use crate::links::list::Problem;
 use crate::model::printable::printable;
 use crate::model::request::{Refusal, RefusalKind};
 use crate::model::selector::SelectorError;

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::batch::Common;
 use super::context::Context;
-use super::entry::{Entry, parse_link};
 use super::error::CliError;
 use super::folder::destination;
 use super::get::GetArgs;
-use super::list_file;
 use super::output::Output;
+use crate::links::entry::{Entry, parse_link};
+use crate::links::list;
 use crate::model::item::{Mode, Priority, Taken};
 
 /// How a command differs in what it takes.
@@ -186,7 +186,7 @@ fn from_list(list: &Path, context: &Context, output: &mut Output) -> Result<Vec<
     if is_xml(&bytes) {
         return metalink(&name, &bytes, context);
     }
-    let listed = list_file::parse(&bytes).map_err(|problems| CliError::List { from: name, problems })?;
+    let listed = list::parse(&bytes).map_err(|problems| CliError::List { from: name, problems })?;
     for remark in &listed.remarks {
         output.complain(remark);
     }

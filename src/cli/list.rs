@@ -4,13 +4,13 @@ use clap::{Args, ValueEnum};
 
 use super::context::Context;
 use super::engine::{Engine, unexpected};
-use super::entry::Entry;
 use super::error::CliError;
-use super::list_file;
 use super::output::Output;
 use super::status::Status;
 use super::table::{Column, Table};
 use super::words::{glyph, percent, remark, size, speed, tone};
+use crate::links;
+use crate::links::entry::Entry;
 use crate::model::item::Mode;
 use crate::model::printable::printable;
 use crate::model::request::{Batch, Reply, Request};
@@ -126,7 +126,7 @@ fn write_list(batch: Batch, output: &mut Output) -> Result<Status, CliError> {
             });
         };
         left_out += usize::from(settings.credentials.is_some());
-        let line = list_file::line(&Entry::of_added(new, settings));
+        let line = links::list::line(&Entry::of_added(new, settings));
         if output.stdout.terminal {
             let fields: Vec<_> = line.split('\t').map(printable).collect();
             output.line(&fields.join("\t"))?;
@@ -206,7 +206,7 @@ mod tests {
             netrc: false,
         };
         let batch = |text: &str| {
-            let listed = list_file::parse(text.as_bytes()).unwrap();
+            let listed = links::list::parse(text.as_bytes()).unwrap();
             order(listed.entries, &common, &context).unwrap().batches.remove(0)
         };
         let added = batch(text);

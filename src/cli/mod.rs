@@ -4,12 +4,11 @@
 mod act;
 mod adopt;
 mod args;
-mod aria2_file;
 mod batch;
 mod collections;
 mod context;
+mod demo;
 mod engine;
-mod entry;
 mod error;
 mod folder;
 mod following;
@@ -19,13 +18,10 @@ mod history;
 mod intake;
 mod interrupts;
 mod list;
-pub mod list_file;
 mod output;
-mod pairs;
 mod password;
 mod progress;
 mod proxy;
-mod quantity;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -42,9 +38,9 @@ mod words;
 
 use clap::CommandFactory as _;
 
-pub use args::{Args, Command, parse};
+pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
-pub use entry::{Entry, Override};
+pub use demo::attend_shop;
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
@@ -128,6 +124,9 @@ async fn dispatch<E: Engine>(
         }
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
+        Command::Demo(_) => {
+            Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
         Command::Completions { shell } => write_completions(shell, output),
     }

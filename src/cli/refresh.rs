@@ -9,11 +9,11 @@ use url::Url;
 use super::act::act;
 use super::context::Context;
 use super::engine::{Engine, unexpected};
-use super::entry::{Entry, parse_link};
 use super::error::{CliError, sentences};
-use super::list_file;
 use super::output::Output;
 use super::status::Status;
+use crate::links::entry::{Entry, parse_link};
+use crate::links::list;
 use crate::model::id::DownloadId;
 use crate::model::request::{Act, Reply, Request};
 use crate::model::selector::Selector;
@@ -57,7 +57,7 @@ pub(crate) async fn refresh<E: Engine>(
     };
     let path = context.absolute(list);
     let bytes = std::fs::read(&path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-    let listed = list_file::parse(&bytes)
+    let listed = list::parse(&bytes)
         .map_err(|problems| CliError::List { from: list.display().to_string(), problems })?;
     let rows = match engine.call(Request::List { select: Selector::everything() }).await? {
         Reply::Rows(rows) => rows,

@@ -14,7 +14,7 @@ use super::folder::destination;
 use super::header::read_headers;
 use super::output::Output;
 use super::status::Status;
-use super::{entry, quantity};
+use crate::links::{entry, quantity};
 use crate::model::checksum::Checksum;
 use crate::model::id::CollectionId;
 use crate::model::request::{Act, Changes};

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::header::read_headers;
 use super::output::Output;
-use super::{proxy, quantity};
+use crate::links::{proxy, quantity};
 use crate::model::item::{Credentials, GiveUp, TransferSettings};
 
 /// The flags.

@@ -25,8 +25,23 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
 /// The themes that are compiled in.
-const BUILT_IN: &[(&str, &str)] =
-    &[("dark", include_str!("../../themes/dark.toml")), ("light", include_str!("../../themes/light.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("ansi-16", include_str!("../../themes/ansi-16.toml")),
+    ("catppuccin-latte", include_str!("../../themes/catppuccin-latte.toml")),
+    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
+    ("dark", include_str!("../../themes/dark.toml")),
+    ("deuteranopia", include_str!("../../themes/deuteranopia.toml")),
+    ("dracula", include_str!("../../themes/dracula.toml")),
+    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("../../themes/gruvbox-light.toml")),
+    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
+    ("light", include_str!("../../themes/light.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+    ("nord", include_str!("../../themes/nord.toml")),
+    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
+    ("tritanopia", include_str!("../../themes/tritanopia.toml")),
+];
 
 /// What a part of the screen means. Each has one style in a theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -467,7 +482,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_what_would_be_right() {
         for (text, said) in [
-            ("inherits = \"drak\"", "no theme `drak`; there are dark, light"),
+            ("inherits = \"drak\"", "no theme `drak`; there are ansi-16, catppuccin-latte"),
             ("inherits = \"x\"", "inherits from itself"),
             ("inherits = \"dark\"\n[roles]\nfaild = 1", "`faild` is no role"),
             ("inherits = \"dark\"\n[roles]\nfailed = \"rde\"", "failed: `rde` is no colour"),

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use haul::cli::list_file;
+use haul::links::list;
 
 /// Links in the list.
 const LINKS: u64 = 10_000;
 
-fn list(pairs: &str) -> String {
+fn links(pairs: &str) -> String {
     (0..LINKS).fold("# links\n".to_owned(), |mut text, number| {
         // Writing to a string never fails.
         let _ = writeln!(
@@ -25,9 +25,9 @@ fn main() {
     let mut group = criterion.benchmark_group("list");
     group.throughput(Throughput::Elements(LINKS));
     for (name, pairs) in [("bare links", ""), ("links with pairs", "\tout=a track.flac\tartist=Somebody")] {
-        let text = list(pairs);
+        let text = links(pairs);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| list_file::parse(black_box(text.as_bytes())).map(|listed| listed.entries.len()));
+            bencher.iter(|| list::parse(black_box(text.as_bytes())).map(|listed| listed.entries.len()));
         });
     }
     group.finish();

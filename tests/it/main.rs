@@ -1,7 +1,8 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it against nginx, Apache and lighttpd; `support` is the ground that they stand on.
+//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
+//! against nginx, Apache and lighttpd; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +11,11 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod demo;
 mod interop;
 mod kill;
 mod moving;
 mod power;
 mod stories;
 mod support;
+mod themes;

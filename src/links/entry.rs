@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::model::item::{
     Credentials, Extras, GivenHeader, Mode, NewDownload, Priority, Taken, TransferSettings,
 };
+use crate::model::printable::{mask_url, printable};
 
 /// One download that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub enum Override {
 
 impl Entry {
     /// Returns the entry of a bare link.
-    pub(crate) fn new(url: Url) -> Self {
+    pub fn new(url: Url) -> Self {
         Self {
             url,
             name: None,
@@ -71,8 +73,24 @@ impl Entry {
         }
     }
 
+    /// Returns the link as it may be shown: printable, and without what may be a key to something.
+    pub fn shown_link(&self) -> String {
+        mask_url(&self.url)
+    }
+
+    /// Returns the name that the file will have as far as anybody knows yet, printable.
+    pub fn shown_name(&self) -> String {
+        let from_link = || {
+            let last = self.url.path_segments()?.rfind(|segment| !segment.is_empty())?;
+            Some(percent_decode_str(last).decode_utf8_lossy().into_owned())
+        };
+        let name = self.name.clone().or_else(from_link);
+        let shown = name.map(|name| printable(&name).trim().to_owned()).filter(|name| !name.is_empty());
+        shown.unwrap_or_else(|| printable(self.url.host_str().unwrap_or("download")).into_owned())
+    }
+
     /// Returns what was added as it could be asked for again. Secrets that a list can't carry (a password) and sums of pieces are left out.
-    pub(crate) fn of_added(new: NewDownload, settings: &TransferSettings) -> Self {
+    pub fn of_added(new: NewDownload, settings: &TransferSettings) -> Self {
         let mut overrides: Vec<_> = settings.headers.iter().cloned().map(Override::Header).collect();
         overrides.extend(settings.connections.map(Override::Connections));
         overrides.extend(settings.limit.map(Override::Limit));
@@ -98,7 +116,7 @@ impl Entry {
 
 impl Override {
     /// Changes the settings that a download would have without it.
-    pub(crate) fn apply(&self, settings: &mut TransferSettings) {
+    pub fn apply(&self, settings: &mut TransferSettings) {
         match self.clone() {
             Self::Header(header) => settings.headers.push(header),
             Self::Connections(connections) => settings.connections = Some(connections),
@@ -119,7 +137,7 @@ impl Override {
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
-pub(crate) fn parse_link(text: &str) -> Result<Url, String> {
+pub fn parse_link(text: &str) -> Result<Url, String> {
     if text.contains(char::is_whitespace) {
         return Err(format!(
             "`{text}` has a space in it: put a tab between a link and what follows, or %20 inside one"
@@ -138,7 +156,7 @@ pub(crate) fn parse_link(text: &str) -> Result<Url, String> {
 }
 
 /// Parses the word of a mode.
-pub(crate) fn parse_mode(text: &str) -> Result<Mode, String> {
+pub fn parse_mode(text: &str) -> Result<Mode, String> {
     [Mode::Background, Mode::RealTime]
         .into_iter()
         .find(|mode| mode.word() == text)
@@ -146,7 +164,7 @@ pub(crate) fn parse_mode(text: &str) -> Result<Mode, String> {
 }
 
 /// Parses the word of a priority.
-pub(crate) fn parse_priority(text: &str) -> Result<Priority, String> {
+pub fn parse_priority(text: &str) -> Result<Priority, String> {
     [Priority::Now, Priority::High, Priority::Normal, Priority::Low]
         .into_iter()
         .find(|priority| priority.word() == text)
@@ -170,5 +188,24 @@ mod tests {
             assert!(error.contains(said), "{text}: {error}");
         }
         assert_eq!(parse_link("HTTPS://A.example/x").unwrap().as_str(), "https://a.example/x");
+    }
+
+    #[test]
+    fn a_name_is_guessed_and_shown_without_tricks() {
+        for (link, shown) in [
+            ("http://a.example/dir/x%20y.iso", "x y.iso"),
+            ("http://a.example/dir/", "dir"),
+            ("http://a.example/%1b%5b31m%e2%80%aex", "[31mx"),
+            ("http://a.example", "a.example"),
+            ("http://a.example/%20", "a.example"),
+        ] {
+            assert_eq!(Entry::new(parse_link(link).unwrap()).shown_name(), shown, "{link}");
+        }
+        let named = Entry {
+            name: Some("a\tb".into()),
+            ..Entry::new(parse_link("http://a.example/x?key=s").unwrap())
+        };
+        assert_eq!(named.shown_name(), "a b");
+        assert_eq!(named.shown_link(), "http://a.example/x?key=…");
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of downloads (`-i LIST`): one link a line, `key=value` pairs after tabs, `#` comments. An aria2 input file is
 //! recognised by itself. Every problem is found at once, with its place.
 
-use super::aria2_file;
+use super::aria2;
 use super::entry::{Entry, parse_link};
 use super::pairs;
 
@@ -55,7 +55,7 @@ pub fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
         vec![Problem { line, column, text: "this is not UTF-8 text".into() }]
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if aria2_file::is_aria2(text) { aria2_file::parse(text) } else { parse_own(text) }
+    if aria2::is_aria2(text) { aria2::parse(text) } else { parse_own(text) }
 }
 
 /// The lines that say something, numbered from 1: no blank ones, no comments.
@@ -158,8 +158,8 @@ mod tests {
     use proptest::prelude::*;
     use url::Url;
 
+    use super::super::entry::Override;
     use super::*;
-    use crate::cli::entry::Override;
     use crate::model::item::{GivenHeader, Mode, Priority};
 
     #[test]

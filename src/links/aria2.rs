@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Override, parse_link};
 use super::header::parse_header;
-use super::list_file::{Field, Listed, Problem, fields, lines};
+use super::list::{Field, Listed, Problem, fields, lines};
 use super::pairs;
 use super::proxy;
 use super::quantity;
@@ -164,7 +164,7 @@ fn is_link(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::list_file::parse;
+    use super::super::list::parse;
     use super::*;
 
     #[test]
