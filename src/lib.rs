@@ -8,9 +8,12 @@
 //! | [`kernel`] | decisions, pure, time is an argument: what an answer means, whether a file is the same, who is next | `model` |
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
-//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
-//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
-//! | [`client`] | a client's end of a connection | `model` |
+//! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
+//! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
+//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
+//! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
+//! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
@@ -41,9 +44,12 @@ pub mod demo;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
+pub mod library;
 pub mod links;
 pub mod model;
+pub mod protocol;
 pub mod store;
+pub mod sys;
 
 #[cfg(test)]
 mod tests {
@@ -55,9 +61,12 @@ mod tests {
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
-        ("engine", &["model", "kernel", "store", "fetch"]),
-        ("agent", &["model", "engine", "client"]),
-        ("client", &["model"]),
+        ("library", &["model"]),
+        ("sys", &[]),
+        ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
+        ("protocol", &["model"]),
+        ("agent", &["model", "engine", "protocol", "config"]),
+        ("client", &["model", "protocol"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),

@@ -9,10 +9,13 @@ use clap_complete::Shell;
 
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
+use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
 use super::get::GetArgs;
 use super::history::HistoryArgs;
+use super::library::LibraryArgs;
 use super::list::ListArgs;
+use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
 use super::set::SetArgs;
 use super::show::ShowArgs;
@@ -95,6 +98,9 @@ pub enum Command {
     Go(HoldArgs),
     /// Show what happened, newest first
     History(HistoryArgs),
+    /// Finished media on its shelves: list, tree, search, show, scan, play, edit and more
+    #[command(visible_alias = "lib")]
+    Library(LibraryArgs),
     /// Rebuild downloads from partial files, or take on one that another program left
     Adopt(Box<AdoptArgs>),
     /// Stream changes until interrupted
@@ -103,6 +109,13 @@ pub enum Command {
     Wait(WaitArgs),
     /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
     Demo(DemoArgs),
+    /// The process that reads tags for the library.
+    #[command(hide = true, name = "__tags")]
+    Tags,
+    /// Bring a finished file home from the machine that --host names
+    Pull(PullArgs),
+    /// The process that owns the downloads: start, stop, status, log, install
+    Agent(AgentArgs),
     /// Print a completion script
     Completions {
         /// For which shell

@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod agent;
 mod args;
 mod batch;
 mod collections;
@@ -17,11 +18,13 @@ mod header;
 mod history;
 mod intake;
 mod interrupts;
+mod library;
 mod list;
 mod output;
 mod password;
 mod progress;
 mod proxy;
+mod pull;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -38,6 +41,7 @@ mod words;
 
 use clap::CommandFactory as _;
 
+pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
 pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use demo::attend_shop;
@@ -52,6 +56,7 @@ use error::CliError;
 use interrupts::Interrupts;
 use list::ListArgs;
 use output::Output;
+use pull::Files;
 
 /// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
 /// status says how it ended.
@@ -91,7 +96,7 @@ async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> 
     Ok(status)
 }
 
-async fn dispatch<E: Engine>(
+async fn dispatch<E: Engine + Files>(
     command: Command,
     engine: &E,
     context: &Context,
@@ -118,6 +123,7 @@ async fn dispatch<E: Engine>(
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
+        Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
             watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
@@ -128,7 +134,12 @@ async fn dispatch<E: Engine>(
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
         Command::Completions { shell } => write_completions(shell, output),
+        // `main` carries these out, with no client at all.
+        Command::Agent(_) | Command::Tags => Ok(Status::Done),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::kernel::limit::Bucket;
 use crate::kernel::queue::{Queue, Slots, Waiting};
 use crate::kernel::transition::{Event, Next, next};
 use crate::model::id::{CollectionId, DownloadId};
-use crate::model::item::{Mode, Priority};
+use crate::model::item::Mode;
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::EngineSettings;
 use crate::model::state::{State, WaitReason};
@@ -54,6 +54,7 @@ pub(super) struct Core {
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) checkpointer: Option<Checkpointer>,
     pub(super) publisher: Option<Publisher>,
+    pub(super) librarian: Option<super::librarian::Librarian>,
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
@@ -63,6 +64,10 @@ pub(super) struct Core {
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
+    /// Whether the session has the lowest weight.
+    pub(super) quiet: bool,
+    /// The governor of what steps aside.
+    pub(super) polite: super::polite::Polite,
     pub(super) stopping: bool,
 }
 
@@ -208,6 +213,8 @@ impl Core {
             is_new,
             part: item.part.take(),
             connections,
+            polite: self.polite.handle(),
+            full_share: record.is_full_share(),
             host_gave_files: gave_files,
             engine: settings,
             limits,
@@ -215,7 +222,7 @@ impl Core {
             control: incoming,
             news,
         };
-        let full_share = record.mode == Mode::RealTime || record.priority == Priority::Now;
+        let full_share = record.is_full_share();
         let collection = record.collection;
         let run = Running {
             number,
@@ -227,6 +234,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            aside: None,
             renamed: false,
         };
         item.run = Some(Box::new(run));
@@ -355,7 +363,10 @@ impl Core {
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
-            if before != 0 || run.rate.speed() != 0 {
+            let aside = self.polite.reports().remark(id);
+            let moved = aside != run.aside;
+            run.aside = aside;
+            if moved || before != 0 || run.rate.speed() != 0 {
                 self.touch(id);
             }
         }
@@ -363,6 +374,7 @@ impl Core {
 
     /// Once a second: asks running background downloads that moved for a copy.
     pub(super) fn checkpoint_all(&mut self) {
+        self.quiet_session();
         for id in self.queue.ids_running() {
             let Some(item) = self.items.get_mut(&id) else { continue };
             let background = item.record.mode == Mode::Background;
@@ -374,6 +386,23 @@ impl Core {
                 tell(run, Control::Copy);
             }
         }
+    }
+
+    /// Where the kernel shares the processor out by sessions, the idle class counts within one's own only. A process that leads
+    /// its session (the agent does) gives it the lowest weight while nothing in it takes a full share.
+    pub(super) fn quiet_session(&mut self) {
+        let mut running =
+            self.queue.ids_running().into_iter().filter_map(|id| self.items.get(&id)).peekable();
+        let quiet = self.settings.idle
+            && running.peek().is_some()
+            && running.all(|item| !item.record.is_full_share());
+        let leads =
+            || rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid());
+        if quiet != self.quiet && leads() {
+            // A kernel that doesn't share out by sessions needs nothing of it.
+            let _ = crate::sys::quiet_autogroup(quiet);
+        }
+        self.quiet = quiet;
     }
 
     /// Stores the part of a download that has just begun, so that it is known as ours after a kill.
@@ -390,9 +419,13 @@ impl Core {
         self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
     }
 
-    /// Whether nothing will ever happen by itself.
+    /// Whether nothing will ever happen by itself. A hold over all counts as something: it lives in the engine only.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
+        self.is_quiet()
+            && self.queue.waiting() == 0
+            && self.due.is_empty()
+            && !self.held
+            && !self.keeps_removed()
     }
 }
 

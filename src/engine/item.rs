@@ -64,6 +64,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// What it steps aside for just now.
+    pub(super) aside: Option<String>,
     /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
     pub(super) renamed: bool,
 }

@@ -1,8 +1,15 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
-//! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
-//! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
-//! against nginx, Apache and lighttpd; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
+//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
+//! - `demo` goes to the built-in shop;
+//! - `interop` runs it against nginx, Apache and lighttpd;
+//! - `kill` kills it at random moments;
+//! - `library` shelves what it finished;
+//! - `moving` gives downloads other names and folders half way;
+//! - `power` cuts the power of a real disk;
+//! - `stories` tells what it must do when servers misbehave, one TOML file a story;
+//! - `themes` looks at colours;
+//! - `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,9 +18,15 @@
     reason = "a test fails by a panic, in its support code too"
 )]
 
+mod agent;
+mod agent_crowd;
+mod agent_manager;
+mod agent_ssh;
 mod demo;
 mod interop;
 mod kill;
+mod lab;
+mod library;
 mod moving;
 mod power;
 mod stories;
