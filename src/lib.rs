@@ -15,6 +15,7 @@
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
+//! | [`tui`] | the full screen | `model`, `client`, `config`, `command`, `links` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -44,6 +45,7 @@ pub mod kernel;
 pub mod links;
 pub mod model;
 pub mod store;
+pub mod tui;
 
 #[cfg(test)]
 mod tests {
@@ -62,6 +64,7 @@ mod tests {
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),
         ("cli", &["model", "client", "links"]),
+        ("tui", &["model", "client", "config", "command", "links"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,5 +1,6 @@
 //! The binary: parses, wires the engine to the command line, runs, and ends with the right exit code.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -7,15 +8,21 @@ use std::time::{Duration, SystemTime};
 use haul::agent::session;
 use haul::cli::{self, Args, Command, Context, MetalinkFile, Proxies, Status, Surface};
 use haul::client::Client;
-use haul::demo::Shop;
+use haul::config::keymap::Keymap;
+use haul::config::theme::Themes;
+use haul::demo::{self, Shop};
 use haul::engine::{Engine, Started};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
-use haul::model::item::Credentials;
+use haul::model::item::{Credentials, TransferSettings};
 use haul::model::settings::EngineSettings;
 use haul::model::time::UnixMs;
 use haul::store::error::StoreError;
+use haul::tui::{self, Connect, Ended, Surroundings};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How soon a silent server of the demo is given up: whoever looks on should see it.
+const DEMO_STALL: Duration = Duration::from_secs(8);
 
 fn main() -> ExitCode {
     let args = match cli::parse() {
@@ -25,8 +32,8 @@ fn main() -> ExitCode {
     if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
         return status.into();
     }
-    if let Some(Command::Demo(_)) = &args.command {
-        return demo();
+    if let Some(Command::Demo(demo)) = &args.command {
+        return if demo.serve { open_shop() } else { show_demo() };
     }
     let Some(state) = args.state.clone().or_else(default_state) else {
         cli::complain("there is no home folder to keep the store in", "name a folder with --state");
@@ -51,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 /// Opens the built-in shop until Ctrl-C.
-fn demo() -> ExitCode {
+fn open_shop() -> ExitCode {
     let opened = Shop::open()
         .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
     match opened {
@@ -70,9 +77,93 @@ fn demo() -> ExitCode {
     }
 }
 
+/// Opens the screen on the built-in shop. What it keeps and downloads is in a folder of its own, which goes with it.
+fn show_demo() -> ExitCode {
+    let Some(surroundings) = surroundings_of_screen(None) else {
+        cli::complain(
+            "the demo is a full screen, and this is no terminal for one",
+            "`haul demo --serve` opens the shop alone",
+        );
+        return Status::Usage.into();
+    };
+    raise_file_limit();
+    let opened = tempfile::Builder::new().prefix("haul-demo-").tempdir().and_then(|folder| {
+        std::fs::create_dir(folder.path().join("downloads"))?;
+        Ok((folder, Shop::open()?, tokio::runtime::Builder::new_current_thread().enable_all().build()?))
+    });
+    match opened {
+        Ok((folder, shop, runtime)) => {
+            let local = tokio::task::LocalSet::new();
+            let code = local.block_on(&runtime, run_demo(folder.path(), &shop, surroundings));
+            // What still holds one of its files open must let go before it is removed.
+            drop((local, runtime, shop));
+            let left = folder.path().to_owned();
+            if let Err(error) = folder.close() {
+                cli::complain(&format!("{} can't be removed: {error}", left.display()), "remove it by hand");
+            }
+            code.into()
+        }
+        Err(error) => {
+            cli::complain(
+                &format!("the demo can't be set up: {error}"),
+                "make room in the folder for temporary files",
+            );
+            Status::Unreachable.into()
+        }
+    }
+}
+
+async fn run_demo(folder: &std::path::Path, shop: &Shop, surroundings: Surroundings) -> u8 {
+    let (state, downloads) = (folder.join("state"), folder.join("downloads"));
+    let settings = EngineSettings { stall: DEMO_STALL, ..settings() };
+    let Started { engine, drive, .. } = match Engine::start(&state, settings, false) {
+        Ok(started) => started,
+        Err(error) => {
+            cli::complain(&error.text, error.hint());
+            return Status::Unreachable.code();
+        }
+    };
+    let driving = tokio::task::spawn_local(drive);
+    let connect = connect_to(&engine);
+    let code = match (connect().await, screen_options(surroundings, downloads.clone(), None)) {
+        (Ok(client), Ok(options)) => tokio::select! {
+            shown = tui::run(connect, options, || UnixMs::from(SystemTime::now()), Box::new(|_| Ok(()))) => match shown {
+                Ok(_) => Status::Done.code(),
+                Err(error) => {
+                    cli::complain(&format!("the screen can't be shown: {error}"), "`haul demo --serve` needs none");
+                    Status::Unreachable.code()
+                }
+            },
+            () = fill(client, shop, &downloads) => Status::Done.code(),
+            signal = ended_from_outside() => signal,
+        },
+        (Err(why), _) => {
+            cli::complain(&why, "");
+            Status::Unreachable.code()
+        }
+        (_, Err(error)) => {
+            cli::complain(&error.to_string(), "");
+            Status::Usage.code()
+        }
+    };
+    engine.stop();
+    // It ends by itself: what it would say of a panic has been said.
+    let _ = driving.await;
+    code
+}
+
+/// Fills the screen, and stays a client for as long as it is shown: a real-time download needs its owner.
+async fn fill(client: Client, shop: &Shop, downloads: &std::path::Path) {
+    // What the engine refuses is missing on the screen, which says why of everything else.
+    let _ = demo::play(client.clone(), shop.address(), downloads).await;
+    std::future::pending::<()>().await;
+}
+
 /// Runs the engine in this process, and the command as its client.
 async fn run(args: Args, state: PathBuf) -> ExitCode {
-    let started = Engine::start(&state, settings(), only_attended(args.command.as_ref()));
+    let screen = surroundings_of_screen(args.command.as_ref());
+    let dormant = screen.is_none() && only_attended(args.command.as_ref());
+    let started = Engine::start(&state, settings(), dormant);
     let Started { engine, drive, damaged } = match started {
         Ok(started) => started,
         Err(error) => return refuse(&error),
@@ -83,22 +174,123 @@ async fn run(args: Args, state: PathBuf) -> ExitCode {
             "rebuild the downloads from their parts with `haul adopt FOLDER`",
         );
     }
-    let (client, wire) = Client::pipe();
     let driving = tokio::task::spawn_local(drive);
-    let serving = tokio::task::spawn_local(session::serve(engine.clone(), OwnerKey("here".into()), wire));
+    let connect = connect_to(&engine);
     let spool = tempfile::Builder::new().prefix("haul-").tempdir_in(&state);
     let code = match context(&spool) {
         Ok(context) => tokio::select! {
-            status = cli::run(args.command, client, context) => status.code(),
+            status = carry_out(args.command, screen, connect, context, &state) => status.code(),
             signal = ended_from_outside() => signal,
         },
         Err(code) => code,
     };
     engine.stop();
-    // Both end by themselves: what they would say of a panic has been said.
+    // It ends by itself: what it would say of a panic has been said.
     let _ = driving.await;
-    let _ = serving.await;
     ExitCode::from(code)
+}
+
+/// The way to an engine within this process.
+fn connect_to(engine: &Engine) -> Connect {
+    let engine = engine.clone();
+    Box::new(move || {
+        let (client, wire) = Client::pipe();
+        tokio::task::spawn_local(session::serve(engine.clone(), OwnerKey("here".into()), wire));
+        Box::pin(std::future::ready(Ok(client)))
+    })
+}
+
+/// Runs a command, or the screen; links are added before it opens.
+async fn carry_out(
+    command: Option<Command>,
+    screen: Option<Surroundings>,
+    connect: Connect,
+    context: Context,
+    state: &std::path::Path,
+) -> Status {
+    let client = match connect().await {
+        Ok(client) => client,
+        Err(why) => {
+            cli::complain(&why, "");
+            return Status::Unreachable;
+        }
+    };
+    let Some(surroundings) = screen else { return cli::run(command, client, context).await };
+    let (downloads, now) = (context.downloads.clone(), context.now);
+    if command.is_some() {
+        let added = cli::run(command, client, context).await;
+        if added != Status::Done {
+            return added;
+        }
+    }
+    // The newest line of history that somebody saw, so that the next screen can tell what happened since.
+    let seen_file = state.join("screen.seen");
+    let seen = std::fs::read_to_string(&seen_file).ok().and_then(|text| text.trim().parse().ok());
+    let options = match screen_options(surroundings, downloads, seen) {
+        Ok(options) => options,
+        Err(error) => {
+            cli::complain(&error.to_string(), "");
+            return Status::Usage;
+        }
+    };
+    match tui::run(connect, options, now, Box::new(|_| Ok(()))).await {
+        Ok(Ended::Left { told, seen }) => {
+            // Where it can't be kept, more is told next time than is new.
+            let _ = seen.map(|seen| std::fs::write(&seen_file, seen.to_string()));
+            if let Some(told) = told {
+                cli::say(&told);
+            }
+            Status::Done
+        }
+        Ok(Ended::Closed) => Status::Unreachable,
+        Err(error) => {
+            cli::complain(&format!("the screen can't be shown: {error}"), "`haul list` needs none");
+            Status::Unreachable
+        }
+    }
+}
+
+/// What the terminal can show, where the command is the screen: `haul` alone, or with links, on a terminal that can show one.
+fn surroundings_of_screen(command: Option<&Command>) -> Option<Surroundings> {
+    let wants = matches!(command, None | Some(Command::Links(_)));
+    let shows = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if wants && shows { Surroundings::of(|name| std::env::var(name).ok()).ok() } else { None }
+}
+
+/// What the screen starts with.
+fn screen_options(
+    surroundings: Surroundings,
+    folder: PathBuf,
+    seen: Option<u64>,
+) -> Result<tui::Options, haul::config::theme::ThemeError> {
+    use etcetera::BaseStrategy;
+    let own = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("haul/themes"));
+    let (themes, wrong) =
+        own.map_or_else(|| (Themes::built_in(), Vec::new()), |folder| Themes::load(&folder));
+    if let Some(error) = wrong.into_iter().next() {
+        return Err(error);
+    }
+    let umask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(umask);
+    let settings = TransferSettings { umask: Some(umask.bits()), ..TransferSettings::default() };
+    Ok(tui::Options {
+        themes,
+        theme: if surroundings.light { "light" } else { "dark" }.into(),
+        depth: surroundings.depth,
+        ascii: surroundings.ascii,
+        calm: false,
+        keymap: Keymap::default(),
+        zone: jiff::tz::TimeZone::system(),
+        folder,
+        home: std::env::home_dir(),
+        settings,
+        local: true,
+        outlives: false,
+        place: String::new(),
+        seen,
+        bell: true,
+        notify: true,
+    })
 }
 
 /// Only these commands let downloads run while they stay; the others look and leave.

@@ -84,6 +84,12 @@ pub fn complain(what: &str, hint: &str) {
     Output::of_process(surface, surface).complain(&error::sentences(what, hint));
 }
 
+/// Says something on stderr.
+pub fn say(what: &str) {
+    let surface = Surface::default();
+    Output::of_process(surface, surface).say(what);
+}
+
 async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> Result<Status, CliError> {
     let status = list::list(&ListArgs::default(), engine, context, output).await?;
     output.flush()?;
