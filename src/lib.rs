@@ -15,7 +15,7 @@
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
-//! | [`tui`] | the full screen | `model`, `client`, `config`, `command`, `links` |
+//! | [`tui`] | the full screen | `model`, `client`, `links`, `config`, `command` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -64,7 +64,7 @@ mod tests {
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),
         ("cli", &["model", "client", "links"]),
-        ("tui", &["model", "client", "config", "command", "links"]),
+        ("tui", &["model", "client", "links", "config", "command"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {

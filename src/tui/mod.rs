@@ -11,7 +11,6 @@ mod input;
 mod layout;
 mod library;
 mod link;
-mod links;
 mod list;
 mod look;
 mod overlay;

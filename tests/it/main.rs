@@ -2,7 +2,7 @@
 //!
 //! `stories` tells what the program must do when servers misbehave, one TOML file a story; `kill` kills it at random
 //! moments, `power` cuts the power of a real disk; `moving` gives downloads other names and folders half way; `interop` runs it
-//! against nginx, Apache and lighttpd; `demo` goes to the built-in shop; `themes` looks at colours; `support` is the ground that they stand on.
+//! against nginx, Apache and lighttpd; `demo` goes to the built-in shop; `screen` opens the screen in a terminal; `themes` looks at colours; `support` is the ground that they stand on.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod interop;
 mod kill;
 mod moving;
 mod power;
+mod screen;
 mod stories;
 mod support;
 mod themes;

@@ -12,14 +12,16 @@ use tui_input::Input;
 use super::dialog;
 use super::edit::{absolute, absolute_in};
 use crate::config::theme::Role;
+use crate::links::entry::Entry;
+use crate::links::find;
 use crate::model::id::CollectionId;
 use crate::model::item::Mode;
+use crate::model::item::{NewDownload, Priority};
 use crate::model::request::{Batch, Request};
 use crate::model::state::StateKind;
 use crate::tui::app::App;
 use crate::tui::effect::Purpose;
 use crate::tui::hit::{Hit, Hits};
-use crate::tui::links::{self, Link};
 use crate::tui::{text, typed, words};
 
 /// Links that are shown at once.
@@ -44,7 +46,7 @@ pub(crate) struct Add {
 
 #[derive(Debug)]
 struct Candidate {
-    link: Link,
+    link: Entry,
     taken: bool,
     /// Why it is not taken by itself.
     known: Option<String>,
@@ -98,8 +100,8 @@ impl Add {
     }
 
     fn take_in(&mut self, text: &str) {
-        let found = links::find(text);
-        for link in found.links {
+        let found = find(text);
+        for link in found.entries {
             if !self.links.iter().any(|known| known.link.url == link.url) {
                 self.links.push(Candidate { link, taken: true, known: None });
             }
@@ -114,8 +116,8 @@ impl Add {
             rows.insert((row.host.as_str(), row.name.as_str()), row);
         }
         for candidate in self.links.iter_mut().filter(|candidate| candidate.known.is_none()) {
-            let host = candidate.link.host();
-            let Some(row) = rows.get(&(host.as_str(), candidate.link.name.as_str())) else { continue };
+            let (host, name) = (host(&candidate.link), candidate.link.shown_name());
+            let Some(row) = rows.get(&(host, name.as_str())) else { continue };
             candidate.known = Some(match row.state.kind() {
                 StateKind::Completed => {
                     candidate.taken = false;
@@ -261,12 +263,14 @@ impl Add {
                     None => folder.to_owned(),
                 };
                 let mut settings = app.options.settings.clone();
-                candidate.link.apply(&mut settings);
+                candidate.link.overrides.iter().for_each(|own| own.apply(&mut settings));
                 let at = batch.settings.iter().position(|known| *known == settings).unwrap_or_else(|| {
                     batch.settings.push(settings);
                     batch.settings.len() - 1
                 });
-                batch.downloads.push(candidate.link.download(folder, mode, priority, collection, again, at));
+                let mut new = download(&candidate.link, folder, mode, priority);
+                (new.collection, new.again, new.settings) = (collection, again, at);
+                batch.downloads.push(new);
             }
             app.ask(Purpose::Add(mode), Request::Add(batch));
         }
@@ -318,7 +322,7 @@ impl Add {
         for (at, candidate) in self.links.iter().enumerate().skip(top).take(shown) {
             let here = self.field == Field::Links && at == self.at;
             let sign = if candidate.taken { "+" } else { "=" };
-            let host = candidate.link.host();
+            let host = host(&candidate.link).to_owned();
             let right = match &candidate.known {
                 Some(known) if candidate.taken => known.clone(),
                 Some(known) => format!("{known}: skipped"),
@@ -327,7 +331,7 @@ impl Add {
             let room = columns.saturating_sub(4);
             let right = text::cut_end(&right, room / 2, look.glyphs.ellipsis);
             let name =
-                text::fit(&candidate.link.shown(), room - text::width(&right) - 2, look.glyphs.ellipsis);
+                text::fit(&shown(&candidate.link), room - text::width(&right) - 2, look.glyphs.ellipsis);
             let role = if candidate.taken { Role::Text } else { Role::Dim };
             let ground = if here { look.style(Role::Selection) } else { Style::default() };
             let spans = vec![
@@ -400,5 +404,32 @@ impl Add {
         }
         buttons.push(("Enter", add, "enter"));
         dialog::buttons(app, frame, hits, area, &buttons);
+    }
+}
+
+fn host(link: &Entry) -> &str {
+    link.url.host_str().unwrap_or_default()
+}
+
+/// Its name, with a mark where the server may say another.
+fn shown(link: &Entry) -> String {
+    let sign = if link.name.is_some() { "" } else { "?" };
+    format!("{}{sign}", link.shown_name())
+}
+
+/// The download that a link becomes. A name may have folders before it, which lie below the download's own.
+fn download(link: &Entry, folder: std::path::PathBuf, mode: Mode, priority: Priority) -> NewDownload {
+    let path = link.name.as_deref().map(std::path::Path::new);
+    let below = path.and_then(std::path::Path::parent).filter(|_| !folder.as_os_str().is_empty());
+    NewDownload {
+        url: link.url.clone(),
+        folder: below.map_or_else(|| folder.clone(), |below| folder.join(below)),
+        name: path.and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned()),
+        mode: link.mode.unwrap_or(mode),
+        priority: link.priority.unwrap_or(priority),
+        collection: None,
+        again: false,
+        settings: 0,
+        extras: link.extras.clone(),
     }
 }
