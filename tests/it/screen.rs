@@ -159,7 +159,7 @@ fn it_fits_every_size_and_says_what_it_needs() {
     let (_site, _machine, mut terminal) = with_one_running();
     terminal.resize(120, 36);
     terminal.wait_until("panes stand side by side", |text| {
-        text.contains("Collections") && text.contains("Details")
+        text.contains("╭ 3 Library") && text.contains("parts")
     });
     terminal.resize(50, 10);
     terminal.wait_for("file.bin");
@@ -212,5 +212,50 @@ fn the_shell_comes_to_the_front_and_the_screen_comes_back() {
     terminal.wait_for("nothing to do");
     terminal.send("q");
     terminal.wait_for("ENDED");
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+}
+
+/// The demo on a machine, and the folder in which it keeps what it has.
+fn demo(machine: &Machine) -> (Terminal, std::path::PathBuf) {
+    let folder = machine.state().with_file_name("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    let terminal = open(machine, &["demo"], (120, 36), &[("TMPDIR", folder.to_str().unwrap())]);
+    (terminal, folder)
+}
+
+fn entries(folder: &std::path::Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn the_demo_shows_everything_and_leaves_nothing_behind() {
+    let machine = Machine::new();
+    let (mut terminal, folder) = demo(&machine);
+    for (name, state) in [
+        ("Tailspin", "ago"),
+        ("Fabrikam", "404"),
+        ("rain.wav", "host says"),
+        ("Contoso", "paused"),
+        ("Wingtip", "cancelled"),
+    ] {
+        terminal.wait_until(&format!("{name} is {state}"), |text| {
+            text.lines().any(|line| line.contains(name) && line.contains(state))
+        });
+    }
+    assert_eq!(entries(&folder), 1);
+    leave(&mut terminal, "q");
+    assert_eq!(entries(&folder), 0);
+    assert_eq!(entries(&machine.downloads()), 0);
+}
+
+#[test]
+fn a_demo_that_is_ended_from_outside_leaves_nothing_behind() {
+    let machine = Machine::new();
+    let (mut terminal, folder) = demo(&machine);
+    terminal.wait_for("Proseware");
+    terminal.signal(Signal::TERM);
+    let (status, _) = terminal.farewell();
+    assert_eq!(status.exit_code(), 143);
+    assert_eq!(entries(&folder), 0);
     assert_eq!(terminal.asked(), Vec::<&str>::new());
 }
