@@ -9,8 +9,9 @@
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
-//! | [`agent`] | sessions of clients | `model`, `engine`, `client` |
-//! | [`client`] | a client's end of a connection | `model` |
+//! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
+//! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
@@ -44,6 +45,7 @@ pub mod fetch;
 pub mod kernel;
 pub mod links;
 pub mod model;
+pub mod protocol;
 pub mod store;
 pub mod tui;
 
@@ -58,8 +60,9 @@ mod tests {
         ("store", &["model"]),
         ("fetch", &["model"]),
         ("engine", &["model", "kernel", "store", "fetch"]),
-        ("agent", &["model", "engine", "client"]),
-        ("client", &["model"]),
+        ("protocol", &["model"]),
+        ("agent", &["model", "engine", "protocol", "config"]),
+        ("client", &["model", "protocol"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),

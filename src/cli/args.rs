@@ -9,10 +9,12 @@ use clap_complete::Shell;
 
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
+use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::list::ListArgs;
+use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
 use super::set::SetArgs;
 use super::show::ShowArgs;
@@ -101,6 +103,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// Bring a finished file home from the machine that --host names
+    Pull(PullArgs),
+    /// The process that owns the downloads: start, stop, status, log, install
+    Agent(AgentArgs),
     /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
     Demo(DemoArgs),
     /// Print a completion script

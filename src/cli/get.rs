@@ -126,6 +126,12 @@ pub(crate) async fn get<E: Engine>(
     interrupts: &mut Interrupts,
 ) -> Result<Status, CliError> {
     output.quiet |= args.quiet;
+    if context.remote && args.out.as_deref() == Some(STREAM) {
+        return Err(CliError::usage(
+            "the bytes of another machine's download don't come here by themselves",
+            "Get it there, and bring it home with `haul --host BOX pull ID`",
+        ));
+    }
     let mut intake = take_in(args, Manner::Stays, context, output)?;
     intake.common.settings.tries.get_or_insert(TRIES);
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));

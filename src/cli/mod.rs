@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod agent;
 mod args;
 mod batch;
 mod collections;
@@ -22,6 +23,7 @@ mod output;
 mod password;
 mod progress;
 mod proxy;
+mod pull;
 mod refresh;
 #[cfg(test)]
 mod scripted;
@@ -38,6 +40,7 @@ mod words;
 
 use clap::CommandFactory as _;
 
+pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
 pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use demo::attend_shop;
@@ -52,6 +55,7 @@ use error::CliError;
 use interrupts::Interrupts;
 use list::ListArgs;
 use output::Output;
+use pull::Files;
 
 /// Runs a command to its end and leaves the engine; `haul` alone lists, until the console takes its place. Errors are told on stderr; the
 /// status says how it ended.
@@ -84,12 +88,6 @@ pub fn complain(what: &str, hint: &str) {
     Output::of_process(surface, surface).complain(&error::sentences(what, hint));
 }
 
-/// Says something on stderr.
-pub fn say(what: &str) {
-    let surface = Surface::default();
-    Output::of_process(surface, surface).say(what);
-}
-
 async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> Result<Status, CliError> {
     let status = list::list(&ListArgs::default(), engine, context, output).await?;
     output.flush()?;
@@ -97,7 +95,7 @@ async fn bare<E: Engine>(engine: &E, context: &Context, output: &mut Output) -> 
     Ok(status)
 }
 
-async fn dispatch<E: Engine>(
+async fn dispatch<E: Engine + Files>(
     command: Command,
     engine: &E,
     context: &Context,
@@ -131,10 +129,15 @@ async fn dispatch<E: Engine>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
         Command::Completions { shell } => write_completions(shell, output),
+        // `main` carries these out before there is a client.
+        Command::Agent(_) => Ok(Status::Done),
     }
 }
 

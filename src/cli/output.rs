@@ -30,6 +30,11 @@ impl Output {
         Self::new(Box::new(io::stdout()), Box::new(io::stderr()), stdout, stderr)
     }
 
+    /// Returns this process's own streams, whatever they are.
+    pub(crate) fn plain() -> Self {
+        Self::of_process(Surface::default(), Surface::default())
+    }
+
     /// Returns an output into any two writers.
     pub(crate) fn new(
         data: Box<dyn Write + Send>,

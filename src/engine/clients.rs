@@ -23,6 +23,8 @@ pub(super) struct Clients {
 struct Client {
     key: OwnerKey,
     attends: Vec<DownloadId>,
+    /// A client that lost its connection may be back before that is noticed; it is gone when the last one ends.
+    connections: usize,
 }
 
 /// How a client left.
@@ -38,13 +40,17 @@ impl Core {
     /// A client came. The same key within a minute is the same owner.
     pub(super) fn join(&mut self, key: OwnerKey) -> u64 {
         let clients = &mut self.clients;
+        if let Some((number, client)) = clients.here.iter_mut().find(|(_, client)| client.key == key) {
+            client.connections += 1;
+            return *number;
+        }
         let back =
             clients.gone.iter().position(|(_, _, gone)| *gone == key).map(|at| clients.gone.remove(at).1);
         let number = back.unwrap_or_else(|| {
             clients.last += 1;
             clients.last
         });
-        clients.here.insert(number, Client { key, attends: Vec::new() });
+        clients.here.insert(number, Client { key, attends: Vec::new(), connections: 1 });
         number
     }
 
@@ -57,6 +63,11 @@ impl Core {
 
     /// A client left.
     pub(super) fn leave(&mut self, client: u64, how: Leave, now: Instant) {
+        let Some(here) = self.clients.here.get_mut(&client) else { return };
+        here.connections = here.connections.saturating_sub(1);
+        if how == Leave::Vanished && here.connections > 0 {
+            return;
+        }
         let Some(gone) = self.clients.here.remove(&client) else { return };
         match how {
             Leave::Goodbye => self.lose(client, OnLost::Drop),
@@ -117,7 +128,7 @@ impl Core {
             if drop_it {
                 if !self.stop_run(id, Then::Lose) {
                     self.tell(id, "lost", "its client left; a real-time download goes with it".into());
-                    self.take_out(id);
+                    self.take_out_for_good(id);
                 }
             } else {
                 self.keep_bytes(id);
@@ -141,8 +152,43 @@ impl Core {
         );
     }
 
-    /// How many clients are here.
-    pub(super) fn clients_here(&self) -> usize {
-        self.clients.here.len()
+    /// Whether an unfinished real-time download would be lost to somebody else than this client if the engine ended.
+    pub(super) fn serves_real_time_of_others(&self, client: Option<u64>) -> bool {
+        self.items.values().any(|item| {
+            item.record.mode == Mode::RealTime
+                && item.record.state.kind().is_unfinished()
+                && item.owner.is_none_or(|owner| Some(owner) != client)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::engine::{Engine, Started};
+    use crate::model::settings::EngineSettings;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_client_that_comes_back_is_the_same_owner_whichever_end_is_noticed_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let Started { engine, .. } = Engine::start(folder.path(), EngineSettings::default(), false).unwrap();
+        let key = |text: &str| OwnerKey(text.into());
+        let mut core = engine.core.borrow_mut();
+        let first = core.join(key("a"));
+        assert_ne!(core.join(key("b")), first);
+        // Back before the old connection's end was noticed: that end means nothing.
+        assert_eq!(core.join(key("a")), first);
+        let now = Instant::now();
+        core.leave(first, Leave::Vanished, now);
+        assert_eq!(core.end_absences(now), None);
+        core.leave(first, Leave::Vanished, now);
+        assert_eq!(core.end_absences(now), Some(now + COME_BACK));
+        // Back within the minute, and too late.
+        assert_eq!(core.join(key("a")), first);
+        core.leave(first, Leave::Vanished, now);
+        assert_eq!(core.end_absences(now + COME_BACK), None);
+        assert_ne!(core.join(key("a")), first);
     }
 }

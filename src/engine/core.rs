@@ -388,9 +388,13 @@ impl Core {
         self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
     }
 
-    /// Whether nothing will ever happen by itself.
+    /// Whether nothing will ever happen by itself. A hold over all counts as something: it lives in the engine only.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_quiet() && (self.queue.waiting() == 0 || self.held) && self.due.is_empty()
+        self.is_quiet()
+            && self.queue.waiting() == 0
+            && self.due.is_empty()
+            && !self.held
+            && !self.keeps_removed()
     }
 }
 

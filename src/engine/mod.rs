@@ -42,8 +42,9 @@ use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::EngineSettings;
 use crate::model::update::Update;
 use crate::store::db::{Db, Ticket};
-use crate::store::error::StoreError;
+pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
+pub use crate::store::lock::{Gate, Holder};
 
 /// How often speeds are sampled while something runs.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -55,6 +56,7 @@ pub struct Engine {
     /// Something happened that the loop must look at.
     wake: Rc<Notify>,
     newest: watch::Receiver<u64>,
+    idle: watch::Receiver<bool>,
 }
 
 /// A started engine, and what was found at its start.
@@ -78,7 +80,16 @@ impl Engine {
         settings: EngineSettings,
         dormant: bool,
     ) -> Result<Started, StoreError> {
-        let lock = Lock::take(state)?;
+        Self::start_within(&Gate::enter(state)?, settings, dormant)
+    }
+
+    /// The same, by whoever is on the way to the store already.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_within(gate: &Gate, settings: EngineSettings, dormant: bool) -> Result<Started, StoreError> {
+        let lock = Lock::take(gate)?;
+        let state = gate.state();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
         let (news, incoming) = mpsc::unbounded_channel();
@@ -129,8 +140,9 @@ impl Engine {
             let mut core = core.borrow_mut();
             core.take_up(opened.loaded, dormant);
         }
-        let engine = Self { core, wake: Rc::new(Notify::new()), newest };
-        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, lock));
+        let (to_idle, idle) = watch::channel(false);
+        let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };
+        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, to_idle, lock));
         Ok(Started { engine, drive, damaged: opened.damaged })
     }
 
@@ -155,10 +167,31 @@ impl Engine {
         self.newest.clone()
     }
 
-    /// Whether nothing will ever happen by itself and nobody is here.
-    pub fn is_idle(&self) -> bool {
+    /// Whether nothing will ever happen by itself, whenever that changes.
+    pub fn idle(&self) -> watch::Receiver<bool> {
+        self.idle.clone()
+    }
+
+    /// Whether somebody else's real-time download would be lost if the engine ended now.
+    pub fn serves_real_time_of_others(&self, client: Option<u64>) -> bool {
+        self.core.borrow().serves_real_time_of_others(client)
+    }
+
+    /// Where a finished download's file is.
+    ///
+    /// # Errors
+    /// There is no such download, or it isn't finished.
+    pub fn finished_file(&self, id: DownloadId) -> Result<PathBuf, Refusal> {
         let core = self.core.borrow();
-        core.is_idle() && core.clients_here() == 0
+        let record = &core.items.get(&id).ok_or_else(|| act::not_found(id))?.record;
+        if record.state.kind() != crate::model::state::StateKind::Completed {
+            return Err(Refusal::new(
+                RefusalKind::NotNow,
+                format!("download {id} is not finished"),
+                "wait for it with `haul wait`",
+            ));
+        }
+        Ok(record.folder.join(&record.name))
     }
 
     /// Downloads that go on by themselves.
@@ -404,6 +437,7 @@ async fn drive(
     mut news: mpsc::UnboundedReceiver<transfer::News>,
     mut saved: mpsc::UnboundedReceiver<checkpointer::Saved>,
     mut published: mpsc::UnboundedReceiver<Vec<publisher::Published>>,
+    idle: watch::Sender<bool>,
     lock: Lock,
 ) {
     engine.core.borrow_mut().pump();
@@ -415,14 +449,17 @@ async fn drive(
             let mut core = engine.core.borrow_mut();
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
+            let forget = core.end_undo(now);
             core.pump();
             let running = core.queue.running() > 0;
             let tick = running.then(|| last_sample + SAMPLE);
-            ([due, absent, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
+            ([due, absent, forget, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
         };
         if quiet_and_stopping {
             break;
         }
+        let is_idle = engine.core.borrow().is_idle();
+        idle.send_if_modified(|was| std::mem::replace(was, is_idle) != is_idle);
         let sleep = async {
             match timer {
                 Some(at) => tokio::time::sleep_until(at.into()).await,

@@ -221,7 +221,7 @@ impl Core {
             Then::Remove => self.take_out(id),
             Then::Lose => {
                 self.tell(id, "lost", "its client left; a real-time download goes with it".into());
-                self.take_out(id);
+                self.take_out_for_good(id);
             }
         }
     }

@@ -37,6 +37,38 @@ impl Core {
         self.forget_removed(false);
     }
 
+    /// Forgets what can't be taken back any more. Returns when the next one is to be forgotten.
+    pub(super) fn end_undo(&mut self, now: Instant) -> Option<Instant> {
+        let next = |undo: &[Undo]| {
+            let since = undo.iter().filter_map(|undo| match undo {
+                Undo::Removed(_, since) => Some(*since + KEEP),
+                _ => None,
+            });
+            since.min()
+        };
+        if next(&self.undo).is_some_and(|next| next <= now) {
+            self.forget_removed(false);
+        }
+        next(&self.undo)
+    }
+
+    /// Whether something is kept that will be forgotten in a while.
+    pub(super) fn keeps_removed(&self) -> bool {
+        self.undo.iter().any(|undo| matches!(undo, Undo::Removed(..)))
+    }
+
+    /// Takes a download out with its part, and nothing of it can be taken back.
+    pub(super) fn take_out_for_good(&mut self, id: DownloadId) {
+        self.take_out(id);
+        if let Some(Undo::Removed(record, since)) = self.undo.pop() {
+            if record.id == id {
+                discard(&record);
+            } else {
+                self.undo.push(Undo::Removed(record, since));
+            }
+        }
+    }
+
     /// Deletes the parts of those that were removed so long ago that they can't be taken back; all of them at the end.
     pub(super) fn forget_removed(&mut self, all: bool) {
         let too_many = self.undo.len().saturating_sub(MOST);

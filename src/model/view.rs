@@ -168,3 +168,31 @@ pub struct Totals {
     /// Seconds until all is done, where that is stable.
     pub eta_secs: Option<u64>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A queued row.
+    pub(crate) fn row(id: u64) -> DownloadRow {
+        DownloadRow {
+            id: DownloadId(id),
+            collection: CollectionId::DEFAULT,
+            order: 0.0,
+            name: format!("file-{id}"),
+            provisional: false,
+            host: "a.example".into(),
+            mode: Mode::Background,
+            priority: Priority::Normal,
+            state: State::Queued,
+            size: None,
+            covered: 0,
+            speed: 0,
+            eta_secs: None,
+            added: UnixMs(0),
+            ended: None,
+            joined_on_samples: false,
+            remark: None,
+        }
+    }
+}

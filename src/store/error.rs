@@ -67,7 +67,7 @@ impl StoreError {
             StoreKind::Refused => "check who may write there, or choose another folder with -d",
             StoreKind::Gone => "retry starts over from nothing",
             StoreKind::Taken => "choose another name with -o, or --replace it",
-            StoreKind::Locked => "another haul works on it; wait for it or stop it",
+            StoreKind::Locked => "wait for it or stop it; an agent is stopped with `haul agent stop`",
             StoreKind::TooLarge => "choose a folder on another file system",
             StoreKind::Damaged => {
                 "it is set aside, and downloads are rebuilt from their parts with `haul adopt`"

@@ -1,24 +1,32 @@
 //! One engine for a store: whoever holds its lock may write.
+//!
+//! Coming and going is ordered by two locks. The *gate* is a lock on the state folder itself: whoever wants the store's lock
+//! passes it, and an agent that starts holds it until it can be reached. So two that start at once end with one, without polling. The *lock*
+//! is held as long as the store is open; its file says who holds it, and goes with its holder.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{StoreError, StoreKind};
 
-/// The lock of a store, held until it is dropped.
+/// The lock's file in the state folder.
+const FILE: &str = "lock";
+
+/// The way to a store's lock: one at a time.
 #[derive(Debug)]
-pub struct Lock {
-    _file: File,
+pub struct Gate {
+    state: PathBuf,
+    _folder: File,
 }
 
-impl Lock {
-    /// Makes the state folder where it is missing, for nobody else to see, and takes its lock.
+impl Gate {
+    /// Makes the state folder where it is missing, for nobody else to see, and waits until nobody else is on the way.
     ///
     /// # Errors
-    /// [`StoreKind::Locked`] names who holds it; the folder can't be made or belongs to somebody else.
-    pub fn take(state: &Path) -> Result<Self, StoreError> {
+    /// The folder can't be made, belongs to somebody else or can't be locked.
+    pub fn enter(state: &Path) -> Result<Self, StoreError> {
         if !state.is_dir() {
             DirBuilder::new()
                 .recursive(true)
@@ -26,13 +34,83 @@ impl Lock {
                 .create(state)
                 .map_err(|error| StoreError::io("can't make the state folder", state.display(), &error))?;
         }
-        let path = state.join("lock");
-        let fail = |error: &std::io::Error| StoreError::io("can't lock the store", path.display(), error);
+        let fail = |error: &std::io::Error| StoreError::io("can't lock the store", state.display(), error);
         let owner = std::fs::metadata(state).map_err(|error| fail(&error))?.uid();
         if owner != rustix::process::geteuid().as_raw() {
             let text = format!("the state folder {} belongs to another user (uid {owner})", state.display());
             return Err(StoreError::new(StoreKind::Refused, text));
         }
+        let folder = File::open(state).map_err(|error| fail(&error))?;
+        folder.lock().map_err(|error| fail(&error))?;
+        Ok(Self { state: state.to_owned(), _folder: folder })
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+}
+
+/// Who holds a store, as the lock's file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Where it listens; none for an engine within a console.
+    pub socket: Option<PathBuf>,
+}
+
+impl Holder {
+    /// Reads who holds the store of a state folder, or held it when it was killed.
+    pub fn read(state: &Path) -> Self {
+        // Who holds it is a help, no more: a lock file that can't be read is still held.
+        let text = std::fs::read_to_string(state.join(FILE)).unwrap_or_default();
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        Self {
+            pid: value("pid").and_then(|pid| pid.parse().ok()),
+            socket: value("socket").map(PathBuf::from),
+        }
+    }
+
+    /// Says where the holder of a store listens; to be called by the holder.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn announce(state: &Path, socket: &Path) -> std::io::Result<()> {
+        let mut file = OpenOptions::new().append(true).open(state.join(FILE))?;
+        // One write, so that no reader sees half of it.
+        file.write_all(format!("socket {}\n", socket.display()).as_bytes())
+    }
+
+    /// Waits until nobody holds the store. Blocks the thread.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn wait_until_free(state: &Path) -> std::io::Result<()> {
+        match File::open(state.join(FILE)) {
+            Ok(file) => file.lock(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The lock of a store, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+    state: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock of the store behind a gate.
+    ///
+    /// # Errors
+    /// [`StoreKind::Locked`] names who holds it.
+    pub fn take(gate: &Gate) -> Result<Self, StoreError> {
+        let state = gate.state();
+        let path = state.join(FILE);
+        let fail = |error: &std::io::Error| StoreError::io("can't lock the store", path.display(), error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -44,12 +122,11 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Who holds it is a help, no more: a lock file that can't be read is still held.
-                let _ = file.read_to_string(&mut holder);
-                let holder = holder.trim();
-                let who =
-                    if holder.is_empty() { "another haul".to_owned() } else { format!("haul ({holder})") };
+                let who = match Holder::read(state) {
+                    Holder { pid: None, .. } => "another haul".to_owned(),
+                    Holder { pid: Some(pid), socket: None } => format!("haul (pid {pid})"),
+                    Holder { pid: Some(pid), socket: Some(_) } => format!("the agent (pid {pid})"),
+                };
                 let text = format!("the store in {} is in use by {who}", state.display());
                 return Err(StoreError::new(StoreKind::Locked, text));
             }
@@ -58,10 +135,22 @@ impl Lock {
         let mut say = || -> std::io::Result<()> {
             file.set_len(0)?;
             file.rewind()?;
-            writeln!(file, "pid {}", std::process::id())
+            file.write_all(format!("pid {}\n", std::process::id()).as_bytes())
         };
         say().map_err(|error| fail(&error))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, state: state.to_owned() })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The file goes too, unless somebody is on the way and may have opened it.
+        if let Ok(folder) = File::open(&self.state)
+            && folder.try_lock().is_ok()
+        {
+            // One that stays is no harm: it says who held it, and nobody does.
+            let _ = std::fs::remove_file(self.state.join(FILE));
+        }
     }
 }
 
@@ -73,12 +162,37 @@ mod tests {
     fn the_second_one_is_told_who_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("a/b");
-        let lock = Lock::take(&state).unwrap();
+        let take = || Lock::take(&Gate::enter(&state).unwrap());
+        let lock = take().unwrap();
         assert_eq!(std::fs::metadata(&state).unwrap().mode() & 0o777, 0o700);
-        let refused = Lock::take(&state).unwrap_err();
+        let refused = take().unwrap_err();
         assert_eq!(refused.kind, StoreKind::Locked);
-        assert!(refused.text.contains(&format!("pid {}", std::process::id())), "{refused}");
+        let pid = std::process::id();
+        assert!(refused.text.contains(&format!("haul (pid {pid})")), "{refused}");
+        Holder::announce(&state, Path::new("/run/a b.sock")).unwrap();
+        assert!(take().unwrap_err().text.contains(&format!("the agent (pid {pid})")));
+        let holder = Holder { pid: Some(pid), socket: Some("/run/a b.sock".into()) };
+        assert_eq!(Holder::read(&state), holder);
         drop(lock);
-        assert!(Lock::take(&state).is_ok());
+        assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
+        Holder::wait_until_free(&state).unwrap();
+        assert!(take().is_ok());
+    }
+
+    #[test]
+    fn whoever_waits_for_it_is_woken_by_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().to_owned();
+        let lock = Lock::take(&Gate::enter(&state).unwrap()).unwrap();
+        let (said, heard) = std::sync::mpsc::channel();
+        let waiting = std::thread::spawn(move || {
+            said.send("waits").unwrap();
+            Holder::wait_until_free(&state).unwrap();
+            said.send("free").unwrap();
+        });
+        assert_eq!(heard.recv().unwrap(), "waits");
+        drop(lock);
+        assert_eq!(heard.recv().unwrap(), "free");
+        waiting.join().unwrap();
     }
 }

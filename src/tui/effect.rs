@@ -27,6 +27,8 @@ pub enum Msg {
     Tick,
     /// The engine can be reached.
     Connected,
+    /// The engine can be reached again, and goes on telling where it stopped.
+    Back,
     /// The engine can't be reached.
     Lost(String),
     /// The list changed.

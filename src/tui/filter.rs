@@ -1,6 +1,6 @@
-//! The filter line: words are searched for with letters left out, predicates are those of the command line (`state:failed host:x >1GB`).
+//! The filter line: words are searched for as they are, and where nothing has them with letters left out; predicates are those of the command line (`state:failed host:x >1GB`).
 
-use frizbee::{Config, Matcher};
+use frizbee::{Config, Matcher, Matching};
 
 use crate::model::selector::Term;
 use crate::model::view::DownloadRow;
@@ -14,7 +14,10 @@ pub(crate) struct Filter {
     text: String,
     terms: Vec<Term>,
     words: Vec<String>,
-    matcher: Option<Matcher>,
+    /// Finds the words as they are, and with letters left out.
+    matchers: Option<(Matcher, Matcher)>,
+    /// Whether anything has the words as they are.
+    literal: bool,
     least: u16,
     problem: Option<String>,
 }
@@ -34,7 +37,12 @@ impl Filter {
             }
         }
         if !filter.words.is_empty() {
-            filter.matcher = Some(Matcher::from_query(&filter.words.join(" "), &Config::default()));
+            let words = filter.words.join(" ");
+            let literal = Config::default().matching(Matching::Substring);
+            filter.matchers = Some((
+                Matcher::from_query(&words, &literal),
+                Matcher::from_query(&words, &Config::default()),
+            ));
         }
         filter
     }
@@ -62,16 +70,25 @@ impl Filter {
     ) {
         let terms = &self.terms;
         let kept = rows.filter(|(_, row)| terms.iter().all(|term| term.holds(row)));
-        let Some(matcher) = &mut self.matcher else {
+        let Some((literal, fuzzy)) = &mut self.matchers else {
             kept.for_each(|(slot, _)| keep(slot));
             return;
         };
-        let mut found: Vec<(u16, u32)> = Vec::new();
-        for (slot, row) in kept {
-            if let Some(found_one) = matcher.match_one(&row.name, slot) {
-                found.push((found_one.score, slot));
+        let rows: Vec<(u32, &DownloadRow)> = kept.collect();
+        self.literal = false;
+        for (slot, row) in &rows {
+            if literal.match_one(&row.name, *slot).is_some() {
+                self.literal = true;
+                keep(*slot);
             }
         }
+        if self.literal {
+            return;
+        }
+        let found: Vec<(u16, u32)> = rows
+            .iter()
+            .filter_map(|(slot, row)| fuzzy.match_one(&row.name, *slot).map(|found| (found.score, *slot)))
+            .collect();
         let best = found.iter().map(|(score, _)| *score).max().unwrap_or(0);
         self.least = u16::try_from(u32::from(best) * CUTOFF.0 / CUTOFF.1).unwrap_or(u16::MAX);
         for (score, slot) in found {
@@ -86,10 +103,11 @@ impl Filter {
         if !self.terms.iter().all(|term| term.holds(row)) {
             return false;
         }
-        let least = self.least;
-        match &mut self.matcher {
+        let (is_literal, least) = (self.literal, self.least);
+        match &mut self.matchers {
             None => true,
-            Some(matcher) => matcher.match_one(&row.name, 0).is_some_and(|found| found.score >= least),
+            Some((literal, _)) if is_literal => literal.match_one(&row.name, 0).is_some(),
+            Some((_, fuzzy)) => fuzzy.match_one(&row.name, 0).is_some_and(|found| found.score >= least),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::effect::{Msg, Purpose};
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, Link as State};
 use crate::model::request::{Refusal, RefusalKind, Request};
 
 /// A connection that is being made; the error is a sentence.
@@ -87,14 +87,20 @@ async fn listen(client: &Client, to: &mpsc::UnboundedSender<Msg>) -> String {
     if to.send(Msg::Connected).is_err() {
         return String::new();
     }
+    let mut link = client.link();
     loop {
-        match updates.next().await {
-            Ok(update) => {
-                if to.send(Msg::Changed(Box::new(update))).is_err() {
-                    return String::new();
-                }
-            }
-            Err(error) => return error.to_string(),
+        let message = tokio::select! {
+            update = updates.next() => match update {
+                Ok(update) => Msg::Changed(Box::new(update)),
+                Err(error) => return error.to_string(),
+            },
+            Ok(()) = link.changed() => match &*link.borrow_and_update() {
+                State::Up(_) => Msg::Back,
+                State::Down { why } => Msg::Lost(why.clone()),
+            },
+        };
+        if to.send(message).is_err() {
+            return String::new();
         }
     }
 }

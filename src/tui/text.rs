@@ -28,9 +28,10 @@ pub(crate) fn cut_end(text: &str, room: usize, ellipsis: &str) -> String {
     }
     let Some(left) = room.checked_sub(width(ellipsis)) else { return String::new() };
     let front: String = taken(text.graphemes(true), left).collect();
-    let kept = match front.rfind(' ') {
+    let ends_a_word = text[front.len()..].starts_with(' ');
+    let kept = match front.rfind(' ').filter(|_| !ends_a_word) {
         Some(at) if at * 3 >= front.len() * 2 => front[..at].trim_end_matches([' ', ',', ':', ';']),
-        _ => front.trim_end(),
+        _ => front.trim_end_matches([' ', ',', ':', ';']),
     };
     format!("{kept}{ellipsis}")
 }

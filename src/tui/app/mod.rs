@@ -220,6 +220,7 @@ impl App {
                 self.loading = true;
                 self.asked = Asked::default();
             }
+            Msg::Back => self.connected = true,
             Msg::Lost(why) => {
                 if self.connected {
                     self.say(Tone::Warning, format!("the connection is lost: {why}. Trying again"));

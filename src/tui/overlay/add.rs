@@ -329,9 +329,9 @@ impl Add {
                 None => host,
             };
             let room = columns.saturating_sub(4);
-            let right = text::cut_end(&right, room / 2, look.glyphs.ellipsis);
+            let right = text::cut_end(&right, room * 3 / 5, look.glyphs.ellipsis);
             let name =
-                text::fit(&shown(&candidate.link), room - text::width(&right) - 2, look.glyphs.ellipsis);
+                text::fit(&called(&candidate.link), room - text::width(&right) - 2, look.glyphs.ellipsis);
             let role = if candidate.taken { Role::Text } else { Role::Dim };
             let ground = if here { look.style(Role::Selection) } else { Style::default() };
             let spans = vec![
@@ -412,7 +412,7 @@ fn host(link: &Entry) -> &str {
 }
 
 /// Its name, with a mark where the server may say another.
-fn shown(link: &Entry) -> String {
+fn called(link: &Entry) -> String {
     let sign = if link.name.is_some() { "" } else { "?" };
     format!("{}{sign}", link.shown_name())
 }

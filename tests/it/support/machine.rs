@@ -22,6 +22,10 @@ pub(crate) struct Machine {
     root: TempDir,
     /// Time between two checkpoints, where a test can't wait for the program's own.
     checkpoint: Option<Duration>,
+    /// Whether each run has its own engine; else there is an agent, which ends with the machine.
+    is_here: bool,
+    /// Variables for every run.
+    variables: Vec<(String, String)>,
 }
 
 /// How a run ended.
@@ -53,11 +57,28 @@ impl Machine {
         Self::on(tempfile::tempdir_in(folder).unwrap(), Some(checkpoint))
     }
 
+    /// Makes a machine with an agent: it is started by the first command that needs it.
+    pub(crate) fn with_agent() -> Self {
+        let mut machine = Self::new();
+        machine.is_here = false;
+        machine
+    }
+
+    /// Sets a variable for every run from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.into(), value.into()));
+    }
+
+    /// Returns the folder that holds all others.
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
     fn on(root: TempDir, checkpoint: Option<Duration>) -> Self {
         for folder in ["state", "home", "config", "runtime", "downloads"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root, checkpoint }
+        Self { root, checkpoint, is_here: true, variables: Vec::new() }
     }
 
     /// Returns the folder that downloads go to; the program runs in it.
@@ -115,7 +136,8 @@ impl Machine {
             command.env("HAUL_TEST_CHECKPOINT_MS", checkpoint.as_millis().to_string());
         }
         let child = command
-            .args(["--here", "--state"])
+            .args(self.is_here.then_some("--here"))
+            .arg("--state")
             .arg(root.join("state"))
             .args(args.iter().map(AsRef::as_ref))
             .current_dir(self.downloads())
@@ -128,6 +150,7 @@ impl Machine {
             .env("XDG_RUNTIME_DIR", root.join("runtime"))
             .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
             .env("HAUL_TEST_BACKOFF_MS", BACKOFF.as_millis().to_string())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
@@ -145,6 +168,17 @@ impl Machine {
     pub(crate) fn get<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
         let words: Vec<_> = std::iter::once("get").chain(args.iter().map(AsRef::as_ref)).collect();
         self.run(&words)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let pid =
+            haul::engine::Holder::read(&self.state()).pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid.filter(|_| !self.is_here) {
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = haul::engine::Holder::wait_until_free(&self.state());
+        }
     }
 }
 
@@ -176,6 +210,11 @@ impl Running {
     /// Whether it has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it with SIGKILL.

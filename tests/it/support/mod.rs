@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod byte_size;
 pub(crate) mod content;
 pub(crate) mod disk;
+pub(crate) mod line;
 pub(crate) mod machine;
 pub(crate) mod real;
 mod reply;

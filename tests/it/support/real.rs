@@ -85,7 +85,8 @@ fn skip(program: &str) {
     }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Where a program is.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let extra = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
     let mut paths = std::env::split_paths(&path).chain(extra).map(|folder| folder.join(program));

@@ -1,0 +1,321 @@
+//! The agent's life: takes the store, listens, tells that it is ready, serves, and leaves everything safe behind it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use serde::{Deserialize, Serialize};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::house::{Facts, House};
+use super::serve::serve;
+use super::{log, socket, sys};
+use crate::engine::{Engine, Gate, Holder, Started, StoreError, StoreKind};
+use crate::model::settings::EngineSettings;
+
+/// What an agent is started with.
+pub struct Run {
+    /// The state folder, absolute.
+    pub state: PathBuf,
+    /// The runtime folder, for a socket whose path would be too long.
+    pub runtime: PathBuf,
+    /// Whether it was started in the background, by a client that waits for [`Ready`] on its stdout.
+    pub detached: bool,
+    /// How long it stays when nothing is left to do; for good where nothing is said.
+    pub leaves_after: Option<Duration>,
+    /// The engine's settings.
+    pub engine: EngineSettings,
+    /// The version that it says it is.
+    pub version: String,
+}
+
+/// What an agent that was started in the background says first, on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ready {
+    /// An agent can be reached here: this one, or one that was faster.
+    At {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// There will be none.
+    Failed {
+        /// Why.
+        text: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+/// Why there is no agent.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store can't be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refuses something.
+    #[error("{what}: {source}")]
+    System {
+        /// What.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl RunError {
+    fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::System { .. } => "check that the state folder can be written and that the system has room",
+        }
+    }
+}
+
+/// How an agent began.
+enum Begun {
+    /// It has the store and listens.
+    Here(Box<Here>),
+    /// Another one was faster, and can be reached.
+    There(PathBuf),
+}
+
+struct Here {
+    gate: Gate,
+    started: Started,
+    socket: PathBuf,
+}
+
+/// Is an agent until it is told to stop, or has nothing left to do.
+///
+/// # Errors
+/// There can be none. One that runs already is no error for who was started in the background.
+pub fn run(run: &Run) -> Result<(), RunError> {
+    if run.detached {
+        sys::detach().map_err(RunError::system("can't leave the terminal"))?;
+    }
+    let told = begin(run).and_then(|begun| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(RunError::system("the system gives no event queue"))?;
+        match begun {
+            Begun::There(socket) => tell_ready(run, &Ready::At { socket }),
+            Begun::Here(here) => {
+                let local = tokio::task::LocalSet::new();
+                let lived = local.block_on(&runtime, live(run, *here));
+                runtime.shutdown_background();
+                lived
+            }
+        }
+    });
+    if let Err(error) = &told
+        && run.detached
+    {
+        tell_ready(run, &Ready::Failed { text: error.to_string(), hint: error.hint().into() })?;
+    }
+    told
+}
+
+/// Takes the store. Who leaves just now is waited for; who is here to stay is found.
+fn begin(run: &Run) -> Result<Begun, RunError> {
+    loop {
+        let gate = Gate::enter(&run.state)?;
+        let error = match Engine::start_within(&gate, run.engine.clone(), false) {
+            Ok(started) => {
+                let socket = socket::place(&run.state, &run.runtime);
+                return Ok(Begun::Here(Box::new(Here { gate, started, socket })));
+            }
+            Err(error) => error,
+        };
+        let socket = Holder::read(&run.state).socket;
+        match socket.filter(|_| error.kind == StoreKind::Locked) {
+            Some(socket) if std::os::unix::net::UnixStream::connect(&socket).is_ok() => {
+                return if run.detached { Ok(Begun::There(socket)) } else { Err(error.into()) };
+            }
+            Some(_) => Holder::wait_until_free(&run.state)
+                .map_err(RunError::system("can't wait for the agent that is about to leave"))?,
+            None => return Err(error.into()),
+        }
+    }
+}
+
+fn tell_ready(run: &Run, ready: &Ready) -> Result<(), RunError> {
+    if !run.detached {
+        return Ok(());
+    }
+    let text = serde_json::to_string(ready).unwrap_or_default();
+    // A client that is gone needs no word.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    sys::close_stdout().map_err(RunError::system("can't close stdout"))
+}
+
+async fn live(run: &Run, here: Here) -> Result<(), RunError> {
+    let Here { gate, started: Started { engine, drive, damaged }, socket } = here;
+    if let Err(error) = log::start(&run.state, !run.detached) {
+        // An agent without a log is better than none.
+        tracing::warn!("there is no log: {error}");
+    }
+    tracing::info!("haul {} begins, process {}", run.version, std::process::id());
+    if let Some(aside) = damaged {
+        tracing::warn!("the store was damaged; it is set aside as {}", aside.display());
+    }
+    let house = House::new(
+        engine.clone(),
+        Facts {
+            version: run.version.clone(),
+            state: run.state.clone(),
+            stays: run.leaves_after.is_none(),
+            is_agent: true,
+        },
+    );
+    let driving = tokio::task::spawn_local(drive);
+    let served = match listen(&run.state, &socket) {
+        Ok(listener) => {
+            house.listens_at(socket.clone());
+            tell_ready(run, &Ready::At { socket: socket.clone() })?;
+            // Nobody to be told is no trouble.
+            let _ = sd_notify::notify(&[NotifyState::Ready]);
+            drop(gate);
+            serve_all(run, &house, listener, &socket, driving).await
+        }
+        Err(error) => {
+            engine.stop();
+            let _ = driving.await;
+            Err(error)
+        }
+    };
+    tracing::info!("haul ends");
+    served
+}
+
+fn listen(state: &Path, path: &Path) -> Result<UnixListener, RunError> {
+    let listener =
+        socket::bind(path).map_err(RunError::system(format!("can't listen at {}", path.display())))?;
+    Holder::announce(state, path).map_err(RunError::system("can't say where the agent listens"))?;
+    Ok(listener)
+}
+
+/// Serves whoever comes until it is time to leave; then everything is made safe.
+async fn serve_all(
+    run: &Run,
+    house: &Rc<House>,
+    listener: UnixListener,
+    path: &Path,
+    driving: tokio::task::JoinHandle<()>,
+) -> Result<(), RunError> {
+    let closing = CancellationToken::new();
+    let mut sessions = JoinSet::new();
+    let served = accept_all(run, house, listener, path, &closing, &mut sessions).await;
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // New clients find nobody, and whoever they start waits for the store.
+    let _ = std::fs::remove_file(path);
+    house.engine.stop();
+    // A panic in there has been told by the hook.
+    let _ = driving.await;
+    closing.cancel();
+    while sessions.join_next().await.is_some() {}
+    served
+}
+
+async fn accept_all(
+    run: &Run,
+    house: &Rc<House>,
+    mut listener: UnixListener,
+    path: &Path,
+    closing: &CancellationToken,
+    sessions: &mut JoinSet<()>,
+) -> Result<(), RunError> {
+    let mut ends = pin!(told_to_end(house)?);
+    let mut idle = house.engine.idle();
+    let mut watch = socket::Watch::new(path).ok();
+    let mut leaves_at: Option<Instant> = None;
+    loop {
+        let has_nothing = *idle.borrow_and_update() && sessions.is_empty();
+        leaves_at = match run.leaves_after {
+            Some(after) if has_nothing => Some(leaves_at.unwrap_or_else(|| Instant::now() + after)),
+            _ => None,
+        };
+        tokio::select! {
+            biased;
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => welcome(house, stream, closing, sessions),
+                // Out of descriptors: those who are here go on, and the next one is tried when one of them leaves.
+                Err(error) => {
+                    tracing::warn!("nobody new can come: {error}");
+                    tokio::select! {
+                        _ = sessions.join_next(), if !sessions.is_empty() => {}
+                        () = &mut ends => return Ok(()),
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    }
+                }
+            },
+            Some(_) = sessions.join_next() => {}
+            () = &mut ends => return Ok(()),
+            _ = idle.changed() => {}
+            () = gone(watch.as_ref()) => {
+                tracing::warn!("the socket vanished; it is made again");
+                listener = listen(&run.state, path)?;
+                watch = socket::Watch::new(path).ok();
+            }
+            () = until(leaves_at) => {
+                tracing::info!("nothing is left to do and nobody is here");
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn welcome(house: &Rc<House>, stream: UnixStream, closing: &CancellationToken, sessions: &mut JoinSet<()>) {
+    if !socket::is_same_user(&stream) {
+        tracing::warn!("somebody else tried to connect");
+        return;
+    }
+    let (reader, writer) = stream.into_split();
+    sessions.spawn_local(serve(Rc::clone(house), reader, writer, closing.clone()));
+}
+
+/// Waits for a signal, or for a client's word.
+fn told_to_end(house: &Rc<House>) -> Result<impl Future<Output = ()> + use<>, RunError> {
+    let catch = |kind| signal(kind).map_err(RunError::system("can't watch for signals"));
+    let (mut terminated, mut interrupted) =
+        (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    // A terminal that closes is none of an agent's business.
+    let mut hung_up = catch(SignalKind::hangup())?;
+    let mut stopping = house.stopping();
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => tracing::info!("told to end by SIGTERM"),
+            _ = interrupted.recv() => tracing::info!("told to end by SIGINT"),
+            _ = stopping.wait_for(|stopping| *stopping) => tracing::info!("told to end by a client"),
+            () = async { while hung_up.recv().await.is_some() {} std::future::pending().await } => {}
+        }
+    })
+}
+
+async fn gone(watch: Option<&socket::Watch>) {
+    match watch {
+        Some(watch) => watch.vanished().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

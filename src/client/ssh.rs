@@ -1,0 +1,76 @@
+//! The connection to the agent of another machine: the same protocol through `ssh BOX haul agent stdio`.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::connect::{Connect, ConnectError, Connecting, Connection};
+
+/// The way to another machine.
+pub struct Ssh {
+    program: Vec<OsString>,
+    host: String,
+    /// Whether it worked once: after that nobody is asked for a password while the screen is drawn.
+    has_worked: Cell<bool>,
+}
+
+impl Ssh {
+    /// Returns the way to a machine, by `ssh` or another program that takes its arguments.
+    ///
+    /// # Errors
+    /// The name is none: ssh would take it for an option.
+    pub fn new(program: Vec<OsString>, host: &str) -> Result<Self, ConnectError> {
+        if host.is_empty() || host.starts_with('-') {
+            return Err(ConnectError::lasting(
+                format!("`{host}` is no machine's name"),
+                "give what you would give `ssh`",
+            ));
+        }
+        let program = if program.is_empty() { vec!["ssh".into()] } else { program };
+        Ok(Self { program, host: host.to_owned(), has_worked: Cell::new(false) })
+    }
+
+    fn spawn(&self) -> Result<Connection, ConnectError> {
+        let Some((program, given)) = self.program.split_first() else {
+            return Err(ConnectError::lasting("there is no ssh", "install it"));
+        };
+        let mut command = Command::new(program);
+        command.args(given).args(["-T", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
+        if self.has_worked.get() {
+            command.args(["-o", "BatchMode=yes"]).stderr(Stdio::null());
+        }
+        let mut child = command
+            .args([&self.host, "haul agent stdio"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| ConnectError::lasting(format!("ssh can't be started: {error}"), "install it"))?;
+        let (Some(writer), Some(reader)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(ConnectError::lasting("ssh has no pipes", ""));
+        };
+        self.has_worked.set(true);
+        Ok(Connection { reader: Box::pin(reader), writer: Box::pin(writer), carrier: Some(child) })
+    }
+}
+
+impl Connect for Ssh {
+    fn connect(&self, _may_start: bool) -> Connecting<'_> {
+        Box::pin(async { self.spawn() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_never_an_option() {
+        for host in ["-oProxyCommand=x", ""] {
+            assert!(Ssh::new(Vec::new(), host).is_err(), "{host}");
+        }
+        assert!(Ssh::new(Vec::new(), "me@box").is_ok());
+    }
+}
