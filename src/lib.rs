@@ -8,7 +8,9 @@
 //! | [`kernel`] | decisions, pure, time is an argument: what an answer means, whether a file is the same, who is next | `model` |
 //! | [`store`] | durability: the database, part files and their notes, the way of a part to its name | `model` |
 //! | [`fetch`] | the network: one GET, redirects, trust, names, digests, Metalink | `model` |
-//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher | all of the above |
+//! | [`library`] | finished media: what a file is and what its tags say, read in a process of its own | `model` |
+//! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
+//! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
 //! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
@@ -43,10 +45,12 @@ pub mod demo;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
+pub mod library;
 pub mod links;
 pub mod model;
 pub mod protocol;
 pub mod store;
+pub mod sys;
 pub mod tui;
 
 #[cfg(test)]
@@ -59,7 +63,9 @@ mod tests {
         ("kernel", &["model"]),
         ("store", &["model"]),
         ("fetch", &["model"]),
-        ("engine", &["model", "kernel", "store", "fetch"]),
+        ("library", &["model"]),
+        ("sys", &[]),
+        ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
         ("protocol", &["model"]),
         ("agent", &["model", "engine", "protocol", "config"]),
         ("client", &["model", "protocol"]),

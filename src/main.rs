@@ -48,6 +48,10 @@ fn main() -> ExitCode {
     if let Some(status) = args.command.as_ref().and_then(cli::run_alone) {
         return status.into();
     }
+    if matches!(args.command, Some(Command::Tags)) {
+        // It ends with whoever asked it: then nobody is left to tell.
+        return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     if let Some(Command::Demo(demo)) = &args.command {
         return if demo.serve { stage::open_shop() } else { stage::show() };
     }
@@ -593,7 +597,7 @@ fn read_netrc(home: Option<&std::path::Path>, url: &url::Url) -> Result<Option<C
 
 /// The engine's settings. The two variables make stalls and retries quick for tests.
 fn settings() -> EngineSettings {
-    let mut settings = EngineSettings::default();
+    let mut settings = EngineSettings { tag_reader: tag_reader(), ..EngineSettings::default() };
     if let Some(stall) = test_ms("HAUL_TEST_STALL_MS") {
         settings.stall = stall;
     }
@@ -608,6 +612,12 @@ fn settings() -> EngineSettings {
 
 fn test_ms(name: &str) -> Option<Duration> {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).map(Duration::from_millis)
+}
+
+/// This program: on Linux by the link that holds even when a newer one was put in its place.
+fn tag_reader() -> Option<PathBuf> {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() { Some(link) } else { std::env::current_exe().ok() }
 }
 
 /// `~/.local/state/haul`, or where the platform keeps such things.

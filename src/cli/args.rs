@@ -13,6 +13,7 @@ use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
 use super::get::GetArgs;
 use super::history::HistoryArgs;
+use super::library::LibraryArgs;
 use super::list::ListArgs;
 use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
@@ -97,18 +98,24 @@ pub enum Command {
     Go(HoldArgs),
     /// Show what happened, newest first
     History(HistoryArgs),
+    /// Finished media on its shelves: list, tree, search, show, scan, play, edit and more
+    #[command(visible_alias = "lib")]
+    Library(LibraryArgs),
     /// Rebuild downloads from partial files, or take on one that another program left
     Adopt(Box<AdoptArgs>),
     /// Stream changes until interrupted
     Watch(WatchArgs),
     /// Wait until downloads have ended
     Wait(WaitArgs),
+    /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
+    Demo(DemoArgs),
+    /// The process that reads tags for the library.
+    #[command(hide = true, name = "__tags")]
+    Tags,
     /// Bring a finished file home from the machine that --host names
     Pull(PullArgs),
     /// The process that owns the downloads: start, stop, status, log, install
     Agent(AgentArgs),
-    /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
-    Demo(DemoArgs),
     /// Print a completion script
     Completions {
         /// For which shell

@@ -18,6 +18,7 @@ mod header;
 mod history;
 mod intake;
 mod interrupts;
+mod library;
 mod list;
 mod output;
 mod password;
@@ -122,6 +123,7 @@ async fn dispatch<E: Engine + Files>(
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
+        Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
             watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
@@ -129,15 +131,15 @@ async fn dispatch<E: Engine + Files>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
-        Command::Pull(args) => {
-            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
-        }
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
+        Command::Pull(args) => {
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+        }
         Command::Completions { shell } => write_completions(shell, output),
-        // `main` carries these out before there is a client.
-        Command::Agent(_) => Ok(Status::Done),
+        // `main` carries these out, with no client at all.
+        Command::Agent(_) | Command::Tags => Ok(Status::Done),
     }
 }
 

@@ -207,7 +207,7 @@ fn row_line(row: &DownloadRow, width: usize, now: UnixMs) -> String {
     let rest = if row.state.kind().is_running() {
         running(row, &layout)
     } else {
-        cut_middle(&printable(&remark(row, now)), layout.rest())
+        cut_middle(&printable(&remark(row, now)), layout.rest()).into_owned()
     };
     format!("{} {name}  {rest}", glyph(row)).trim_end().to_owned()
 }

@@ -16,7 +16,7 @@ use crate::model::printable::printable;
 use crate::model::request::{Reply, Request};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
-use crate::model::view::DownloadDetail;
+use crate::model::view::{DownloadDetail, LineMoment, Politeness};
 
 /// `show`.
 #[derive(Clone, Debug, Args)]
@@ -104,6 +104,8 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("connections", connections(detail));
     optional("proxy", detail.proxy.clone());
     optional("interface", detail.interface.clone());
+    lines.extend(detail.politeness.as_deref().map(polite).unwrap_or_default());
+    let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
     optional("added", Some(date(row.added, zone)));
     optional("ended", row.ended.map(|at| date(at, zone)));
     lines.extend(detail.set_aside.iter().map(|path| ("set aside", path.clone())));
@@ -142,6 +144,45 @@ fn progress(detail: &DownloadDetail) -> String {
 fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
     let at = detail.checkpointed?;
     Some(format!("{} against a power cut, {}", ByteCount(detail.safe), ago(now.since(at))))
+}
+
+/// What the governor sees and does, in words and as a graph of the last minute.
+fn polite(politeness: &Politeness) -> Vec<(&'static str, String)> {
+    let ms = |us: u64| format!("{:.1} ms", f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0);
+    let mut lines = vec![("line", politeness.doing.clone())];
+    let share = politeness.line.filter(|line| *line > 0).map(|line| politeness.rate.min(line) * 100 / line);
+    let carries = politeness.line.map(|line| {
+        let seen = if politeness.line_is_known { "carries" } else { "has carried" };
+        format!("{seen} {}", ByteRate(line))
+    });
+    let share = share.map(|share| format!("{share} % of it background"));
+    let others = politeness.others.map(|others| format!("others on this machine {}", ByteRate(others)));
+    let facts: Vec<_> = [carries, share, others].into_iter().flatten().collect();
+    lines.extend((!facts.is_empty()).then(|| ("", facts.join(", "))));
+    if let (Some(base), Some(delay)) = (politeness.base_us, politeness.delay_us) {
+        let queues = if politeness.per_flow { "; the line keeps a queue for each flow" } else { "" };
+        lines.push(("delay", format!("{} and {} in the queue{queues}", ms(base), ms(delay))));
+    }
+    if politeness.moments.len() > 1 {
+        let graph = |value: &dyn Fn(&LineMoment) -> u8| -> String {
+            politeness.moments.iter().map(|moment| bar(value(moment))).collect()
+        };
+        lines.push(("share", graph(&|moment| moment.share)));
+        if politeness.others.is_some() {
+            lines.push(("others", graph(&|moment| moment.others)));
+        }
+    }
+    lines.extend(politeness.missing.iter().map(|text| ("not seen", text.clone())));
+    lines
+}
+
+/// One column of a graph of percents.
+fn bar(percent: u8) -> char {
+    const BARS: [char; 9] = [
+        '\u{2581}', '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}',
+        '\u{2588}',
+    ];
+    BARS[usize::from(percent.min(100)) * 8 / 100]
 }
 
 fn connections(detail: &DownloadDetail) -> Option<String> {
@@ -188,6 +229,7 @@ pub(crate) mod tests {
             set_aside: Vec::new(),
             info: BTreeMap::new(),
             events: Vec::new(),
+            politeness: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Columns of text that stay aligned whatever the script, and as wide as the terminal. Text from outside is made
 //! printable here, so that no table can forget it.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -84,7 +86,14 @@ impl Table {
 
     /// Adds a row, one text a column.
     pub(crate) fn row(&mut self, tone: Tone, texts: impl IntoIterator<Item = String>) {
-        self.rows.push((tone, texts.into_iter().map(|text| printable(&text).into_owned()).collect()));
+        let clean = |text: String| {
+            let cleaned = match printable(&text) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(cleaned) => Some(cleaned),
+            };
+            cleaned.unwrap_or(text)
+        };
+        self.rows.push((tone, texts.into_iter().map(clean).collect()));
     }
 
     /// Writes it to stdout; nothing is cut where that is no terminal.
@@ -98,22 +107,27 @@ impl Table {
         let heading = self.columns.iter().map(|column| column.title.to_owned()).collect();
         std::iter::once(&(Tone::Dim, heading))
             .chain(&self.rows)
-            .map(|(tone, texts)| {
-                let mut line = String::new();
-                for ((column, text), width) in self.columns.iter().zip(texts).zip(&widths) {
-                    if !line.is_empty() {
-                        line.push_str(GAP);
-                    }
-                    let text = cut_middle(text, *width);
-                    line.push_str(&if column.right {
-                        pad_left(&text, *width)
-                    } else {
-                        pad_right(&text, *width)
-                    });
-                }
-                paint(line.trim_end(), *tone, surface.colour)
-            })
+            .map(|(tone, texts)| paint(self.line(texts, &widths).trim_end(), *tone, surface.colour))
             .collect()
+    }
+
+    fn line(&self, texts: &[String], widths: &[usize]) -> String {
+        let mut line = String::with_capacity(widths.iter().sum::<usize>() + GAP.len() * widths.len());
+        for ((column, text), width) in self.columns.iter().zip(texts).zip(widths) {
+            if !line.is_empty() {
+                line.push_str(GAP);
+            }
+            let text = cut_middle(text, *width);
+            let fill = std::iter::repeat_n(' ', width.saturating_sub(text.width()));
+            if column.right {
+                line.extend(fill);
+                line.push_str(&text);
+            } else {
+                line.push_str(&text);
+                line.extend(fill);
+            }
+        }
+        line
     }
 
     fn widths(&self, room: Option<usize>) -> Vec<usize> {
@@ -149,16 +163,16 @@ pub(crate) fn paint(text: &str, tone: Tone, colour: bool) -> String {
 }
 
 /// Cuts a text to a width in the middle, so that its end and extension stay.
-pub(crate) fn cut_middle(text: &str, width: usize) -> String {
+pub(crate) fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
-    let Some(room) = width.checked_sub(1) else { return String::new() };
+    let Some(room) = width.checked_sub(1) else { return Cow::Borrowed("") };
     let back_room = room / 2;
     let front: String = taken(text.graphemes(true), room - back_room).collect();
     let mut back: Vec<_> = taken(text.graphemes(true).rev(), back_room).collect();
     back.reverse();
-    format!("{front}…{}", back.concat())
+    Cow::Owned(format!("{front}…{}", back.concat()))
 }
 
 fn taken<'a>(parts: impl Iterator<Item = &'a str>, room: usize) -> impl Iterator<Item = &'a str> {

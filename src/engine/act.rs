@@ -207,6 +207,7 @@ impl Core {
         }
         if let Some(run) = &mut item.run {
             tell(run, Control::Mode(mode));
+            tell(run, Control::FullShare(item.record.is_full_share()));
             if mode == Mode::Background && !run.copying && !run.stopping {
                 run.copying = true;
                 run.copied_at = run.live.covered();
@@ -221,6 +222,9 @@ impl Core {
     fn set_priority(&mut self, id: DownloadId, priority: Priority) {
         let Some(item) = self.items.get_mut(&id) else { return };
         item.record.priority = priority;
+        if let Some(run) = &item.run {
+            tell(run, Control::FullShare(item.record.is_full_share()));
+        }
         if item.record.state == State::Queued {
             self.enqueue(id);
         }

@@ -40,6 +40,9 @@ impl Core {
             let record = self.new_record(new, settings, Arc::clone(folder), now);
             added.push(Added { id: record.id, how: AddedHow::New });
             self.take_in(record.clone(), client);
+            if let Some(item) = self.items.get_mut(&record.id) {
+                item.is_new = true;
+            }
             records.push(record);
         }
         let ticket = (!records.is_empty()).then(|| self.db.insert(records));
@@ -183,17 +186,23 @@ impl Core {
     /// Takes a record into the list, and into line where it is queued.
     pub(super) fn take_in(&mut self, record: DownloadRecord, client: u64) {
         let id = record.id;
-        self.by_source.insert((source_hash(&record.source_url), id));
         let queued = matches!(record.state, State::Queued);
+        self.put_in_list(record, client);
+        if queued {
+            self.enqueue(id);
+        }
+    }
+
+    /// Takes a record into the list only.
+    pub(super) fn put_in_list(&mut self, record: DownloadRecord, client: u64) {
+        let id = record.id;
+        self.by_source.insert((source_hash(&record.source_url), id));
         let mut item = Item::new(record);
         if item.record.mode == Mode::RealTime {
             item.owner = Some(client);
         }
         self.items.insert(id, item);
         self.touch(id);
-        if queued {
-            self.enqueue(id);
-        }
     }
 }
 

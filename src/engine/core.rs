@@ -15,7 +15,7 @@ use crate::kernel::limit::Bucket;
 use crate::kernel::queue::{Queue, Slots, Waiting};
 use crate::kernel::transition::{Event, Next, next};
 use crate::model::id::{CollectionId, DownloadId};
-use crate::model::item::{Mode, Priority};
+use crate::model::item::Mode;
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::EngineSettings;
 use crate::model::state::{State, WaitReason};
@@ -54,6 +54,7 @@ pub(super) struct Core {
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) checkpointer: Option<Checkpointer>,
     pub(super) publisher: Option<Publisher>,
+    pub(super) librarian: Option<super::librarian::Librarian>,
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
@@ -63,6 +64,10 @@ pub(super) struct Core {
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
+    /// Whether the session has the lowest weight.
+    pub(super) quiet: bool,
+    /// The governor of what steps aside.
+    pub(super) polite: super::polite::Polite,
     pub(super) stopping: bool,
 }
 
@@ -188,6 +193,7 @@ impl Core {
         let gave_files = self.hosts.gave_files(host);
         let Some(item) = self.items.get_mut(&id) else { return };
         let live = Arc::new(Live::new(item.covered(), item.record.size));
+        let is_new = std::mem::take(&mut item.is_new);
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
         let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
@@ -204,8 +210,11 @@ impl Core {
             extras: record.extras.clone(),
             checkpoint: record.checkpoint.clone(),
             held: None,
+            is_new,
             part: item.part.take(),
             connections,
+            polite: self.polite.handle(),
+            full_share: record.is_full_share(),
             host_gave_files: gave_files,
             engine: settings,
             limits,
@@ -213,7 +222,7 @@ impl Core {
             control: incoming,
             news,
         };
-        let full_share = record.mode == Mode::RealTime || record.priority == Priority::Now;
+        let full_share = record.is_full_share();
         let collection = record.collection;
         let run = Running {
             number,
@@ -225,6 +234,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            aside: None,
             renamed: false,
         };
         item.run = Some(Box::new(run));
@@ -353,7 +363,10 @@ impl Core {
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
-            if before != 0 || run.rate.speed() != 0 {
+            let aside = self.polite.reports().remark(id);
+            let moved = aside != run.aside;
+            run.aside = aside;
+            if moved || before != 0 || run.rate.speed() != 0 {
                 self.touch(id);
             }
         }
@@ -361,6 +374,7 @@ impl Core {
 
     /// Once a second: asks running background downloads that moved for a copy.
     pub(super) fn checkpoint_all(&mut self) {
+        self.quiet_session();
         for id in self.queue.ids_running() {
             let Some(item) = self.items.get_mut(&id) else { continue };
             let background = item.record.mode == Mode::Background;
@@ -372,6 +386,23 @@ impl Core {
                 tell(run, Control::Copy);
             }
         }
+    }
+
+    /// Where the kernel shares the processor out by sessions, the idle class counts within one's own only. A process that leads
+    /// its session (the agent does) gives it the lowest weight while nothing in it takes a full share.
+    pub(super) fn quiet_session(&mut self) {
+        let mut running =
+            self.queue.ids_running().into_iter().filter_map(|id| self.items.get(&id)).peekable();
+        let quiet = self.settings.idle
+            && running.peek().is_some()
+            && running.all(|item| !item.record.is_full_share());
+        let leads =
+            || rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid());
+        if quiet != self.quiet && leads() {
+            // A kernel that doesn't share out by sessions needs nothing of it.
+            let _ = crate::sys::quiet_autogroup(quiet);
+        }
+        self.quiet = quiet;
     }
 
     /// Stores the part of a download that has just begun, so that it is known as ours after a kill.

@@ -32,6 +32,8 @@ pub(super) struct Item {
     pub(super) due: Option<Instant>,
     /// Which client set it to real time.
     pub(super) owner: Option<u64>,
+    /// Whether it was added just now and never ran: nothing of it can be on disk.
+    pub(super) is_new: bool,
     /// What happened to it, and where it was last connected.
     pub(super) story: Option<Box<Story>>,
 }
@@ -62,6 +64,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// What it steps aside for just now.
+    pub(super) aside: Option<String>,
     /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
     pub(super) renamed: bool,
 }
@@ -84,7 +88,17 @@ pub(super) enum Then {
 impl Item {
     pub(super) fn new(record: DownloadRecord) -> Self {
         let safe = record.checkpoint.as_ref().map(|checkpoint| Arc::new(checkpoint.safe.clone()));
-        Self { record, revision: 0, run: None, safe, part: None, due: None, owner: None, story: None }
+        Self {
+            record,
+            revision: 0,
+            run: None,
+            safe,
+            part: None,
+            due: None,
+            owner: None,
+            is_new: false,
+            story: None,
+        }
     }
 
     /// Host of the source URL.

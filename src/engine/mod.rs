@@ -10,7 +10,10 @@ mod checkpointer;
 mod clients;
 mod core;
 mod item;
+mod librarian;
+mod library;
 mod news;
+mod polite;
 mod publisher;
 mod recover;
 mod transfer;
@@ -30,8 +33,9 @@ use self::checkpointer::Checkpointer;
 pub use self::clients::Leave;
 use self::core::Core;
 use self::item::Then;
+use self::librarian::Librarian;
 use self::publisher::Publisher;
-use self::transfer::TransferThread;
+use self::transfer::{Class, TransferThread};
 use crate::kernel::hosts::Hosts;
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
@@ -98,8 +102,12 @@ impl Engine {
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
         let publisher = Publisher::start(db.clone(), settings.history, to_published).map_err(no_thread)?;
-        let transfer = |name: &str| TransferThread::start(name).map_err(no_thread);
-        let threads = [vec![transfer("transfer")?], vec![transfer("background")?]];
+        let librarian = Librarian::start(db.clone(), settings.tag_reader.clone()).map_err(no_thread)?;
+        let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
+        let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
+        let background = if settings.idle { Class::Idle } else { Class::FullShare };
+        let threads =
+            [vec![transfer("transfer", Class::FullShare)?], vec![transfer("background", background)?]];
         let (to_newest, newest) = watch::channel(0);
         let epoch = Instant::now();
         let core = Core {
@@ -126,6 +134,7 @@ impl Engine {
             news,
             checkpointer: Some(checkpointer),
             publisher: Some(publisher),
+            librarian: Some(librarian),
             saving: 0,
             publishing: 0,
             buckets: HashMap::new(),
@@ -133,12 +142,19 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            quiet: false,
+            polite,
             stopping: false,
         };
         let core = Rc::new(RefCell::new(core));
         {
             let mut core = core.borrow_mut();
+            // Before anything new is published: what an earlier engine left is shelved once.
+            let left = core.db.to_shelve()?;
             core.take_up(opened.loaded, dormant);
+            for file in left {
+                core.shelve(file);
+            }
         }
         let (to_idle, idle) = watch::channel(false);
         let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };
@@ -304,6 +320,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
+            Request::Library(request) => self.library(request).await.map(Reply::Library),
         }
     }
 }
@@ -498,6 +515,7 @@ async fn drive(
     core.threads = [Vec::new(), Vec::new()];
     core.checkpointer = None;
     core.publisher = None;
+    core.librarian = None;
     drop(lock);
 }
 

@@ -12,7 +12,8 @@ use crate::kernel::retry::{self, Patience};
 use crate::kernel::transition::Event;
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
-use crate::model::item::{GiveUp, Mode, Priority};
+use crate::model::item::{GiveUp, Mode};
+use crate::model::media::info_of;
 use crate::model::printable::{mask_url, printable};
 use crate::model::state::{FailKind, Failure, State, WaitReason};
 use crate::model::time::UnixMs;
@@ -284,7 +285,7 @@ impl Core {
             modified: checkpoint.validators.last_modified,
             umask: record.settings.umask.unwrap_or(0o022),
             taken: record.settings.taken,
-            full_share: record.mode == Mode::RealTime || record.priority == Priority::Now,
+            full_share: record.is_full_share(),
             owner: record.uuid,
             placeholder: None,
         };
@@ -292,6 +293,8 @@ impl Core {
             source: mask_url(&record.source_url),
             set_aside: checkpoint.set_aside.clone(),
             noted,
+            media_type: checkpoint.media_type.clone(),
+            given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
             ending,
         };
         if let Some(publisher) = &self.publisher {
@@ -302,8 +305,11 @@ impl Core {
 
     /// Takes in what the publisher did.
     pub(super) fn published(&mut self, done: Vec<Published>) {
-        for Published { id, size, ended, result } in done {
+        for Published { id, size, ended, result, shelve } in done {
             self.publishing = self.publishing.saturating_sub(1);
+            if let (Ok(_), Some(shelve)) = (&result, shelve) {
+                self.shelve(shelve);
+            }
             match result {
                 Ok(path) => {
                     if let Some(item) = self.items.get_mut(&id) {

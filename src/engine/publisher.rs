@@ -1,12 +1,14 @@
 //! The publisher: whole parts get their names. What ends together shares one sync, one look at each folder and two commits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc as tokio_mpsc;
 
+use crate::library;
 use crate::model::id::DownloadId;
+use crate::model::media::{Info, ToShelve};
 use crate::model::record::{HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
@@ -29,6 +31,24 @@ pub(super) struct Publish {
     pub(super) set_aside: Vec<SetAside>,
     /// Whether a note may be beside it.
     pub(super) noted: bool,
+    /// The media type that the server sent.
+    pub(super) media_type: Option<String>,
+    /// What came with the request, for the library.
+    pub(super) given: Info,
+}
+
+impl Publish {
+    /// What the library is to do with it under its name, where it may be media.
+    fn to_shelve(&self, path: &Path) -> Option<ToShelve> {
+        let media_type = self.media_type.as_deref();
+        library::may_be_media(path, media_type).then(|| ToShelve {
+            download: self.ending.id,
+            path: path.to_owned(),
+            media_type: self.media_type.clone(),
+            given: self.given.clone(),
+            source: self.source.clone(),
+        })
+    }
 }
 
 /// What became of it.
@@ -37,6 +57,8 @@ pub(super) struct Published {
     pub(super) size: u64,
     pub(super) ended: UnixMs,
     pub(super) result: Result<PathBuf, StoreError>,
+    /// What the library is to do with it.
+    pub(super) shelve: Option<ToShelve>,
 }
 
 /// The publisher's thread.
@@ -146,6 +168,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                     name: ending.name.clone(),
                     size: ending.size,
                     ended,
+                    shelve: way.part.to_shelve(path),
                 });
                 told.push(HistoryLine {
                     number: 0,
@@ -172,6 +195,8 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 // What can't be deleted stays, and says whose it is.
                 let _ = original.discard();
             }
+            let shelve =
+                way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
             let ending = way.part.ending;
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
@@ -182,7 +207,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 )),
                 (Err(error), _) => Err(error),
             };
-            Published { id: ending.id, size: ending.size, ended, result }
+            Published { id: ending.id, size: ending.size, ended, result, shelve }
         })
         .collect()
 }

@@ -1,9 +1,14 @@
 //! The start: what an earlier engine left is put right before anything new begins.
 
+use std::path::Path;
+
 use super::core::Core;
 use super::item::Item;
+use crate::library;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
+use crate::model::media::{ToShelve, info_of};
+use crate::model::printable::mask_url;
 use crate::model::record::PublishIntent;
 use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
@@ -20,6 +25,7 @@ impl Core {
             self.collections.insert(collection.id, collection);
         }
         let mut lost = Vec::new();
+        self.items.reserve(loaded.downloads.len());
         for mut record in loaded.downloads {
             let id = record.id;
             self.last_download = self.last_download.max(id.0);
@@ -47,9 +53,10 @@ impl Core {
             {
                 record.state = State::Queued;
             }
-            self.take_in(record, 0);
             if dormant {
-                self.queue.remove(id);
+                self.put_in_list(record, 0);
+            } else {
+                self.take_in(record, 0);
             }
         }
         for id in lost {
@@ -85,6 +92,8 @@ impl Core {
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default();
                 let size = std::fs::metadata(&intent.target).map_or(0, |facts| facts.len());
+                let media_type =
+                    self.items.get(&id).and_then(|item| item.record.checkpoint.as_ref()?.media_type.clone());
                 if let Some(item) = self.items.get_mut(&id) {
                     item.record.state = State::Completed;
                     item.record.name.clone_from(&name);
@@ -96,9 +105,10 @@ impl Core {
                 }
                 self.queue.remove(id);
                 self.touch(id);
+                let shelve = self.to_shelve(id, &intent.target, media_type);
                 // What can't be committed now is found out again at the next start.
                 drop(self.db.end_publish(
-                    vec![Completed { id, name, size, ended }],
+                    vec![Completed { id, name, size, ended, shelve }],
                     Vec::new(),
                     self.settings.history,
                 ));
@@ -118,6 +128,18 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// What the library is to do with a download that an earlier engine had just published.
+    fn to_shelve(&self, id: DownloadId, path: &Path, media_type: Option<String>) -> Option<ToShelve> {
+        let record = &self.items.get(&id)?.record;
+        library::may_be_media(path, media_type.as_deref()).then(|| ToShelve {
+            download: id,
+            path: path.to_owned(),
+            media_type,
+            given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
+            source: mask_url(&record.source_url),
+        })
     }
 
     /// Downloads that were going on when the store was opened.

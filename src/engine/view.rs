@@ -45,7 +45,9 @@ impl Core {
             added: record.added,
             ended: record.ended,
             joined_on_samples: record.joined_on_samples,
-            remark: item.story.as_ref().and_then(|story| story.remark.clone()).filter(|_| run.is_some()),
+            remark: run.and_then(|run| run.aside.clone()).or_else(|| {
+                item.story.as_ref().and_then(|story| story.remark.clone()).filter(|_| run.is_some())
+            }),
         }
     }
 
@@ -106,6 +108,7 @@ impl Core {
                 .map(|extras| extras.info.iter().map(|(k, v)| (clean(k), clean(v))).collect())
                 .unwrap_or_default(),
             events: story.map(|story| story.events.iter().cloned().collect()).unwrap_or_default(),
+            politeness: item.run.as_ref().and_then(|_| self.polite.reports().of(id)).map(Box::new),
         })
     }
 

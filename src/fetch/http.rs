@@ -13,6 +13,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
     REFERER, SET_COOKIE, TRANSFER_ENCODING,
 };
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Client, Request};
 use url::Url;
 
@@ -75,6 +76,7 @@ impl Http {
                     version: response.version(),
                     hops: been.len(),
                     remote: response.remote_addr(),
+                    local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
                     body: Body { host: host_of(&url), response },
                     final_url: url,
                 });

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::DigitallySignedStruct;
-use rustls::SignatureScheme;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CipherSuite, SignatureScheme, SupportedCipherSuite};
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
 
@@ -21,7 +21,7 @@ use super::profile::Profile;
 /// # Errors
 /// A certificate or key file can't be read, or the system has no authorities and none were added.
 pub fn config(profile: &Profile) -> Result<ClientConfig, FetchError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = provider();
     let extra = match &profile.ca {
         Some(file) => certificates(file)?,
         None => Vec::new(),
@@ -54,8 +54,23 @@ pub fn config(profile: &Profile) -> Result<ClientConfig, FetchError> {
 
 /// Returns settings that trust nobody: for the client that never sees an https URL, because loading authorities takes milliseconds.
 pub(super) fn none() -> Result<ClientConfig, FetchError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = provider();
     Ok(bare(&provider)?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
+/// Offers AES with 128 bits first, as browsers do: each byte is decrypted for less, and it is no weaker where it matters.
+fn provider() -> Arc<CryptoProvider> {
+    let mut provider = aws_lc_rs::default_provider();
+    let is_dearer = |suite: &SupportedCipherSuite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    };
+    provider.cipher_suites.sort_by_key(is_dearer);
+    Arc::new(provider)
 }
 
 fn bare(

@@ -40,6 +40,8 @@ pub struct Answer {
     pub hops: usize,
     /// The server's address.
     pub remote: Option<SocketAddr>,
+    /// Our own address on the connection.
+    pub local: Option<SocketAddr>,
     /// The body.
     pub body: Body,
 }

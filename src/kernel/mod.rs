@@ -1,6 +1,7 @@
 //! Decisions: facts in, decisions out. No clock, no randomness, no I/O; time is an argument.
 
 pub mod answer;
+pub mod governor;
 pub mod hosts;
 pub mod identity;
 pub mod limit;

@@ -7,22 +7,22 @@ use super::pairs;
 
 /// What a list holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// The downloads, in order.
-    pub(crate) entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     /// What was understood and left aside, as sentences.
-    pub(crate) remarks: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// Something that makes no sense, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// Line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Column, from 1, in characters.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What is wrong, as a sentence.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// One part of a line between tabs.
@@ -47,7 +47,7 @@ impl Field<'_> {
 ///
 /// # Errors
 /// Every problem in it, in order.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
+pub fn parse(bytes: &[u8]) -> Result<Listed, Vec<Problem>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let line = before.rsplit('\n').next().unwrap_or_default();

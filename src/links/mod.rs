@@ -7,7 +7,7 @@ mod expand;
 mod find;
 pub(crate) mod header;
 mod html;
-pub(crate) mod list;
+pub mod list;
 mod pairs;
 mod prose;
 pub(crate) mod proxy;

@@ -61,6 +61,13 @@ pub struct DownloadRecord {
     pub checkpoint: Option<Box<Checkpoint>>,
 }
 
+impl DownloadRecord {
+    /// Whether it takes its full share of the line, of the processor and of the disk; else it steps aside.
+    pub fn is_full_share(&self) -> bool {
+        self.mode == Mode::RealTime || self.priority == Priority::Now
+    }
+}
+
 /// All that is needed to go on with a part file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {

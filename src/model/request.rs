@@ -11,6 +11,7 @@ use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
+use super::shelf::{LibraryReply, LibraryRequest};
 use super::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
 
 /// A request. In the protocol its name is the method and its fields are the parameters.
@@ -120,6 +121,8 @@ pub enum Request {
     },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
+    /// Something of the library. Answer: [`Reply::Library`].
+    Library(LibraryRequest),
 }
 
 /// Downloads to add together, with the settings that they share.
@@ -278,6 +281,8 @@ pub enum Reply {
     Totals(Totals),
     /// History.
     History(Vec<HistoryLine>),
+    /// What the library answers.
+    Library(LibraryReply),
 }
 
 /// What became of a download that was to be added.

@@ -1,5 +1,6 @@
 //! The engine's own settings: what holds for all downloads together.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the engine may use and how long it waits. Every number can be set in the config.
@@ -29,6 +30,29 @@ pub struct EngineSettings {
     pub history: u32,
     /// Bytes to leave free on a disk; where none are set, the smaller of 1 GiB and 2 % of it.
     pub reserve: Option<u64>,
+    /// The program that reads tags as `PROGRAM __tags`; without one, media is shelved by its name.
+    pub tag_reader: Option<PathBuf>,
+    /// What background downloads may look at to step aside.
+    pub eyes: Eyes,
+    /// Whether background downloads take the processor and the disk only when nobody else wants them.
+    pub idle: bool,
+}
+
+/// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Eyes {
+    /// What the kernel knows of our own connections, and the window that they offer.
+    pub sockets: bool,
+    /// The counters of the network interfaces.
+    pub counters: bool,
+    /// An echo to the busiest server, five times a second.
+    pub probe: bool,
+}
+
+impl Default for Eyes {
+    fn default() -> Self {
+        Self { sockets: true, counters: true, probe: true }
+    }
 }
 
 impl Default for EngineSettings {
@@ -46,6 +70,9 @@ impl Default for EngineSettings {
             checkpoint_every: Duration::from_secs(1),
             history: 10_000,
             reserve: None,
+            tag_reader: None,
+            eyes: Eyes::default(),
+            idle: true,
         }
     }
 }

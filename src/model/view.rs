@@ -126,6 +126,50 @@ pub struct DownloadDetail {
     /// The last things that happened to it, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Note>,
+    /// How it steps aside, while it runs in the background below priority `now`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub politeness: Option<Box<Politeness>>,
+}
+
+/// What the governor sees of the line that a background download is on, and what it does about it. Rates are bytes a second.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Politeness {
+    /// What it does, in words.
+    pub doing: String,
+    /// Whether it steps aside just now.
+    pub aside: bool,
+    /// The way's own round trip, in microseconds.
+    pub base_us: Option<u64>,
+    /// How long its bytes wait in a queue, in microseconds.
+    pub delay_us: Option<u64>,
+    /// What the line carries, or the most that was reached on it.
+    pub line: Option<u64>,
+    /// Whether the line has been seen full.
+    pub line_is_known: bool,
+    /// What all background downloads from this server's network get.
+    pub rate: u64,
+    /// What others on this machine get, where the interface counts.
+    pub others: Option<u64>,
+    /// The window that its connections share, in bytes.
+    pub window: Option<u64>,
+    /// Whether the line keeps a queue for each flow.
+    pub per_flow: bool,
+    /// What can't be seen, and what follows from it.
+    pub missing: Vec<String>,
+    /// The last minute, a moment a second, oldest first.
+    pub moments: Vec<LineMoment>,
+}
+
+/// A moment of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineMoment {
+    /// Our part of it, in percent.
+    pub share: u8,
+    /// That of others on this machine, in percent.
+    pub others: u8,
+    /// The queue, in microseconds.
+    pub delay_us: u64,
 }
 
 /// A line about one download.

@@ -19,7 +19,7 @@ pub const FILE: &str = "haul.db";
 /// Jobs that share one transaction at most.
 const GROUP: usize = 4096;
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE settings (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
     CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
     CREATE TABLE collections (
@@ -37,7 +37,7 @@ const MIGRATIONS: [&str; 1] = ["
         number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
         what TEXT NOT NULL, text TEXT NOT NULL, place TEXT
     );
-"];
+", super::library::TABLES];
 
 /// Whether a commit must survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,11 +208,14 @@ impl Db {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        read(&self.connection()?).map_err(|error| sort("read", &self.inner.path, &error))
+    }
+
+    /// Opens a connection for reading, for whoever reads more than once.
+    pub(super) fn connection(&self) -> Result<Connection, StoreError> {
         let path = &self.inner.path;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| sort("open", path, &error))?;
-        read(&connection).map_err(|error| sort("read", path, &error))
+        Connection::open_with_flags(path, flags).map_err(|error| sort("open", path, &error))
     }
 }
 

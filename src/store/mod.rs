@@ -2,9 +2,11 @@
 
 pub mod db;
 pub mod error;
+pub mod library;
 pub mod lock;
 pub mod note;
 pub mod part;
 pub mod publish;
 pub mod rows;
+pub mod shelves;
 pub mod space;

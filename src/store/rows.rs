@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::db::{About, Db, Durability, Stamp, Ticket};
 use super::error::StoreError;
+use super::library::note_to_shelve;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority, TransferSettings};
+use crate::model::media::ToShelve;
 use crate::model::record::{
     Checkpoint, CollectionRecord, CollectionSettings, DownloadRecord, HistoryLine, PublishIntent,
 };
@@ -51,6 +53,8 @@ pub struct Completed {
     pub size: u64,
     /// When.
     pub ended: UnixMs,
+    /// What the library is to do with it, where it may be media.
+    pub shelve: Option<ToShelve>,
 }
 
 impl Db {
@@ -142,6 +146,9 @@ impl Db {
                     let state = kind_number(StateKind::Completed);
                     done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size)])?;
                     over.execute([number(item.id.0)])?;
+                    if let Some(shelve) = &item.shelve {
+                        note_to_shelve(db, shelve)?;
+                    }
                 }
                 tell(db, &told, history)
             }),
@@ -345,10 +352,15 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
             Ok((row.get(0)?, Arc::new(PathBuf::from(std::ffi::OsString::from_vec(path)))))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let downloads = db
+    // Room for all of them at once: a list that grows is copied again and again.
+    let count: i64 = db.query_row("SELECT count(*) FROM downloads", [], |row| row.get(0))?;
+    let mut downloads = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    for record in db
         .prepare("SELECT * FROM downloads ORDER BY id")?
         .query_map([], |row| download(row, &settings, &folders))?
-        .collect::<rusqlite::Result<_>>()?;
+    {
+        downloads.push(record?);
+    }
     let collections = db
         .prepare("SELECT id, name, settings, held FROM collections ORDER BY id")?
         .query_map([], |row| {
@@ -434,19 +446,19 @@ fn kind_number(kind: StateKind) -> u32 {
 }
 
 /// SQLite's integers are signed; sizes and ids never reach the sign.
-fn number(value: u64) -> i64 {
+pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn unsigned(value: i64) -> u64 {
+pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| bad(column, error))
 }
 
@@ -567,7 +579,8 @@ mod tests {
         // What is gone stays gone, and what ended stays ended.
         db.remove(vec![DownloadId(3)]).wait().unwrap();
         update(late, record(3), true);
-        let completed = Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9) };
+        let completed =
+            Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9), shelve: None };
         db.end_publish(vec![completed], Vec::new(), 9).wait().unwrap();
         update(late, DownloadRecord { state: State::Processing, ..record(4) }, true);
         put(late, 4, generation(1));

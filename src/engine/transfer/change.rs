@@ -164,7 +164,12 @@ impl Shared {
         let mut rest: Option<Bytes> = None;
         let mut differs = other_size && end == 0;
         let mut body_ended = false;
+        // What is only compared steps aside like what is kept.
+        let compared = LaneCell::new(0, end, 0, self.now());
+        compared.ends.set(self.ends(&answer));
+        self.govern(&compared);
         while at < end && rest.is_none() {
+            compared.turn(self).await;
             let chunk = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Outcome::Stopped),
@@ -225,6 +230,7 @@ impl Shared {
             return Ok(Opened::Whole);
         }
         let lane = LaneCell::new(at, size.unwrap_or(u64::MAX), 0, self.now());
+        lane.ends.set(self.ends(&answer));
         Ok(Opened::Lane(lane, answer.body, rest))
     }
 

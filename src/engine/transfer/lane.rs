@@ -1,11 +1,12 @@
 //! One connection at work: body bytes go from the socket to their place in the file, and nowhere else.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::super::polite::{Ends, Watched};
 use super::shared::Shared;
 use crate::fetch::error::FetchError;
 use crate::fetch::transport::Body;
@@ -28,6 +29,10 @@ pub(super) struct LaneCell {
     pub(super) place: usize,
     /// Where it began.
     pub(super) from: u64,
+    /// The ends of its connection, once its answer has come.
+    pub(super) ends: Cell<Option<Ends>>,
+    /// The governor's leave to read, while the download steps aside.
+    pub(super) watched: RefCell<Option<Rc<Watched>>>,
 }
 
 impl LaneCell {
@@ -40,11 +45,35 @@ impl LaneCell {
             answered: Cell::new(false),
             place,
             from: at,
+            ends: Cell::new(None),
+            watched: RefCell::new(None),
         })
     }
 
     pub(super) fn lane(&self) -> Lane {
         Lane { at: self.at.get(), end: self.end.get() }
+    }
+
+    /// Whether the governor holds it back just now.
+    pub(super) fn steps_aside(&self) -> bool {
+        self.watched.borrow().as_ref().is_some_and(|watched| !watched.is_free())
+    }
+
+    /// Waits for the governor's leave to read; the stall clock stands still meanwhile.
+    pub(super) async fn turn(&self, shared: &Shared) {
+        let watched = self.watched.borrow().clone();
+        if let Some(watched) = watched.filter(|watched| !watched.is_free()) {
+            self.held.set(true);
+            watched.turn().await;
+            self.held.set(false);
+            self.heard.set(shared.now());
+        }
+    }
+
+    /// What the limits and the governor's pace hold back after so many bytes.
+    fn pause(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
+        let pace = self.watched.borrow().as_ref().and_then(|watched| watched.took(now, bytes));
+        pace.max(shared.limit(now, bytes))
     }
 }
 
@@ -68,18 +97,21 @@ pub(super) async fn pump(
     mut first: Option<Bytes>,
 ) -> Stop {
     cell.answered.set(true);
+    shared.govern(cell);
     loop {
         let room = cell.end.get().saturating_sub(cell.at.get());
         if room == 0 {
             return Stop::Done;
         }
-        let chunk = match first.take() {
-            Some(chunk) => chunk,
-            None => match body.chunk().await {
+        let chunk = if let Some(chunk) = first.take() {
+            chunk
+        } else {
+            cell.turn(shared).await;
+            match body.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Stop::BodyEnded,
                 Err(error) => return Stop::Cut(error),
-            },
+            }
         };
         let now = shared.now();
         cell.heard.set(now);
@@ -91,7 +123,7 @@ pub(super) async fn pump(
             return Stop::Disk(error);
         }
         cell.at.set(cell.at.get() + take as u64);
-        if let Some(wait) = shared.limit(now, chunk.len()) {
+        if let Some(wait) = cell.pause(shared, now, chunk.len()) {
             cell.held.set(true);
             tokio::time::sleep(wait).await;
             cell.held.set(false);

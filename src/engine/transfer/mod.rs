@@ -15,4 +15,4 @@ mod verify;
 
 pub(crate) use live::Live;
 pub(crate) use order::{Answered, Control, Copied, Ended, News, Order, Outcome, What};
-pub(crate) use thread::TransferThread;
+pub(crate) use thread::{Class, TransferThread};

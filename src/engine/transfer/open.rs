@@ -158,7 +158,9 @@ impl Shared {
             return Ok(Opened::Whole);
         }
         let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
-        Ok(Opened::Lane(LaneCell::new(0, end, 0, self.now()), answer.body, None))
+        let cell = LaneCell::new(0, end, 0, self.now());
+        cell.ends.set(self.ends(&answer));
+        Ok(Opened::Lane(cell, answer.body, None))
     }
 
     /// Bytes that belong to what is here already.
@@ -182,7 +184,9 @@ impl Shared {
         self.show();
         self.announce(&answer, self.size.get());
         let end = self.coverage.borrow().gaps_within(range).next().map_or(range.end(), ByteRange::end);
-        Opened::Lane(LaneCell::new(range.start(), end, place, self.now()), answer.body, None)
+        let cell = LaneCell::new(range.start(), end, place, self.now());
+        cell.ends.set(self.ends(&answer));
+        Opened::Lane(cell, answer.body, None)
     }
 
     /// Takes over what an answer says of the version that it begins.

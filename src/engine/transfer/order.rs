@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use url::Url;
 use uuid::Uuid;
 
+use super::super::polite::PoliteHandle;
 use super::live::Live;
 use crate::kernel::limit::Bucket;
 use crate::model::coverage::Coverage;
@@ -43,10 +44,16 @@ pub(crate) struct Order {
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
     /// The same, for the run itself.
     pub(crate) held: Option<Box<Checkpoint>>,
+    /// Whether it never ran before: nothing of it can be on disk.
+    pub(crate) is_new: bool,
     /// The part, where it is still open from the run before.
     pub(crate) part: Option<Arc<Part>>,
     /// Connections at most.
     pub(crate) connections: u32,
+    /// Where connections that step aside are handed in.
+    pub(crate) polite: Option<PoliteHandle>,
+    /// Whether it takes its full share of the line.
+    pub(crate) full_share: bool,
     /// Whether its host gave files before, so that a web page is suspicious.
     pub(crate) host_gave_files: bool,
     /// The engine's settings.
@@ -76,6 +83,8 @@ pub(crate) enum Control {
     Connections(u32),
     /// Another mode: background begins to be noted, real time ends to be.
     Mode(Mode),
+    /// Whether it takes its full share of the line, or steps aside.
+    FullShare(bool),
     /// Say what is being fetched.
     Lanes(tokio::sync::oneshot::Sender<Vec<ByteRange>>),
 }

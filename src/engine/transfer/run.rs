@@ -34,6 +34,8 @@ use crate::store::part::{PART, Part, rename_aside};
 
 /// How often the ramp and the stall clock look, while bytes come.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long all of it is held back before all connections but one are closed.
+const ASIDE: Duration = Duration::from_millis(300);
 /// The least that is worth a request of its own, in bytes.
 const SMALLEST: u64 = 256 * 1024;
 /// In order: how far ahead of the front a connection may fetch, in bytes.
@@ -63,7 +65,9 @@ impl Shared {
     fn take_part(&self) -> Result<(), Outcome> {
         let safe = Arc::clone(&self.safe.borrow());
         let Some(held) = &self.order.held else {
-            self.take_unknown_part();
+            if !self.order.is_new {
+                self.take_unknown_part();
+            }
             return Ok(());
         };
         let checkpoint = Checkpoint { safe: safe.as_ref().clone(), ..Checkpoint::clone(held) };
@@ -158,6 +162,10 @@ struct Run {
     ramp: Ramp,
     opened: u32,
     first_byte: Duration,
+    /// Since when the governor holds all of it back.
+    aside_since: Option<Instant>,
+    /// Whether the rest may be had on a new connection, of the other scheduling class.
+    moving: Option<LocalBoxFuture<'static, bool>>,
 }
 
 /// What the loop does after an event.
@@ -180,6 +188,8 @@ impl Run {
             ramp,
             opened: 0,
             first_byte: Duration::ZERO,
+            aside_since: None,
+            moving: None,
         }
     }
 
@@ -236,6 +246,15 @@ impl Run {
                 biased;
                 control = self.control.recv() => match control {
                     None | Some(Control::Stop) => Next::End(Outcome::Stopped),
+                    Some(Control::FullShare(full)) => {
+                        self.shared.full_share.set(full);
+                        for (cell, _) in &self.cells {
+                            self.shared.govern(cell);
+                        }
+                        self.fill();
+                        self.move_over();
+                        Next::Go
+                    }
                     Some(Control::Lanes(answer)) => {
                         // Whoever asked may have gone; then nobody needs it.
                         let _ = answer.send(self.ranges());
@@ -251,6 +270,7 @@ impl Run {
                     Ok((cell, verdict)) => self.lane_ended(&cell, verdict),
                     Err(futures_util::future::Aborted) => Next::Go,
                 },
+                may = asked(&mut self.moving) => self.moved(may),
                 _ = look.tick() => self.look(),
             };
             match next {
@@ -307,6 +327,8 @@ impl Run {
         let provable = can_prove(&shared.validators.borrow()) || shared.sources.has_mirrors();
         let several = provable && !shared.alone.get();
         let in_order = shared.mode.get() == Mode::RealTime || shared.order.settings.streamed;
+        // While it steps aside one connection is enough for the trickle.
+        let several = several && !self.steps_aside();
         let most = if several { shared.cap.get().min(self.ramp.target()) } else { 1 };
         while self.cells.len() < usize::try_from(most).unwrap_or(1) {
             let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane()).collect();
@@ -348,7 +370,8 @@ impl Run {
         if self.cells.len() < before {
             shared.tell(What::Remark("a silent connection was replaced".into()));
         }
-        if let Some(size) = shared.size.get() {
+        self.step_aside(now);
+        if let Some(size) = shared.size.get().filter(|_| !self.steps_aside()) {
             let left = size.saturating_sub(shared.coverage.borrow().len());
             let active = self.cells.iter().filter(|(cell, _)| cell.answered.get()).count();
             let active = u32::try_from(active).unwrap_or(u32::MAX);
@@ -356,6 +379,48 @@ impl Run {
         }
         self.fill();
         Next::Go
+    }
+
+    /// A connection lives and dies on the thread that opened it. To go on in the other class the source must give the rest
+    /// to a new one; until that is known the old one stays.
+    fn move_over(&mut self) {
+        self.moving = None;
+        let shared = &self.shared;
+        if shared.full_share.get() != shared.order.full_share && !shared.order.settings.streamed {
+            self.moving = Some(Box::pin(may_resume(Rc::clone(shared))));
+        }
+    }
+
+    /// The new connection's answer is judged: the run ends here, and begins again on the other thread.
+    fn moved(&mut self, may: bool) -> Next {
+        self.moving = None;
+        if may {
+            return Next::End(Outcome::Stopped);
+        }
+        let text = "its source can't be asked for the rest: it keeps its connection and its scheduling class";
+        self.shared.tell(What::Remark(text.into()));
+        Next::Go
+    }
+
+    /// Whether the governor holds all of it back.
+    fn steps_aside(&self) -> bool {
+        !self.cells.is_empty() && self.cells.iter().all(|(cell, _)| cell.steps_aside())
+    }
+
+    /// Who steps aside for more than a moment keeps one connection: the kernel would go on filling the others' buffers.
+    fn step_aside(&mut self, now: Instant) {
+        if !self.steps_aside() {
+            self.aside_since = None;
+            return;
+        }
+        let since = *self.aside_since.get_or_insert(now);
+        if self.cells.len() > 1 && now.saturating_duration_since(since) >= ASIDE {
+            for (cell, handle) in self.cells.drain(1..) {
+                blame(&self.shared, &cell);
+                handle.abort();
+            }
+            self.shared.order.live.show_connections(1);
+        }
     }
 
     fn lane_ended(&mut self, cell: &Rc<LaneCell>, verdict: Option<Verdict>) -> Next {
@@ -481,6 +546,7 @@ impl Shared {
             }
             Control::Connections(cap) => self.cap.set(cap.max(1)),
             Control::Mode(mode) => self.mode.set(mode),
+            Control::FullShare(full) => self.full_share.set(full),
             Control::Stop | Control::Lanes(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
         }
     }
@@ -494,6 +560,7 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
         Ok(answer) => answer,
         Err(error) => return Verdict::Stopped(Stop::Cut(error)),
     };
+    cell.ends.set(shared.ends(&answer));
     let heard = hear::hear(&answer, wall());
     match judge(asked, &heard, &shared.known(cell.place, &url, true)) {
         Meaning::Join(got, _) => {
@@ -509,6 +576,30 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
         other => return Verdict::Judged(other),
     }
     Verdict::Stopped(pump(shared, cell, &mut answer.body, None).await)
+}
+
+/// Asks a new connection for the next byte that is missing, and holds the answer to the rules of a join.
+async fn may_resume(shared: Rc<Shared>) -> bool {
+    let size = shared.size.get();
+    let gap = size.and_then(|size| shared.coverage.borrow().gaps(size).next());
+    let provable = can_prove(&shared.validators.borrow()) || shared.sampled.borrow().is_some();
+    let (Some(gap), true, Some(url)) = (gap, provable, shared.sources.url(0)) else { return false };
+    let asked = Asked::From { start: gap.end() - 1, end: Some(gap.end()) };
+    let Ok(answer) = shared.ask(url.clone(), asked, false).await else { return false };
+    let heard = hear::hear(&answer, wall());
+    match judge(asked, &heard, &shared.known(0, &url, true)) {
+        Meaning::Join(..) => true,
+        Meaning::Sample(..) => is_sampled(&shared, &heard.validators),
+        _ => false,
+    }
+}
+
+/// The answer of a question, where one is open.
+async fn asked(question: &mut Option<LocalBoxFuture<'static, bool>>) -> bool {
+    match question {
+        Some(question) => question.await,
+        None => std::future::pending().await,
+    }
 }
 
 fn is_sampled(shared: &Shared, validators: &Validators) -> bool {

@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::super::polite::Ends;
+use super::lane::LaneCell;
 use super::order::{Copied, News, Order, What};
 use super::source::Sources;
 use crate::fetch::error::{FetchError, Kind};
@@ -57,6 +59,8 @@ pub(super) struct Shared {
     /// The validators under which samples agreed: answers with the same ones may join.
     pub(super) sampled: RefCell<Option<Validators>>,
     pub(super) cap: Cell<u32>,
+    /// Whether it takes its full share of the line; else the governor has its connections.
+    pub(super) full_share: Cell<bool>,
     /// Whether one connection is all that is used: the servers behind one name disagree.
     pub(super) alone: Cell<bool>,
     /// Whether another connection was answered from another version: if ours comes back, the servers disagree.
@@ -99,6 +103,7 @@ impl Shared {
             joined_on_samples: Cell::new(false),
             sampled: RefCell::new(None),
             cap: Cell::new(order.connections.max(1)),
+            full_share: Cell::new(order.full_share),
             alone: Cell::new(false),
             doubt: Cell::new(false),
             received: Cell::new(0),
@@ -211,6 +216,26 @@ impl Shared {
     /// Bytes put on disk in this run.
     pub(super) fn gained(&self) -> u64 {
         self.written.get()
+    }
+
+    /// The two ends of the connection that an answer came on.
+    pub(super) fn ends(&self, answer: &Answer) -> Option<Ends> {
+        let proxied = self.order.settings.proxy.is_some();
+        Some(Ends { local: answer.local?, remote: answer.remote?, proxied })
+    }
+
+    /// Puts a lane's connection under the governor, or takes it out, as the download's share wants it.
+    pub(super) fn govern(&self, cell: &LaneCell) {
+        let mut watched = cell.watched.borrow_mut();
+        if self.full_share.get() {
+            if let Some(watched) = watched.take() {
+                watched.release();
+            }
+        } else if watched.is_none()
+            && let (Some(polite), Some(ends)) = (&self.order.polite, cell.ends.get())
+        {
+            *watched = Some(Rc::new(polite.watch(self.order.id, ends)));
+        }
     }
 
     /// How long the limits hold the next read back.

@@ -9,6 +9,15 @@ use super::order::Order;
 use super::run::carry;
 use crate::fetch::http::Http;
 
+/// How a thread stands to the rest of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// As everybody.
+    FullShare,
+    /// It takes the processor and the disk when nobody else wants them.
+    Idle,
+}
+
 /// A thread that carries out orders.
 pub(crate) struct TransferThread {
     orders: Option<mpsc::UnboundedSender<Order>>,
@@ -20,10 +29,13 @@ impl TransferThread {
     ///
     /// # Errors
     /// The system gives no thread or no event queue.
-    pub(crate) fn start(name: &str) -> std::io::Result<Self> {
+    pub(crate) fn start(name: &str, class: Class) -> std::io::Result<Self> {
         let (orders, mut incoming) = mpsc::unbounded_channel::<Order>();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if class == Class::Idle {
+                crate::sys::be_idle();
+            }
             let local = tokio::task::LocalSet::new();
             local.block_on(&runtime, async move {
                 let http = Rc::new(Http::new());

@@ -1,6 +1,7 @@
 //! What a scripted server answers: plain fields with honest defaults, and rules that change some for some requests.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) headers: BTreeMap<String, String>,
     /// A text instead of the file.
     pub(crate) body: Option<String>,
+    /// A file of `tests/fixtures` instead.
+    pub(crate) fixture: Option<String>,
     /// The head as it goes over the wire, instead of a sound one.
     pub(crate) head: Option<String>,
     /// Sent before the head.
@@ -85,6 +88,7 @@ impl Default for Answer {
             status: None,
             headers: BTreeMap::new(),
             body: None,
+            fixture: None,
             head: None,
             before: String::new(),
             before_times: 1,
@@ -112,6 +116,10 @@ impl Default for Answer {
 impl Answer {
     /// Returns the bytes that it stands for.
     pub(crate) fn bytes(&self) -> Arc<[u8]> {
+        if let Some(name) = &self.fixture {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+            return std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).into();
+        }
         match &self.body {
             Some(text) => text.clone().into_bytes().into(),
             // Whoever refuses gives no file.

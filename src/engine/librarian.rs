@@ -1,0 +1,476 @@
+//! The librarian: a thread that shelves finished media, looks through folders and finds what moved. It never holds a download up:
+//! what is to be shelved is in the store, and what a kill interrupts is done after the next start.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::library::walk::Walk;
+use crate::library::{self, Reader, Trouble};
+use crate::model::id::DownloadId;
+use crate::model::media::{FileFacts, Info, MediaFacts, MediaId, MediaRecord, ToShelve};
+use crate::model::printable::printable;
+use crate::model::shelf::ScanProgress;
+use crate::model::time::UnixMs;
+use crate::store::db::{Db, Durability};
+use crate::store::error::StoreError;
+use crate::store::library::{Known, MediaReader};
+
+/// Entries that are stored together.
+const GROUP: usize = 200;
+/// The longest that a read entry waits for others to be stored with it.
+const HOLD_BACK: Duration = Duration::from_millis(500);
+/// After so long without work the process that reads tags ends until it is needed again.
+const REST: Duration = Duration::from_secs(30);
+/// How long what was finished is still shelved while the engine ends; the rest is done after the next start.
+const LAST_WORK: Duration = Duration::from_secs(3);
+/// Scans whose result is kept for whoever asks.
+const MOST_SCANS: usize = 16;
+/// Troubles of a scan that are told.
+const MOST_TROUBLE: usize = 50;
+
+/// Something for the librarian to do.
+enum Job {
+    Shelve(ToShelve),
+    Scan(u64, Vec<PathBuf>),
+    Cover(PathBuf, u32, oneshot::Sender<Result<Option<Vec<u8>>, Trouble>>),
+}
+
+/// The librarian, as the engine sees it.
+pub(super) struct Librarian {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    desk: Arc<Desk>,
+}
+
+/// What the engine may look at while the librarian works.
+#[derive(Default)]
+struct Desk {
+    state: Mutex<Scans>,
+}
+
+#[derive(Default)]
+struct Scans {
+    last: u64,
+    recent: VecDeque<ScanProgress>,
+    ending_since: Option<Instant>,
+}
+
+impl Desk {
+    fn with<T>(&self, act: impl FnOnce(&mut Scans) -> T) -> T {
+        // Whoever panicked left numbers behind, nothing that could be half done.
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_ending(&self) -> bool {
+        self.with(|scans| scans.ending_since.is_some())
+    }
+
+    /// Whether it is time to leave the rest to the next start.
+    fn is_over(&self) -> bool {
+        self.with(|scans| scans.ending_since.is_some_and(|since| since.elapsed() > LAST_WORK))
+    }
+}
+
+impl Librarian {
+    /// Starts the thread. Without a program that reads tags, files are shelved by their names.
+    pub(super) fn start(db: Db, program: Option<PathBuf>) -> std::io::Result<Self> {
+        let (jobs, incoming) = channel();
+        let desk = Arc::<Desk>::default();
+        let shared = Arc::clone(&desk);
+        let thread = std::thread::Builder::new().name("librarian".into()).spawn(move || {
+            Work {
+                db,
+                reader: program.map(Reader::new),
+                desk: shared,
+                shelved: Vec::new(),
+                done: Vec::new(),
+                held_since: None,
+            }
+            .all(&incoming);
+        })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), desk })
+    }
+
+    /// Shelves a finished file.
+    pub(super) fn shelve(&self, file: ToShelve) {
+        self.give(Job::Shelve(file));
+    }
+
+    /// Begins a scan: of folders, or of all that is known.
+    pub(super) fn scan(&self, folders: Vec<PathBuf>) -> ScanProgress {
+        let begun = self.desk.with(|scans| {
+            scans.last += 1;
+            let begun = ScanProgress { scan: scans.last, ..ScanProgress::default() };
+            scans.recent.push_back(begun.clone());
+            if scans.recent.len() > MOST_SCANS {
+                scans.recent.pop_front();
+            }
+            begun
+        });
+        self.give(Job::Scan(begun.scan, folders));
+        begun
+    }
+
+    /// How far a scan is.
+    pub(super) fn scan_state(&self, number: u64) -> Option<ScanProgress> {
+        self.desk.with(|scans| scans.recent.iter().find(|scan| scan.scan == number).cloned())
+    }
+
+    /// Takes the cover out of a file.
+    pub(super) fn cover(
+        &self,
+        path: PathBuf,
+        side: u32,
+    ) -> oneshot::Receiver<Result<Option<Vec<u8>>, Trouble>> {
+        let (answer, coming) = oneshot::channel();
+        self.give(Job::Cover(path, side, answer));
+        coming
+    }
+
+    fn give(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // A thread that is gone has lost nothing: what is to be shelved is in the store.
+            let _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Librarian {
+    /// Ends scans where they are, and waits a moment for what was finished to be shelved.
+    fn drop(&mut self) {
+        self.desk.with(|scans| scans.ending_since = Some(Instant::now()));
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's own.
+struct Work {
+    db: Db,
+    reader: Option<Reader>,
+    desk: Arc<Desk>,
+    /// What was read and is not stored yet.
+    shelved: Vec<MediaRecord>,
+    done: Vec<DownloadId>,
+    held_since: Option<Instant>,
+}
+
+impl Work {
+    fn all(mut self, jobs: &Receiver<Job>) {
+        let mut waiting: VecDeque<Job> = VecDeque::new();
+        while !self.desk.is_over() {
+            let next = match waiting.pop_front() {
+                Some(job) => Some(job),
+                None => match jobs.try_recv() {
+                    Ok(job) => Some(job),
+                    Err(TryRecvError::Disconnected) => break,
+                    Err(TryRecvError::Empty) => {
+                        self.store(Durability::Relaxed);
+                        match jobs.recv_timeout(REST) {
+                            Ok(job) => Some(job),
+                            Err(RecvTimeoutError::Disconnected) => break,
+                            Err(RecvTimeoutError::Timeout) => None,
+                        }
+                    }
+                },
+            };
+            match next {
+                None => {
+                    if let Some(reader) = &mut self.reader {
+                        reader.rest();
+                    }
+                }
+                // What somebody looks at and what was just finished goes before what is left of a scan.
+                Some(Job::Scan(number, folders)) => self.scan(number, &folders, &mut |work| {
+                    while let Ok(job) = jobs.try_recv() {
+                        match job {
+                            Job::Scan(..) => waiting.push_back(job),
+                            small => work.small(small),
+                        }
+                    }
+                }),
+                Some(small) => self.small(small),
+            }
+        }
+        self.store(Durability::Durable);
+    }
+
+    /// Does what takes one file.
+    fn small(&mut self, job: Job) {
+        match job {
+            Job::Shelve(file) => self.shelve(file),
+            Job::Cover(path, side, answer) => self.cover(&path, side, answer),
+            // They take many.
+            Job::Scan(..) => {}
+        }
+    }
+
+    fn cover(&mut self, path: &Path, side: u32, answer: oneshot::Sender<Result<Option<Vec<u8>>, Trouble>>) {
+        let found = match &mut self.reader {
+            Some(reader) => reader.cover(path, side),
+            None => Ok(None),
+        };
+        // Whoever no longer looks needs none.
+        let _ = answer.send(found);
+    }
+
+    fn shelve(&mut self, to: ToShelve) {
+        // What is gone or another file by now was moved or changed by somebody: a scan finds it where it is.
+        if let Some(file) = library::look(&to.path) {
+            let (facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
+            let record = MediaRecord {
+                download: Some(to.download),
+                source: Some(to.source),
+                given: to.given,
+                ..record(to.path, facts, trouble)
+            };
+            self.keep(record);
+        }
+        self.done.push(to.download);
+        self.store_if_due();
+    }
+
+    /// Reads a file; what can't be read is known by its name.
+    fn read(
+        &mut self,
+        path: &Path,
+        media_type: Option<&str>,
+        file: FileFacts,
+    ) -> (MediaFacts, Option<String>) {
+        let read = match &mut self.reader {
+            Some(reader) => reader.read(path, media_type),
+            None => Err(Trouble::NoReader("there is none here".into())),
+        };
+        match read {
+            Ok(facts) => (facts, None),
+            Err(trouble) => {
+                let facts = MediaFacts { file, ..library::by_name(path, media_type) };
+                (facts, Some(printable(&trouble.to_string()).into_owned()))
+            }
+        }
+    }
+
+    fn keep(&mut self, record: MediaRecord) {
+        if record.kind().is_some() {
+            self.shelved.push(record);
+        }
+        self.held_since.get_or_insert_with(Instant::now);
+    }
+
+    fn store_if_due(&mut self) {
+        let is_due = self.held_since.is_some_and(|since| since.elapsed() > HOLD_BACK);
+        if is_due || self.shelved.len() >= GROUP || self.done.len() >= GROUP {
+            self.store(Durability::Relaxed);
+        }
+    }
+
+    fn store(&mut self, durability: Durability) {
+        self.held_since = None;
+        if self.shelved.is_empty() && self.done.is_empty() {
+            return;
+        }
+        let shelved = std::mem::take(&mut self.shelved);
+        let prints: Vec<String> = shelved
+            .iter()
+            .map(|record| record.facts.print.clone())
+            .filter(|print| !print.is_empty())
+            .collect();
+        // What could not be stored is still to be shelved, or found by the next scan.
+        if self.db.shelve(durability, shelved, std::mem::take(&mut self.done)).wait().is_ok() {
+            self.compare(prints);
+        }
+    }
+
+    /// Reads whole files where their samples are the same, to tell which of them have the same bytes.
+    fn compare(&mut self, mut prints: Vec<String>) {
+        prints.sort_unstable();
+        prints.dedup();
+        let Ok(reader) = self.db.media_reader() else { return };
+        let mut hashes = Vec::new();
+        for print in prints {
+            let same = reader.of_print(&print);
+            if same.len() < 2 {
+                continue;
+            }
+            for (id, path, known, hash) in same {
+                let is_there = hash.is_none() && library::look(&path) == Some(known.file);
+                if is_there && !self.desk.is_ending() {
+                    // One that can't be read is no copy of anything for now.
+                    let hash = library::hash(&path, &|| self.desk.is_ending());
+                    hashes.extend(hash.ok().flatten().map(|hash| (id, hash)));
+                }
+            }
+        }
+        if !hashes.is_empty() {
+            // What is not stored is found out again.
+            let _ = self.db.hash_media(hashes).wait();
+        }
+    }
+
+    fn scan(&mut self, number: u64, folders: &[PathBuf], interrupted: &mut dyn FnMut(&mut Self)) {
+        let mut progress = ScanProgress { scan: number, ..ScanProgress::default() };
+        let ended = self.scan_all(folders, &mut progress, interrupted);
+        if let Err(error) = ended {
+            trouble(&mut progress, &error.text);
+        }
+        self.store(Durability::Relaxed);
+        progress.done = true;
+        progress.at.clear();
+        self.tell(&progress);
+    }
+
+    fn scan_all(
+        &mut self,
+        folders: &[PathBuf],
+        progress: &mut ScanProgress,
+        interrupted: &mut dyn FnMut(&mut Self),
+    ) -> Result<(), StoreError> {
+        let store = self.db.media_reader()?;
+        let mut told = Instant::now();
+        let mut breathe = |work: &mut Self, progress: &ScanProgress| {
+            if told.elapsed() > Duration::from_millis(50) {
+                told = Instant::now();
+                work.tell(progress);
+                interrupted(work);
+            }
+            !work.desk.is_ending()
+        };
+        let places: Vec<Option<&Path>> = if folders.is_empty() {
+            vec![None]
+        } else {
+            folders.iter().map(|folder| Some(folder.as_path())).collect()
+        };
+        // First what is known: a file that moved can then be told from a new one.
+        for place in &places {
+            let mut after = MediaId(0);
+            loop {
+                let page = store.page(*place, after, 500);
+                let Some((_, last)) = page.last() else { break };
+                after = last.id;
+                let (mut gone, mut back) = (Vec::new(), Vec::new());
+                for (path, known) in page {
+                    match library::look(&path) {
+                        None if !known.is_missing => gone.push(known.id),
+                        None => {}
+                        Some(file) => {
+                            if known.is_missing {
+                                back.push(known.id);
+                            }
+                            // Folders that are walked through meet it again.
+                            if place.is_none() {
+                                self.meet(&store, path, file, progress);
+                            }
+                        }
+                    }
+                    if !breathe(self, progress) {
+                        return Ok(());
+                    }
+                }
+                progress.missing += gone.len() as u64;
+                progress.found += back.len() as u64;
+                if !(gone.is_empty() && back.is_empty()) {
+                    self.db.mark_missing(gone, back, now()).wait()?;
+                }
+            }
+        }
+        for folder in folders {
+            let mut walk = Walk::new(folder);
+            for (path, file) in walk.by_ref() {
+                progress.at = printable(&path.to_string_lossy()).into_owned();
+                self.meet(&store, path, file, progress);
+                if !breathe(self, progress) {
+                    return Ok(());
+                }
+            }
+            for folder in &walk.unreadable {
+                trouble(progress, &format!("{} can't be looked into", folder.display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a file that a scan met.
+    fn meet(&mut self, store: &MediaReader, path: PathBuf, file: FileFacts, progress: &mut ScanProgress) {
+        progress.seen += 1;
+        let known = store.known(&path);
+        if known.is_some_and(|known| known.file == file && !known.had_trouble) {
+            progress.unchanged += 1;
+            return;
+        }
+        let (facts, trouble_with_it) = self.read(&path, None, file);
+        if let Some(text) = &trouble_with_it {
+            trouble(progress, &format!("{}: {text}", path.display()));
+        }
+        if known.is_none()
+            && let Some(id) = moved(store, &facts)
+        {
+            progress.found += 1;
+            // What could not be stored is found by the next scan.
+            let _ = self.db.move_media(id, path, facts.file).wait();
+            return;
+        }
+        match (&facts.kind, known) {
+            (None, _) => progress.not_media += 1,
+            (_, Some(_)) => progress.updated += 1,
+            (_, None) => progress.added += 1,
+        }
+        self.keep(record(path, facts, trouble_with_it));
+        self.store_if_due();
+    }
+
+    fn tell(&self, progress: &ScanProgress) {
+        self.desk.with(|scans| {
+            if let Some(scan) = scans.recent.iter_mut().find(|scan| scan.scan == progress.scan) {
+                scan.clone_from(progress);
+            }
+        });
+    }
+}
+
+/// The entry of a file that is not where it was and whose bytes were met elsewhere.
+fn moved(store: &MediaReader, facts: &MediaFacts) -> Option<MediaId> {
+    if facts.print.is_empty() {
+        return None;
+    }
+    let same = store.of_print(&facts.print);
+    let gone = |(_, path, known, _): &&(MediaId, PathBuf, Known, Option<String>)| {
+        known.file.size == facts.file.size && library::look(path).is_none()
+    };
+    same.iter().find(gone).map(|(id, ..)| *id)
+}
+
+fn record(path: PathBuf, facts: MediaFacts, trouble: Option<String>) -> MediaRecord {
+    MediaRecord {
+        id: MediaId(0),
+        path,
+        facts,
+        given: Info::new(),
+        edited: Info::new(),
+        edited_kind: None,
+        added: now(),
+        missing: None,
+        download: None,
+        source: None,
+        hash: None,
+        trouble,
+    }
+}
+
+fn trouble(progress: &mut ScanProgress, text: &str) {
+    if progress.trouble.len() < MOST_TROUBLE {
+        progress.trouble.push(printable(text).into_owned());
+    }
+}
+
+fn now() -> UnixMs {
+    UnixMs::from(super::wall())
+}

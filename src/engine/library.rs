@@ -1,0 +1,152 @@
+//! What clients ask of the library.
+
+use std::path::PathBuf;
+
+use data_encoding::BASE64;
+
+use super::core::Core;
+use super::{Engine, refuse, stored};
+use crate::model::media::{MediaId, ToShelve};
+use crate::model::request::{Refusal, RefusalKind};
+use crate::model::shelf::{LibraryQuery, LibraryReply, LibraryRequest, ScanProgress};
+
+/// Entries that one request may change.
+const MOST_CHANGED: usize = 100_000;
+
+impl Core {
+    /// Hands a finished file to the librarian.
+    pub(super) fn shelve(&self, file: ToShelve) {
+        if let Some(librarian) = &self.librarian {
+            librarian.shelve(file);
+        }
+    }
+}
+
+impl Engine {
+    /// Answers what concerns the library.
+    pub(super) async fn library(&self, request: LibraryRequest) -> Result<LibraryReply, Refusal> {
+        let db = self.core.borrow().db.clone();
+        match request {
+            LibraryRequest::Shelf { at } if at.is_last() => {
+                let query = LibraryQuery { at: Some(at), ..LibraryQuery::default() };
+                aside(move || db.media_rows(&query)).await.map(LibraryReply::Rows)
+            }
+            LibraryRequest::Shelf { at } => aside(move || db.shelf(&at)).await.map(LibraryReply::Nodes),
+            LibraryRequest::List(query) => aside(move || db.media_rows(&query)).await.map(LibraryReply::Rows),
+            LibraryRequest::Show { id } => {
+                let detail = aside(move || db.media_detail(id)).await?;
+                detail.map(|detail| LibraryReply::Detail(Box::new(detail))).ok_or_else(|| not_found(id))
+            }
+            LibraryRequest::Cover { id, side } => {
+                let path = self.media_path(id).await?;
+                let coming =
+                    self.core.borrow().librarian.as_ref().map(|librarian| librarian.cover(path, side));
+                let Some(coming) = coming else { return Ok(LibraryReply::Cover(None)) };
+                match coming.await {
+                    Ok(Ok(cover)) => Ok(LibraryReply::Cover(cover.map(|bytes| BASE64.encode(&bytes)))),
+                    Ok(Err(trouble)) => Err(Refusal::new(RefusalKind::NotNow, trouble.to_string(), "")),
+                    Err(_) => Ok(LibraryReply::Cover(None)),
+                }
+            }
+            LibraryRequest::Edit { ids, edit } => {
+                let found = self.media_paths(ids).await?;
+                let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
+                let count = ids.len() as u64;
+                stored(Some(db.edit_media(ids, edit))).await?;
+                Ok(LibraryReply::Changed(count))
+            }
+            LibraryRequest::Forget { ids } => {
+                let found = self.media_paths(ids).await?;
+                let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
+                let count = ids.len() as u64;
+                stored(Some(db.forget_media(ids))).await?;
+                Ok(LibraryReply::Changed(count))
+            }
+            LibraryRequest::DeleteFiles { ids } => self.delete_files(ids).await,
+            LibraryRequest::Scan { folders } => self.scan(folders).map(LibraryReply::Scan),
+            LibraryRequest::ScanState { scan } => {
+                let found =
+                    self.core.borrow().librarian.as_ref().and_then(|librarian| librarian.scan_state(scan));
+                let none = || Refusal::new(RefusalKind::NotFound, format!("there is no scan {scan}"), "");
+                found.map(LibraryReply::Scan).ok_or_else(none)
+            }
+            LibraryRequest::Stats => aside(move || db.library_stats()).await.map(LibraryReply::Stats),
+        }
+    }
+
+    fn scan(&self, folders: Vec<PathBuf>) -> Result<ScanProgress, Refusal> {
+        if let Some(folder) = folders.iter().find(|folder| !folder.is_absolute() || !folder.is_dir()) {
+            return Err(Refusal::new(
+                RefusalKind::BadRequest,
+                format!("{} is no folder", folder.display()),
+                "name a folder that is there",
+            ));
+        }
+        let core = self.core.borrow();
+        let librarian = core.librarian.as_ref().ok_or_else(stopping)?;
+        Ok(librarian.scan(folders))
+    }
+
+    /// Deletes files for good. An entry goes only where its file is gone.
+    async fn delete_files(&self, ids: Vec<MediaId>) -> Result<LibraryReply, Refusal> {
+        let found = self.media_paths(ids).await?;
+        let deleted = tokio::task::spawn_blocking(move || {
+            let (mut gone, mut failed) = (Vec::new(), None);
+            for (id, path) in found {
+                match std::fs::remove_file(&path) {
+                    Ok(()) => gone.push(id),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone.push(id),
+                    Err(error) => failed = Some(format!("{} can't be deleted: {error}", path.display())),
+                }
+            }
+            (gone, failed)
+        });
+        let (gone, failed) = deleted.await.map_err(|_| stopping())?;
+        let count = gone.len() as u64;
+        let ticket = self.core.borrow().db.forget_media(gone);
+        stored(Some(ticket)).await?;
+        match failed {
+            Some(text) => Err(Refusal::new(RefusalKind::NotNow, text, "check who may write in its folder")),
+            None => Ok(LibraryReply::Changed(count)),
+        }
+    }
+
+    async fn media_path(&self, id: MediaId) -> Result<PathBuf, Refusal> {
+        let found = self.media_paths(vec![id]).await?;
+        found.into_iter().next().map(|(_, path)| path).ok_or_else(|| not_found(id))
+    }
+
+    /// The files of entries.
+    async fn media_paths(&self, ids: Vec<MediaId>) -> Result<Vec<(MediaId, PathBuf)>, Refusal> {
+        if ids.len() > MOST_CHANGED {
+            return Err(Refusal::new(RefusalKind::BadRequest, "too many entries at once", "take fewer"));
+        }
+        let db = self.core.borrow().db.clone();
+        let first = ids.first().copied();
+        let found = aside(move || db.media_paths(&ids)).await?;
+        match first {
+            Some(id) if found.is_empty() => Err(not_found(id)),
+            _ => Ok(found),
+        }
+    }
+}
+
+/// Asks the store away from the engine's thread: a large library must not make a download wait.
+async fn aside<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, crate::store::error::StoreError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let answer = tokio::task::spawn_blocking(ask).await.map_err(|_| stopping())?;
+    answer.map_err(|error| refuse(&error))
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(RefusalKind::Stopping, "the engine is stopping", "try again in a moment")
+}
+
+fn not_found(id: MediaId) -> Refusal {
+    Refusal::new(
+        RefusalKind::NotFound,
+        format!("there is no library entry {id}"),
+        "`haul library list` lists them",
+    )
+}

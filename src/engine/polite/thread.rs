@@ -1,0 +1,490 @@
+//! The governor's loop: look, decide, do; every 10 ms while a background download runs, else not at all.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Ends};
+use super::counters::Counter;
+use super::is_on_this_machine;
+use super::probe::Probe;
+use super::report::Reports;
+use crate::kernel::governor::{
+    Arrived, Blind, FLOOR, Grant, Line, Part, Path, Rival, Seen, Stance, Wants, share_out,
+};
+use crate::model::id::DownloadId;
+use crate::model::settings::Eyes;
+use crate::model::view::{LineMoment, Politeness};
+use crate::sys;
+
+/// Time between two looks.
+const TICK: Duration = Duration::from_millis(10);
+/// How long one connection has the trickle before the next.
+const TURN: Duration = Duration::from_secs(5);
+/// How often people are told.
+const TELL: Duration = Duration::from_millis(200);
+/// How many seconds the graph shows.
+const SECONDS: usize = 60;
+/// A path that was not used for so long is forgotten.
+const FORGET: Duration = Duration::from_mins(10);
+/// A path that was not used for so long begins anew, with what it knows of its length.
+const IDLE: Duration = Duration::from_secs(2);
+/// Readings of counter and sockets that took longer than this don't belong together.
+const TOGETHER: Duration = Duration::from_micros(400);
+/// A window that is none: the kernel's own tuning decides.
+const NO_LIMIT: u64 = 1 << 30;
+
+/// A transfer's word to the governor.
+pub(super) enum Word {
+    /// A connection to watch.
+    Watch(Arc<Connection>),
+    /// The engine ends.
+    End,
+}
+
+/// Runs until the engine ends.
+pub(super) fn govern(words: &mpsc::Receiver<Word>, eyes: Eyes, reports: &Reports) {
+    let mut governor = Governor::new(eyes);
+    let mut next = Instant::now();
+    loop {
+        loop {
+            match words.try_recv() {
+                Ok(Word::Watch(connection)) => governor.watch(connection, Instant::now()),
+                Ok(Word::End) | Err(mpsc::TryRecvError::Disconnected) => return,
+                Err(mpsc::TryRecvError::Empty) => break,
+            }
+        }
+        if governor.is_idle() {
+            reports.replace(HashMap::new());
+            std::thread::park();
+            next = Instant::now();
+            continue;
+        }
+        let now = Instant::now();
+        governor.tick(now);
+        if now.saturating_duration_since(governor.told) >= TELL {
+            governor.told = now;
+            reports.replace(governor.report(now));
+        }
+        next = (next + TICK).max(now + TICK / 2);
+        governor.rest(next);
+    }
+}
+
+/// What the governor holds.
+struct Governor {
+    eyes: Eyes,
+    lines: BTreeMap<String, Road>,
+    probe: Option<Probe>,
+    answer: Option<Duration>,
+    turn: usize,
+    turned: Instant,
+    told: Instant,
+    moment: Instant,
+}
+
+/// An interface, and the ways over it.
+struct Road {
+    line: Line,
+    counter: Option<Counter>,
+    /// Payload of all background connections that ever were.
+    own: u64,
+    ways: BTreeMap<IpAddr, Way>,
+}
+
+/// A way to one server's network.
+struct Way {
+    path: Path,
+    blind: Blind,
+    lanes: Vec<Lane>,
+    arrived: u64,
+    used: Instant,
+    grant: Option<Grant>,
+    moments: VecDeque<LineMoment>,
+    has_probe: bool,
+}
+
+/// A connection and what was read of it.
+struct Lane {
+    connection: Arc<Connection>,
+    arrived: Arrived,
+    /// Bytes a second, smoothed.
+    rate: f64,
+    segment: u32,
+}
+
+impl Governor {
+    fn new(eyes: Eyes) -> Self {
+        let now = Instant::now();
+        Self {
+            eyes,
+            lines: BTreeMap::new(),
+            probe: None,
+            answer: None,
+            turn: 0,
+            turned: now,
+            told: now,
+            moment: now,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.lines.values().all(|road| road.ways.values().all(|way| way.lanes.is_empty()))
+    }
+
+    /// Takes a connection in. One to this machine has no line to step aside on.
+    fn watch(&mut self, connection: Arc<Connection>, now: Instant) {
+        if is_on_this_machine(&connection.ends) {
+            return;
+        }
+        if !self.eyes.sockets || connection.socket.is_none() {
+            connection.be_blind();
+        }
+        let interface = sys::interface_of(connection.ends.local.ip()).unwrap_or_default();
+        let counts = self.eyes.counters;
+        let road = self.lines.entry(interface).or_insert_with_key(|interface| Road {
+            line: Line::default(),
+            counter: Counter::of(interface).filter(|_| counts),
+            own: 0,
+            ways: BTreeMap::new(),
+        });
+        let way = road.ways.entry(network_of(&connection.ends)).or_insert_with(|| Way::new(now));
+        if way.lanes.is_empty() && now.saturating_duration_since(way.used) > IDLE {
+            way.path.begin_again(now);
+        }
+        let segment = 1448;
+        way.lanes.push(Lane { connection, arrived: Arrived::default(), rate: 0.0, segment });
+    }
+
+    /// Sleeps until then, or takes a probe's answer meanwhile.
+    fn rest(&mut self, until: Instant) {
+        if let Some(probe) = self.probe.as_mut().filter(|probe| probe.is_waiting())
+            && let Some(trip) = probe.wait(until)
+        {
+            self.answer = Some(trip);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            std::thread::sleep(left);
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.aim_probe(now);
+        let answer = self.answer.take();
+        if now.saturating_duration_since(self.turned) >= TURN {
+            self.turned = now;
+            self.turn = self.turn.wrapping_add(1);
+        }
+        let aside = self.lines.values().flat_map(|road| road.ways.values());
+        let aside = aside.filter(|way| way.grant.is_some_and(|grant| grant.trickle)).count().max(1);
+        let mut place = 0;
+        let second = now.saturating_duration_since(self.moment) >= Duration::from_secs(1);
+        if second {
+            self.moment = now;
+        }
+        for road in self.lines.values_mut() {
+            let seen = road.look(now, answer);
+            let used = u32::try_from(seen.len()).unwrap_or(1);
+            let mut queue = false;
+            for (network, seen) in seen {
+                let Some(way) = road.ways.get_mut(&network) else { continue };
+                if way.is_blind() {
+                    way.pace(now, &mut road.line);
+                    continue;
+                }
+                let grant = way.path.tick(now, &seen, &mut road.line, used);
+                queue |= way.path.has_queue(now);
+                // Of all that step aside one has the trickle.
+                let has_turn = !grant.trickle || self.turn % aside == place % aside;
+                place += usize::from(grant.trickle);
+                way.grant = Some(grant);
+                way.carry_out(grant, has_turn, self.turn / aside);
+                if second {
+                    way.remember(now, &road.line);
+                }
+            }
+            road.line.measure(now, queue);
+            road.ways
+                .retain(|_, way| !way.lanes.is_empty() || now.saturating_duration_since(way.used) < FORGET);
+        }
+    }
+
+    /// The probe goes to the server that sends most.
+    fn aim_probe(&mut self, now: Instant) {
+        if !self.eyes.probe {
+            return;
+        }
+        let ways = self.lines.values().flat_map(|road| road.ways.values());
+        let busiest = ways.filter(|way| !way.lanes.is_empty()).max_by(|a, b| a.rate().total_cmp(&b.rate()));
+        let Some(address) =
+            busiest.and_then(|way| way.lanes.first()).map(|lane| lane.connection.ends.remote.ip())
+        else {
+            self.probe = None;
+            return;
+        };
+        if self.probe.as_ref().is_none_or(|probe| probe.address() != address.to_canonical()) {
+            self.probe = Probe::of(address, now);
+            // Refused once is refused always: nothing is asked again until another server is.
+            if self.probe.is_none() {
+                self.eyes.probe = false;
+            }
+            for way in self.lines.values_mut().flat_map(|road| road.ways.values_mut()) {
+                let is_probed = way.lanes.iter().any(|lane| lane.connection.ends.remote.ip() == address);
+                way.has_probe = is_probed && self.probe.is_some();
+            }
+        }
+        if let Some(probe) = &mut self.probe {
+            probe.send(now);
+        }
+    }
+
+    fn report(&self, now: Instant) -> HashMap<DownloadId, Politeness> {
+        let mut reports = HashMap::new();
+        for road in self.lines.values() {
+            for way in road.ways.values() {
+                for lane in &way.lanes {
+                    reports.entry(lane.connection.download).or_insert_with(|| way.tell(now, road, lane));
+                }
+            }
+        }
+        reports
+    }
+}
+
+impl Road {
+    /// Reads the counter and all sockets in one go; again if something came between.
+    fn look(&mut self, now: Instant, answer: Option<Duration>) -> Vec<(IpAddr, Seen)> {
+        let mut counted = None;
+        for _ in 0..3 {
+            let began = Instant::now();
+            let before = self.counter.as_ref().and_then(Counter::read);
+            for way in self.ways.values_mut() {
+                way.read();
+            }
+            counted = before;
+            if began.elapsed() < TOGETHER || self.counter.is_none() {
+                break;
+            }
+        }
+        let mut seen = Vec::with_capacity(self.ways.len());
+        for (network, way) in &mut self.ways {
+            let (grown, mut facts) = way.count();
+            self.own += grown;
+            if way.lanes.is_empty() {
+                continue;
+            }
+            way.used = now;
+            facts.probe = answer.filter(|_| way.has_probe);
+            seen.push((*network, facts));
+        }
+        self.line.observe(now, counted, self.own);
+        seen
+    }
+}
+
+impl Way {
+    fn new(now: Instant) -> Self {
+        Self {
+            path: Path::new(now),
+            blind: Blind::new(now),
+            lanes: Vec::new(),
+            arrived: 0,
+            used: now,
+            grant: None,
+            moments: VecDeque::new(),
+            has_probe: false,
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        self.lanes.iter().map(|lane| lane.rate).sum()
+    }
+
+    fn is_blind(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.connection.is_blind())
+    }
+
+    /// Reads all sockets.
+    fn read(&mut self) {
+        for lane in &mut self.lanes {
+            let connection = &lane.connection;
+            let facts = match &connection.socket {
+                Some(socket) if !connection.is_blind() => sys::facts_of(socket.as_fd()),
+                _ => Err(std::io::ErrorKind::Unsupported.into()),
+            };
+            if let Ok(facts) = facts {
+                lane.arrived.read(facts.bytes, facts.segments, facts.trip, facts.handshake, facts.segment);
+            } else {
+                connection.be_blind();
+                lane.arrived.read(connection.read(), 0, None, None, 0);
+            }
+        }
+    }
+
+    /// Adds up what was read, and lets go of connections that are done.
+    fn count(&mut self) -> (u64, Seen) {
+        let mut grown = 0;
+        let mut seen = Seen::default();
+        for lane in &mut self.lanes {
+            let step = lane.arrived.step();
+            grown += step.bytes;
+            lane.rate += (float(step.bytes) / TICK.as_secs_f64() - lane.rate) * 0.1;
+            if step.segment > 0 {
+                lane.segment = step.segment;
+            }
+            seen.segment = seen.segment.max(lane.segment);
+            seen.rtt = [seen.rtt, step.trip].into_iter().flatten().min();
+            seen.handshake = [seen.handshake, step.handshake].into_iter().flatten().min();
+        }
+        self.lanes.retain(|lane| {
+            let connection = &lane.connection;
+            if connection.is_released()
+                && let Some(socket) = &connection.socket
+            {
+                // A connection that broke meanwhile needs no window.
+                let _ = sys::clamp_window(socket.as_fd(), NO_LIMIT);
+            }
+            !connection.is_gone()
+        });
+        self.arrived += grown;
+        seen.arrived = self.arrived;
+        seen.connections = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
+        (grown, seen)
+    }
+
+    /// Sets windows, and tells who may read.
+    fn carry_out(&self, grant: Grant, has_turn: bool, turn: usize) {
+        let trip = self.path.base().unwrap_or(0.05);
+        let wants: Vec<Wants> = self
+            .lanes
+            .iter()
+            .map(|lane| Wants {
+                download: lane.connection.download.0,
+                demand: 2.0 * lane.rate * trip + 8.0 * f64::from(lane.segment),
+                segment: lane.segment,
+            })
+            .collect();
+        for (lane, part) in self.lanes.iter().zip(share_out(grant, &wants, turn)) {
+            let connection = &lane.connection;
+            let window = match part {
+                Part::Window(window) => window,
+                Part::Trickle | Part::Held => FLOOR,
+            };
+            if let Some(socket) = &connection.socket {
+                // A connection that broke is its transfer's to notice.
+                let _ = sys::clamp_window(socket.as_fd(), window);
+            }
+            match part {
+                Part::Window(_) => connection.set_free(),
+                Part::Trickle if has_turn => connection.trickle(),
+                Part::Trickle | Part::Held => connection.hold(),
+            }
+        }
+    }
+
+    /// Without sight of the sockets: a pace for reading, from what the interface leaves over.
+    fn pace(&mut self, now: Instant, line: &mut Line) {
+        let rate = self.blind.tick(now, self.arrived, line);
+        let each = rate.map_or(0, |rate| {
+            let lanes = u64::try_from(self.lanes.len()).unwrap_or(1).max(1);
+            (rate / lanes).max(1)
+        });
+        for lane in &self.lanes {
+            lane.connection.set_free();
+            if lane.connection.pace.rate() != each {
+                lane.connection.pace.set_rate(each);
+            }
+        }
+    }
+
+    fn remember(&mut self, now: Instant, line: &Line) {
+        if self.moments.len() >= SECONDS {
+            self.moments.pop_front();
+        }
+        self.moments.push_back(LineMoment {
+            share: percent(self.path.rate(now), line.reached()),
+            others: percent(line.others(), line.reached()),
+            delay_us: micros(self.path.queue(now)),
+        });
+    }
+
+    fn tell(&self, now: Instant, road: &Road, lane: &Lane) -> Politeness {
+        let line = &road.line;
+        let mut missing = Vec::new();
+        if self.is_blind() {
+            missing.push("its connections tell nothing: it paces what it reads".to_owned());
+        }
+        if !line.is_counted() {
+            missing
+                .push("the interface counts nothing: other programs are known by the delay only".to_owned());
+        }
+        if !self.has_probe && !self.is_blind() {
+            missing.push("no echo: a queue for each flow can't be told from a queue for all".to_owned());
+        }
+        if lane.connection.ends.proxied {
+            missing.push("the way ends at the proxy: what is behind it is not seen".to_owned());
+        }
+        let stance = if self.is_blind() { None } else { self.grant.map(|grant| grant.stance) };
+        Politeness {
+            doing: words(stance, line).to_owned(),
+            aside: matches!(stance, Some(Stance::Yield(_))),
+            base_us: self.path.base().filter(|_| !self.is_blind()).map(micros),
+            delay_us: (!self.is_blind()).then(|| micros(self.path.queue(now))),
+            line: Some(whole(line.reached())).filter(|rate| *rate > 0),
+            line_is_known: line.capacity().is_some(),
+            rate: whole(if self.is_blind() { self.rate() } else { self.path.rate(now) }),
+            others: line.is_counted().then(|| whole(line.others())),
+            window: self.grant.map(|grant| whole(grant.window)).filter(|_| !self.is_blind()),
+            per_flow: self.path.is_per_flow(),
+            missing,
+            moments: self.moments.iter().copied().collect(),
+        }
+    }
+}
+
+/// What it does, in words.
+fn words(stance: Option<Stance>, line: &Line) -> &'static str {
+    match stance {
+        None => "keeps to a pace: it can't see the line well",
+        Some(Stance::Yield(Rival::Here)) => "steps aside for another program on this machine",
+        Some(Stance::Yield(Rival::Elsewhere)) => "steps aside for somebody else on the line",
+        Some(_) if line.is_shared() => "uses what other programs leave of the line",
+        Some(Stance::Ramp) => "finds out what the line carries",
+        Some(Stance::Cruise) => "has the line to itself",
+        Some(Stance::Verify) => "makes sure that the queue is its own",
+        Some(Stance::Drain) => "empties its queue to see how long the way is",
+    }
+}
+
+/// Servers of one network share a way.
+fn network_of(ends: &Ends) -> IpAddr {
+    match ends.remote.ip().to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4((u32::from(address) & 0xffff_ff00).into()),
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 80 << 80).into()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of one tick")]
+fn float(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and far under 2^64")]
+fn whole(number: f64) -> u64 {
+    number.max(0.0) as u64
+}
+
+fn micros(seconds: f64) -> u64 {
+    whole(seconds * 1e6)
+}
+
+fn percent(part: f64, of: f64) -> u8 {
+    if of > 0.0 {
+        u8::try_from(whole((part / of * 100.0).clamp(0.0, 100.0).round())).unwrap_or(100)
+    } else {
+        0
+    }
+}

@@ -1,0 +1,94 @@
+//! The library: what finished media is and what is in it. Everything that a file says is read by [`serve`] in a process of its
+//! own, with caps on memory and time, and asked for through [`Reader`]; the process that owns the engine never parses a tag.
+
+mod asf;
+mod bytes;
+mod cover;
+mod found;
+mod kind;
+mod matroska;
+mod mp4;
+pub mod read;
+mod reader;
+mod serve;
+mod source;
+mod streams;
+mod tags;
+pub mod walk;
+mod wire;
+
+pub use reader::{Reader, Trouble};
+pub use serve::serve;
+
+use std::path::Path;
+
+use crate::model::media::{FileFacts, KindFrom, MediaFacts};
+
+/// Whether a finished file is worth a look for the library. Cheap: most downloads are no media.
+pub fn may_be_media(path: &Path, media_type: Option<&str>) -> bool {
+    let by_type = |media_type: &str| {
+        let plain = media_type.trim().to_ascii_lowercase();
+        plain.starts_with("audio/") || plain.starts_with("video/") || plain == "application/ogg"
+    };
+    media_type.is_some_and(by_type)
+        || match path.extension() {
+            Some(extension) => extension.to_str().and_then(kind::of_extension).is_some(),
+            // A name that says nothing: the bytes must.
+            None => media_type.is_none_or(|media_type| media_type == "application/octet-stream"),
+        }
+}
+
+/// What can be said of a file without reading it: its kind by media type or name.
+pub fn by_name(path: &Path, media_type: Option<&str>) -> MediaFacts {
+    let by_type = media_type.and_then(kind::of_media_type).map(|kind| (kind, KindFrom::MediaType));
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let by_extension = extension.and_then(kind::of_extension).map(|kind| (kind, KindFrom::Extension));
+    MediaFacts {
+        kind: by_type.or(by_extension),
+        file: look(path).unwrap_or_default(),
+        ..MediaFacts::default()
+    }
+}
+
+/// What the system knows of a regular file; none where there is none.
+pub fn look(path: &Path) -> Option<FileFacts> {
+    let found = std::fs::symlink_metadata(path).ok()?;
+    found.is_file().then(|| source::facts_of(&found))
+}
+
+/// The sum of all bytes of a file, to tell whether two are the same; none where it was stopped before the end.
+///
+/// # Errors
+/// It can't be read.
+pub fn hash(path: &Path, is_stopped: &dyn Fn() -> bool) -> std::io::Result<Option<String>> {
+    source::Source::open(path)?.hash(is_stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::media::MediaKind;
+
+    #[test]
+    fn most_downloads_are_not_looked_at() {
+        let table = [
+            ("a.iso", None, false),
+            ("a.mp3", None, true),
+            ("a.MKV", Some("application/octet-stream"), true),
+            ("a.php", Some("audio/mpeg"), true),
+            ("stream", Some("application/octet-stream"), true),
+            ("Makefile", Some("text/plain"), false),
+        ];
+        for (name, media_type, is) in table {
+            assert_eq!(may_be_media(Path::new(name), media_type), is, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_gives_the_kind() {
+        let kind = |name, media_type| by_name(Path::new(name), media_type).kind;
+        assert_eq!(kind("/none/a.wmv", None), Some((MediaKind::Video, KindFrom::Extension)));
+        assert_eq!(kind("/none/a", Some("audio/mpeg")), Some((MediaKind::Music, KindFrom::MediaType)));
+        assert_eq!(kind("/none/a.txt", None), None);
+    }
+}

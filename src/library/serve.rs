@@ -1,0 +1,69 @@
+//! The process that reads tags: asked on stdin, answers on stdout, ends with its stdin. It caps itself before it reads anything.
+
+use std::io::{self, BufRead, Read as _, Write};
+
+use data_encoding::BASE64;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::cover::small;
+use super::read;
+use super::wire::{Answer, Ask};
+
+/// Address space, in bytes: what takes more ends the process, not the machine.
+const MOST_MEMORY: u64 = 512 << 20;
+/// Seconds of processor time for one file.
+const MOST_SECONDS: u64 = 10;
+/// Longest question.
+const MOST_LINE: u64 = 64 << 10;
+
+/// Answers questions until there are no more. To be called in a process that does nothing else.
+///
+/// # Errors
+/// Nobody asks or listens any more.
+pub fn serve() -> io::Result<()> {
+    cap(Resource::As, MOST_MEMORY)?;
+    // It has nothing to write, and its end leaves nothing behind.
+    cap(Resource::Fsize, 0)?;
+    cap(Resource::Core, 0)?;
+    let (mut asked, mut answers) = (io::stdin().lock(), io::stdout().lock());
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if asked.by_ref().take(MOST_LINE).read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let used = u64::try_from(clock_gettime(ClockId::ProcessCPUTime).tv_sec).unwrap_or(0);
+        let hard = getrlimit(Resource::Cpu).maximum;
+        let most = hard.map_or(used + MOST_SECONDS, |hard| hard.min(used + MOST_SECONDS));
+        setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: hard })?;
+        let answer = answer(&line);
+        serde_json::to_writer(&mut answers, &answer)?;
+        answers.write_all(b"\n")?;
+        answers.flush()?;
+    }
+}
+
+/// Caps for good, where the system doesn't cap harder already.
+fn cap(resource: Resource, most: u64) -> io::Result<()> {
+    let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
+    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+fn answer(line: &str) -> Answer {
+    let Some((ask, path)) = serde_json::from_str::<Ask>(line)
+        .ok()
+        .and_then(|ask| Some((ask.path()?, ask)).map(|(path, ask)| (ask, path)))
+    else {
+        return Answer::Failed("that is no question".into());
+    };
+    let answered = match ask.cover {
+        None => read::read(&path, ask.media_type.as_deref()).map(|facts| Answer::Facts(Box::new(facts))),
+        Some(side) => read::cover(&path).map(|found| match found.map(|bytes| small(&bytes, side)) {
+            None => Answer::Cover(None),
+            Some(Ok(bytes)) => Answer::Cover(Some(BASE64.encode(&bytes))),
+            Some(Err(text)) => Answer::Failed(text),
+        }),
+    };
+    answered.unwrap_or_else(|error| Answer::Failed(error.to_string()))
+}

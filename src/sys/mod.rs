@@ -1,0 +1,14 @@
+//! What the system offers and no crate does safely: the only `unsafe` of the program, each with its proof.
+//!
+//! Everything here is small and answers with an `io::Result`. Where a system has no such thing it says `Unsupported`, and the
+//! caller goes on with what is left.
+
+mod address;
+mod schedule;
+mod socket;
+mod tcp;
+
+pub use address::interface_of;
+pub use schedule::{be_idle, quiet_autogroup};
+pub use socket::duplicate_of;
+pub use tcp::{TcpFacts, clamp_window, facts_of};
