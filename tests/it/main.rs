@@ -8,6 +8,7 @@
 //! - `library` shelves what it finished;
 //! - `moving` gives downloads other names and folders half way;
 //! - `power` cuts the power of a real disk;
+//! - `screen` opens the screen in a terminal;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
 //! - `support` is the ground that they stand on.
@@ -30,6 +31,7 @@ mod lab;
 mod library;
 mod moving;
 mod power;
+mod screen;
 mod stories;
 mod support;
 mod themes;
