@@ -268,7 +268,7 @@ impl Add {
                     batch.settings.push(settings);
                     batch.settings.len() - 1
                 });
-                let mut new = download(&candidate.link, folder, mode, priority);
+                let mut new = download(&candidate.link, &folder, mode, priority);
                 (new.collection, new.again, new.settings) = (collection, again, at);
                 batch.downloads.push(new);
             }
@@ -418,12 +418,12 @@ fn called(link: &Entry) -> String {
 }
 
 /// The download that a link becomes. A name may have folders before it, which lie below the download's own.
-fn download(link: &Entry, folder: std::path::PathBuf, mode: Mode, priority: Priority) -> NewDownload {
+fn download(link: &Entry, folder: &std::path::Path, mode: Mode, priority: Priority) -> NewDownload {
     let path = link.name.as_deref().map(std::path::Path::new);
     let below = path.and_then(std::path::Path::parent).filter(|_| !folder.as_os_str().is_empty());
     NewDownload {
         url: link.url.clone(),
-        folder: below.map_or_else(|| folder.clone(), |below| folder.join(below)),
+        folder: below.map_or_else(|| folder.to_owned(), |below| folder.join(below)),
         name: path.and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned()),
         mode: link.mode.unwrap_or(mode),
         priority: link.priority.unwrap_or(priority),
