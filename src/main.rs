@@ -2,6 +2,7 @@
 //! with the right exit code.
 
 mod console;
+mod stage;
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
@@ -22,7 +23,6 @@ use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
 use haul::config::{self, ConfigError};
-use haul::demo::Shop;
 use haul::engine::{Engine, Holder, Source, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
         // It ends with whoever asked it: then nobody is left to tell.
         return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some(Command::Demo(_)) = &args.command {
-        return demo();
+    if let Some(Command::Demo(demo)) = &args.command {
+        return if demo.serve { stage::open_shop() } else { stage::show() };
     }
     let place = match Place::of(&args) {
         Ok(place) => Rc::new(place),
@@ -83,26 +83,6 @@ fn main() -> ExitCode {
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
-}
-
-/// Opens the built-in shop until Ctrl-C.
-fn demo() -> ExitCode {
-    let opened = Shop::open()
-        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
-    match opened {
-        Ok((shop, runtime)) => runtime
-            .block_on(async {
-                tokio::select! {
-                    status = cli::attend_shop(shop.links()) => status.code(),
-                    signal = ended_from_outside() => signal,
-                }
-            })
-            .into(),
-        Err(error) => {
-            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
-            Status::Unreachable.into()
-        }
-    }
 }
 
 /// Where the engine of this command is.
@@ -237,6 +217,7 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
 async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> ExitCode {
     let shown = Shown {
         outlives: true,
+        passing: false,
         host: args.host.clone().unwrap_or_default(),
         state: args.host.is_none().then(|| place.state.clone()),
     };
@@ -506,7 +487,8 @@ async fn run_here(command: Option<Command>, place: &Place) -> ExitCode {
     let connect = connect_here(&engine, state);
     let code = match (context(&spool, false), screen) {
         (Ok(context), Some(surroundings)) => {
-            let shown = Shown { outlives: false, host: String::new(), state: Some(state.into()) };
+            let shown =
+                Shown { outlives: false, host: String::new(), state: Some(state.into()), passing: false };
             tokio::select! {
                 status = console::open(connect, command, context, surroundings, shown) => status.code(),
                 signal = ended_from_outside() => signal,
@@ -606,6 +588,7 @@ fn context(Spool(spool): &Spool, remote: bool) -> Result<Context, u8> {
     let umask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(umask);
     Ok(Context {
+        downloads: config::usual_folder().unwrap_or_else(|| cwd.clone()),
         cwd,
         umask: umask.bits(),
         spool,

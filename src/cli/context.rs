@@ -17,6 +17,8 @@ pub struct Context {
     pub cwd: PathBuf,
     /// The file mode mask.
     pub umask: u32,
+    /// Where the screen proposes to put downloads.
+    pub downloads: PathBuf,
     /// Where the file of `-o -` lies while it is streamed; there already, private to this user.
     pub spool: PathBuf,
     /// Whether the engine runs on another machine, so that paths are not this one's.

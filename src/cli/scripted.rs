@@ -208,6 +208,7 @@ pub(crate) fn context(folder: &std::path::Path) -> Context {
     Context {
         cwd: folder.to_owned(),
         umask: 0o022,
+        downloads: folder.to_owned(),
         spool: folder.to_owned(),
         remote: false,
         proxies: Proxies::default(),

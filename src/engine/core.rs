@@ -276,6 +276,8 @@ impl Core {
         self.queue.started(id, host, collection);
         self.step(id, Event::Start, || State::Connecting);
         self.turn = self.turn.wrapping_add(1);
+        // Who starts at full share must not begin with the lowest weight.
+        self.quiet_session();
         let threads = &self.threads[usize::from(!full_share)];
         let given = threads.get(self.turn % threads.len().max(1)).is_some_and(|thread| thread.give(order));
         if !given {

@@ -123,21 +123,27 @@ pub(super) async fn pump(
                 Err(error) => return Stop::Cut(error),
             }
         };
-        let now = shared.now();
-        cell.heard.set(now);
-        // Read again: the planner may have given a part of the range away while this one waited.
-        let room = cell.end.get().saturating_sub(cell.at.get());
-        let take = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
-        shared.received(chunk.len());
-        if let Err(error) = shared.write(cell.at.get(), &chunk[..take]) {
-            return Stop::Disk(error);
-        }
-        cell.at.set(cell.at.get() + take as u64);
-        if let Some(wait) = cell.pause(shared, now, chunk.len()) {
-            cell.held.set(true);
-            tokio::time::sleep(wait).await;
-            cell.held.set(false);
-            cell.heard.set(shared.now());
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            let now = shared.now();
+            cell.heard.set(now);
+            // Sockets give hundreds of kilobytes at once: under a limit they are taken in pieces, or it would come in bursts.
+            let piece = rest.len().min(shared.piece().unwrap_or(usize::MAX));
+            // Read again: the planner may have given a part of the range away while this one waited.
+            let room = cell.end.get().saturating_sub(cell.at.get());
+            let take = usize::try_from(room).unwrap_or(usize::MAX).min(piece);
+            shared.received(piece);
+            if let Err(error) = shared.write(cell.at.get(), &rest[..take]) {
+                return Stop::Disk(error);
+            }
+            cell.at.set(cell.at.get() + take as u64);
+            rest = &rest[piece..];
+            if let Some(wait) = cell.pause(shared, now, piece) {
+                cell.held.set(true);
+                tokio::time::sleep(wait).await;
+                cell.held.set(false);
+                cell.heard.set(shared.now());
+            }
         }
     }
 }

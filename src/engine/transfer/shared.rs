@@ -274,6 +274,11 @@ impl Shared {
         }
     }
 
+    /// How much of what came is taken at once, where a limit holds.
+    pub(super) fn piece(&self) -> Option<usize> {
+        limit::piece(&self.order.limits)
+    }
+
     /// How long the limits hold the next read back.
     pub(super) fn limit(&self, now: Instant, bytes: usize) -> Option<Duration> {
         limit::wait(&self.order.limits, now, bytes as u64)
