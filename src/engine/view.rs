@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::item::Item;
+use super::transfer::Look;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::NewDownload;
 use crate::model::printable::{mask_url, printable};
-use crate::model::range::ByteRange;
 use crate::model::record::Checkpoint;
 use crate::model::request::Batch;
 use crate::model::selector::Selector;
@@ -52,13 +52,18 @@ impl Core {
     }
 
     pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
-        let mut rows: Vec<DownloadRow> = if select.all || !select.terms.is_empty() {
-            self.items.values().map(Self::row).filter(|row| select.chooses(row)).collect()
+        let by_sight = select.all || !select.terms.is_empty();
+        let mut items: Vec<&Item> = if by_sight {
+            self.items.values().collect()
         } else {
-            select.ids.iter().filter_map(|id| self.items.get(id)).map(Self::row).collect()
+            select.ids.iter().filter_map(|id| self.items.get(id)).collect()
         };
-        rows.sort_by(|a, b| a.order.total_cmp(&b.order).then(a.id.cmp(&b.id)));
-        rows
+        // The items are put in order, not the rows, which are far more to move.
+        items.sort_by(|a, b| {
+            let (a, b) = (&a.record, &b.record);
+            a.order.total_cmp(&b.order).then(a.id.cmp(&b.id))
+        });
+        items.into_iter().map(Self::row).filter(|row| !by_sight || select.chooses(row)).collect()
     }
 
     /// Everything about a download but its lanes, which its transfer knows.
@@ -202,12 +207,12 @@ impl Core {
         batch
     }
 
-    /// The lanes of a running download, to be asked of its transfer.
-    pub(super) fn ask_lanes(&self, id: DownloadId) -> Option<tokio::sync::oneshot::Receiver<Vec<ByteRange>>> {
+    /// A running download as it is in this moment, to be asked of its transfer.
+    pub(super) fn look_at(&self, id: DownloadId) -> Option<tokio::sync::oneshot::Receiver<Look>> {
         let run = self.items.get(&id)?.run.as_ref()?;
-        let (answer, lanes) = tokio::sync::oneshot::channel();
-        super::core::tell(run, super::transfer::Control::Lanes(answer));
-        Some(lanes)
+        let (answer, look) = tokio::sync::oneshot::channel();
+        super::core::tell(run, super::transfer::Control::Look(answer));
+        Some(look)
     }
 }
 

@@ -110,6 +110,7 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         events: Vec::new(),
+        politeness: None,
     }
 }
 
