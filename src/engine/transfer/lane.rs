@@ -1,6 +1,7 @@
 //! One connection at work: body bytes go from the socket to their place in the file, and nowhere else.
 
 use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct LaneCell {
     pub(super) held: Cell<bool>,
     /// Whether its answer has come.
     pub(super) answered: Cell<bool>,
+    /// Our own address of its connection, once there is one.
+    pub(super) local: Cell<Option<IpAddr>>,
     /// Which of the download's places its bytes come from.
     pub(super) place: usize,
     /// Where it began.
@@ -43,11 +46,18 @@ impl LaneCell {
             heard: Cell::new(now),
             held: Cell::new(false),
             answered: Cell::new(false),
+            local: Cell::new(None),
             place,
             from: at,
             ends: Cell::new(None),
             watched: RefCell::new(None),
         })
+    }
+
+    /// Returns it with our own address of its connection.
+    pub(super) fn at_address(self: Rc<Self>, local: Option<SocketAddr>) -> Rc<Self> {
+        self.local.set(local.map(|local| local.ip()));
+        self
     }
 
     pub(super) fn lane(&self) -> Lane {
