@@ -14,6 +14,8 @@ use haul::tui::{self, Connect, Ended, Surroundings};
 pub(crate) struct Shown {
     /// Whether background downloads go on when the screen ends.
     pub(crate) outlives: bool,
+    /// Whether nothing of it is kept, so that there is nothing to say at the end.
+    pub(crate) passing: bool,
     /// Another machine's name; empty for this one.
     pub(crate) host: String,
     /// The state folder, where it is on this machine.
@@ -70,7 +72,7 @@ pub(crate) async fn open(
             let kept = shown.state.as_ref().map(|state| state.join("screen.seen")).zip(seen);
             // Where it can't be kept, more is told next time than is new.
             let _ = kept.map(|(file, seen)| std::fs::write(file, seen.to_string()));
-            if let Some(told) = told {
+            if let Some(told) = told.filter(|_| !shown.passing) {
                 cli::say(&format!("haul: {told}"));
             }
             Status::Done

@@ -2,6 +2,7 @@
 //! with the right exit code.
 
 mod console;
+mod stage;
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -20,7 +21,6 @@ use haul::cli::{self, AgentCommand, Args, Command, Context, MetalinkFile, Proxie
 use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
-use haul::demo::Shop;
 use haul::engine::{Engine, Holder, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -52,8 +52,8 @@ fn main() -> ExitCode {
         // It ends with whoever asked it: then nobody is left to tell.
         return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some(Command::Demo(_)) = &args.command {
-        return demo();
+    if let Some(Command::Demo(demo)) = &args.command {
+        return if demo.serve { stage::open_shop() } else { stage::show() };
     }
     let place = match Place::of(&args) {
         Ok(place) => Rc::new(place),
@@ -80,26 +80,6 @@ fn main() -> ExitCode {
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
-}
-
-/// Opens the built-in shop until Ctrl-C.
-fn demo() -> ExitCode {
-    let opened = Shop::open()
-        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
-    match opened {
-        Ok((shop, runtime)) => runtime
-            .block_on(async {
-                tokio::select! {
-                    status = cli::attend_shop(shop.links()) => status.code(),
-                    signal = ended_from_outside() => signal,
-                }
-            })
-            .into(),
-        Err(error) => {
-            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
-            Status::Unreachable.into()
-        }
-    }
 }
 
 /// Where the engine of this command is.
@@ -217,6 +197,7 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
 async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> ExitCode {
     let shown = Shown {
         outlives: true,
+        passing: false,
         host: args.host.clone().unwrap_or_default(),
         state: args.host.is_none().then(|| place.state.clone()),
     };
@@ -481,7 +462,8 @@ async fn run_here(command: Option<Command>, state: &Path) -> ExitCode {
     let connect = connect_here(&engine, state);
     let code = match (context(&spool, false), screen) {
         (Ok(context), Some(surroundings)) => {
-            let shown = Shown { outlives: false, host: String::new(), state: Some(state.into()) };
+            let shown =
+                Shown { outlives: false, host: String::new(), state: Some(state.into()), passing: false };
             tokio::select! {
                 status = console::open(connect, command, context, surroundings, shown) => status.code(),
                 signal = ended_from_outside() => signal,

@@ -52,13 +52,18 @@ impl Core {
     }
 
     pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
-        let mut rows: Vec<DownloadRow> = if select.all || !select.terms.is_empty() {
-            self.items.values().map(Self::row).filter(|row| select.chooses(row)).collect()
+        let by_sight = select.all || !select.terms.is_empty();
+        let mut items: Vec<&Item> = if by_sight {
+            self.items.values().collect()
         } else {
-            select.ids.iter().filter_map(|id| self.items.get(id)).map(Self::row).collect()
+            select.ids.iter().filter_map(|id| self.items.get(id)).collect()
         };
-        rows.sort_by(|a, b| a.order.total_cmp(&b.order).then(a.id.cmp(&b.id)));
-        rows
+        // The items are put in order, not the rows, which are far more to move.
+        items.sort_by(|a, b| {
+            let (a, b) = (&a.record, &b.record);
+            a.order.total_cmp(&b.order).then(a.id.cmp(&b.id))
+        });
+        items.into_iter().map(Self::row).filter(|row| !by_sight || select.chooses(row)).collect()
     }
 
     /// Everything about a download but its lanes, which its transfer knows.

@@ -146,7 +146,7 @@ impl Part {
         !is_anothers && (self.is(checkpoint.device, checkpoint.inode) || is_noted && self.renumbers())
     }
 
-    /// Whether it is the file of this identity, see [`is_same`].
+    /// Whether it is the file of this identity, see `is_same`.
     pub fn is(&self, device: u64, inode: u64) -> bool {
         is_same((self.device, self.inode), (device, inode), &self.folder)
     }
@@ -366,7 +366,7 @@ pub fn discard_named(folder: &Path, name: &str, device: u64, inode: u64) -> Resu
     rustix::fs::unlink(&path).map_err(|error| StoreError::io("can't delete", path.display(), &error.into()))
 }
 
-/// Whether a path names the file of this identity, see [`is_same`]; never through a link.
+/// Whether a path names the file of this identity, see `is_same`; never through a link.
 pub fn is_file_at(path: &Path, device: u64, inode: u64) -> bool {
     let folder = path.parent().unwrap_or(Path::new("/"));
     rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)

@@ -8,6 +8,7 @@ use crokey::crossterm::event::MouseEvent;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
 use crate::model::request::{Refusal, Reply, Request};
+use crate::model::shelf::ShelfPath;
 use crate::model::update::Update;
 
 /// Something that happened.
@@ -46,6 +47,8 @@ pub enum Purpose {
     Detail(DownloadId),
     /// The log.
     Log,
+    /// What stands on a shelf of the library, or all about a file on it.
+    Library(ShelfPath),
     /// Adding; how many, and in which mode.
     Add(Mode),
     /// Something was done to downloads: the word for it, as in `3 downloads paused`.

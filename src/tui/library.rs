@@ -3,6 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::model::media::MediaId;
+use crate::model::shelf::{
+    LibraryQuery, LibraryReply, LibraryRequest, MediaDetail, MediaRow, ShelfNode, ShelfPath,
+};
+use crate::model::units::{ByteCount, clock};
+
 /// A branch or a leaf of the shelves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shelf {
@@ -10,6 +16,10 @@ pub(crate) struct Shelf {
     pub(crate) name: String,
     /// How many files are in it.
     pub(crate) count: usize,
+    /// Where it is.
+    at: ShelfPath,
+    /// Whether what stands in it was asked for.
+    asked: bool,
     /// What stands in it.
     pub(crate) shelves: Vec<Shelf>,
     /// The file, where this is one.
@@ -17,9 +27,12 @@ pub(crate) struct Shelf {
 }
 
 /// A finished file, as far as it is shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Medium {
-    /// Where it is.
+    id: MediaId,
+    /// Whether everything of it was asked for.
+    asked: bool,
+    /// Where it is; empty until that is known.
     pub(crate) path: PathBuf,
     /// Whether it is gone from there.
     pub(crate) missing: bool,
@@ -42,6 +55,8 @@ pub(crate) struct Branch<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Library {
     shelves: Vec<Shelf>,
+    /// Whether the shelves were asked for.
+    asked: bool,
     open: BTreeSet<Vec<String>>,
     /// The line under the cursor.
     pub(crate) at: usize,
@@ -51,6 +66,48 @@ impl Library {
     /// Whether nothing is in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.shelves.is_empty()
+    }
+
+    /// What has to be asked for now, to show what is open and under the cursor.
+    pub(crate) fn wants(&mut self) -> Vec<(ShelfPath, LibraryRequest)> {
+        let mut wants = Vec::new();
+        if !self.asked {
+            self.asked = true;
+            wants.push((ShelfPath::default(), LibraryRequest::Shelf { at: ShelfPath::default() }));
+        }
+        let chosen = self.path_at(self.at).map(|(path, _)| path);
+        want(&mut self.shelves, &mut Vec::new(), &self.open, chosen.as_deref(), &mut wants);
+        wants
+    }
+
+    /// Takes in what stands on a shelf, or all about a file.
+    pub(crate) fn put(&mut self, at: &ShelfPath, reply: LibraryReply) {
+        match reply {
+            LibraryReply::Nodes(nodes) => {
+                let shelves: Vec<Shelf> = nodes.into_iter().map(Shelf::of_node).collect();
+                self.fill(at, shelves);
+            }
+            LibraryReply::Rows(rows) => {
+                let shelves = rows.rows.into_iter().map(|row| Shelf::of_row(row, at)).collect();
+                self.fill(at, shelves);
+            }
+            LibraryReply::Detail(detail) => describe(&mut self.shelves, &detail),
+            _ => {}
+        }
+    }
+
+    /// Forgets what stands where, so that it is asked for again; what is open stays open.
+    pub(crate) fn refresh(&mut self) {
+        self.asked = false;
+    }
+
+    fn fill(&mut self, at: &ShelfPath, shelves: Vec<Shelf>) {
+        if *at == ShelfPath::default() {
+            self.shelves = shelves;
+        } else if let Some(shelf) = find(&mut self.shelves, at) {
+            shelf.shelves = shelves;
+        }
+        self.move_by(0);
     }
 
     /// The lines that are shown.
@@ -80,7 +137,7 @@ impl Library {
     fn path_at(&self, at: usize) -> Option<(Vec<String>, bool)> {
         let mut found = Vec::new();
         self.walk(&self.shelves, &mut Vec::new(), &mut |branch, path| {
-            found.push((path.to_vec(), branch.shelf.shelves.is_empty()));
+            found.push((path.to_vec(), branch.shelf.file.is_some()));
         });
         found.into_iter().nth(at)
     }
@@ -145,8 +202,106 @@ impl Library {
 
     /// The path of the file under the cursor.
     pub(crate) fn chosen_path(&self) -> Option<PathBuf> {
-        self.chosen().map(|(_, medium)| medium.path.clone())
+        self.chosen().map(|(_, medium)| medium.path.clone()).filter(|path| !path.as_os_str().is_empty())
     }
+}
+
+impl Shelf {
+    fn of_node(node: ShelfNode) -> Self {
+        let count = usize::try_from(node.count).unwrap_or(usize::MAX);
+        Self { name: node.label, count, at: node.at, ..Self::default() }
+    }
+
+    fn of_row(row: MediaRow, at: &ShelfPath) -> Self {
+        let name = match row.track {
+            Some(track) => format!("{track} {}", row.title),
+            None => row.title.clone(),
+        };
+        let medium = Medium {
+            id: row.id,
+            asked: false,
+            path: PathBuf::new(),
+            missing: row.missing,
+            facts: Vec::new(),
+        };
+        Self { name, count: 1, at: at.clone(), file: Some(medium), ..Self::default() }
+    }
+}
+
+/// Asks for what is open and not known, and for all about the file under the cursor.
+fn want(
+    shelves: &mut [Shelf],
+    path: &mut Vec<String>,
+    open: &BTreeSet<Vec<String>>,
+    chosen: Option<&[String]>,
+    wants: &mut Vec<(ShelfPath, LibraryRequest)>,
+) {
+    for shelf in shelves {
+        path.push(shelf.name.clone());
+        if let Some(medium) = &mut shelf.file {
+            if !medium.asked && chosen == Some(path.as_slice()) {
+                medium.asked = true;
+                wants.push((shelf.at.clone(), LibraryRequest::Show { id: medium.id }));
+            }
+        } else if open.contains(path) {
+            if !shelf.asked {
+                shelf.asked = true;
+                let request = if shelf.at.is_last() {
+                    LibraryRequest::List(LibraryQuery {
+                        at: Some(shelf.at.clone()),
+                        ..LibraryQuery::default()
+                    })
+                } else {
+                    LibraryRequest::Shelf { at: shelf.at.clone() }
+                };
+                wants.push((shelf.at.clone(), request));
+            }
+            want(&mut shelf.shelves, path, open, chosen, wants);
+        }
+        path.pop();
+    }
+}
+
+fn find<'a>(shelves: &'a mut [Shelf], at: &ShelfPath) -> Option<&'a mut Shelf> {
+    for shelf in shelves {
+        if shelf.file.is_none() {
+            if shelf.at == *at {
+                return Some(shelf);
+            }
+            if let Some(found) = find(&mut shelf.shelves, at) {
+                return Some(found);
+            }
+        }
+    }
+    None
+}
+
+fn describe(shelves: &mut [Shelf], detail: &MediaDetail) {
+    for shelf in shelves {
+        if let Some(medium) = shelf.file.as_mut().filter(|medium| medium.id == detail.row.id) {
+            medium.path = PathBuf::from(&detail.path);
+            medium.missing = detail.row.missing;
+            medium.facts = facts(detail);
+        }
+        describe(&mut shelf.shelves, detail);
+    }
+}
+
+/// What is known, and where each came from.
+fn facts(detail: &MediaDetail) -> Vec<(String, String, String)> {
+    let mut facts: Vec<(String, String, String)> = detail
+        .values
+        .iter()
+        .map(|value| (value.field.word().to_owned(), value.text.clone(), value.origin.words().to_owned()))
+        .collect();
+    let kind = detail.row.kind.word().to_owned();
+    facts.push(("kind".into(), kind, detail.kind_from.words().into()));
+    facts.push(("format".into(), detail.format.clone(), String::new()));
+    if let Some(length) = detail.row.duration_ms {
+        facts.push(("length".into(), clock(length / 1000), String::new()));
+    }
+    facts.push(("size".into(), ByteCount(detail.row.size).to_string(), String::new()));
+    facts
 }
 
 #[cfg(test)]
@@ -154,7 +309,7 @@ mod tests {
     use super::*;
 
     fn shelf(name: &str, shelves: Vec<Shelf>) -> Shelf {
-        Shelf { name: name.into(), count: shelves.len().max(1), shelves, file: None }
+        Shelf { name: name.into(), count: shelves.len().max(1), shelves, ..Shelf::default() }
     }
 
     fn names(library: &Library) -> Vec<&str> {

@@ -9,7 +9,7 @@ use haul::links::list;
 /// Links in the list.
 const LINKS: u64 = 10_000;
 
-fn list(pairs: &str) -> String {
+fn links(pairs: &str) -> String {
     (0..LINKS).fold("# links\n".to_owned(), |mut text, number| {
         // Writing to a string never fails.
         let _ = writeln!(
@@ -25,7 +25,7 @@ fn main() {
     let mut group = criterion.benchmark_group("list");
     group.throughput(Throughput::Elements(LINKS));
     for (name, pairs) in [("bare links", ""), ("links with pairs", "\tout=a track.flac\tartist=Somebody")] {
-        let text = list(pairs);
+        let text = links(pairs);
         group.bench_function(name, |bencher| {
             bencher.iter(|| list::parse(black_box(text.as_bytes())).map(|listed| listed.entries.len()));
         });

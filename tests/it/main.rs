@@ -8,6 +8,7 @@
 //! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished;
 //! - `moving` gives downloads other names and folders half way;
+//! - `screen` opens the screen in a terminal;
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
@@ -35,6 +36,7 @@ mod metalink;
 mod moving;
 mod network;
 mod power;
+mod screen;
 mod space;
 mod stories;
 mod support;

@@ -234,6 +234,9 @@ impl App {
     /// Gives a pane the keys.
     pub(crate) fn show_pane(&mut self, pane: Pane) {
         self.pane = pane;
+        if pane == Pane::Library {
+            self.library.refresh();
+        }
         if pane == Pane::Log {
             self.read_log();
             self.since = super::Since::default();

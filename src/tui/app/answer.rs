@@ -26,6 +26,7 @@ impl App {
                 }
             }
             (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
+            (Purpose::Library(at), Reply::Library(reply)) => self.library.put(&at, reply),
             (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
             (Purpose::SetMode(mode), Reply::Acted(acted)) => self.mode_set(mode, &acted),
             (Purpose::Act(word), Reply::Acted(acted)) => self.acted(word, &acted),
@@ -66,7 +67,7 @@ impl App {
             Purpose::ThenLeave => self.leaving = false,
             _ => {}
         }
-        if !matches!(purpose, Purpose::Detail(_)) {
+        if !matches!(purpose, Purpose::Detail(_) | Purpose::Library(_)) {
             self.say(Tone::Bad, told(refusal));
         }
     }

@@ -234,6 +234,7 @@ impl App {
             Msg::Told(Err(text)) => self.say(Tone::Bad, text),
         }
         self.ask_for_detail();
+        self.ask_for_shelves();
         std::mem::take(&mut self.effects)
     }
 
@@ -306,6 +307,16 @@ impl App {
             self.asked.detail_at = self.now.0;
             self.asked.detail_stale = false;
             self.call(Purpose::Detail(id), Request::Show { id, reveal: false });
+        }
+    }
+
+    /// What the library's pane shows is asked for when it is shown.
+    fn ask_for_shelves(&mut self) {
+        let shown = self.pane == Pane::Library || self.room() == super::layout::Size::Wide;
+        if self.connected && !self.loading && shown {
+            for (at, request) in self.library.wants() {
+                self.call(Purpose::Library(at), Request::Library(request));
+            }
         }
     }
 

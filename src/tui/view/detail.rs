@@ -251,6 +251,9 @@ fn long(
         lines.push(said(app, "safe", &safe, columns, Role::Text));
     }
     lines.push(said(app, "mode", &mode_line(app, row, detail), columns, Role::Text));
+    if let Some(politeness) = &detail.politeness {
+        lines.push(said(app, "line", &politeness.doing, columns, Role::Text));
+    }
     let mut tries = vec![format!("added {}", words::ago(app.now.since(row.added)))];
     if detail.attempts > 0 {
         tries.insert(0, format!("{} without a byte", detail.attempts));

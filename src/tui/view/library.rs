@@ -37,12 +37,12 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         let here = at == app.library.at;
         let shelf = branch.shelf;
         let missing = shelf.file.as_ref().is_some_and(|medium| medium.missing);
-        let sign = match (shelf.shelves.is_empty(), branch.open) {
+        let sign = match (shelf.file.is_some(), branch.open) {
             (true, _) => " ",
             (_, true) => look.glyphs.open,
             (_, false) => look.glyphs.closed,
         };
-        let count = if shelf.shelves.is_empty() { String::new() } else { words::thousands(shelf.count) };
+        let count = if shelf.file.is_some() { String::new() } else { words::thousands(shelf.count) };
         let lead = " ".repeat(branch.depth);
         let room = columns.saturating_sub(5 + branch.depth + text::width(&count));
         let ink = match (missing, here) {

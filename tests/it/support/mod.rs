@@ -11,5 +11,6 @@ pub(crate) mod real;
 mod reply;
 pub(crate) mod site;
 pub(crate) mod story;
+pub(crate) mod terminal;
 pub(crate) mod tls;
 mod wire;
