@@ -18,6 +18,7 @@
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
 //! | [`config`] | what a person sets: themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `links` |
+//! | [`tui`] | the full screen | `model`, `client`, `links`, `config`, `command` |
 //!
 //! `main` wires them. A test below holds every file to this table.
 //!
@@ -50,6 +51,7 @@ pub mod model;
 pub mod protocol;
 pub mod store;
 pub mod sys;
+pub mod tui;
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +73,7 @@ mod tests {
         ("demo", &["model", "client"]),
         ("config", &["model", "command"]),
         ("cli", &["model", "client", "links"]),
+        ("tui", &["model", "client", "links", "config", "command"]),
     ];
 
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {

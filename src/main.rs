@@ -1,6 +1,9 @@
 //! The binary: parses, wires the command line to an engine (the agent's, another machine's, or one of its own), runs, and ends
 //! with the right exit code.
 
+mod console;
+mod stage;
+
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,15 +21,17 @@ use haul::cli::{self, AgentCommand, Args, Command, Context, MetalinkFile, Proxie
 use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
-use haul::demo::Shop;
 use haul::engine::{Engine, Holder, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
 use haul::model::item::Credentials;
 use haul::model::settings::EngineSettings;
 use haul::model::time::UnixMs;
+use haul::tui::{self, Surroundings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::console::Shown;
 
 /// Bytes that the pipe within the process holds.
 const PIPE: usize = 64 << 10;
@@ -47,8 +52,8 @@ fn main() -> ExitCode {
         // It ends with whoever asked it: then nobody is left to tell.
         return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some(Command::Demo(_)) = &args.command {
-        return demo();
+    if let Some(Command::Demo(demo)) = &args.command {
+        return if demo.serve { stage::open_shop() } else { stage::show() };
     }
     let place = match Place::of(&args) {
         Ok(place) => Rc::new(place),
@@ -75,26 +80,6 @@ fn main() -> ExitCode {
     // A stdout that nobody reads may keep a thread of the runtime: nothing is left that needs it.
     runtime.shutdown_background();
     status
-}
-
-/// Opens the built-in shop until Ctrl-C.
-fn demo() -> ExitCode {
-    let opened = Shop::open()
-        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
-    match opened {
-        Ok((shop, runtime)) => runtime
-            .block_on(async {
-                tokio::select! {
-                    status = cli::attend_shop(shop.links()) => status.code(),
-                    signal = ended_from_outside() => signal,
-                }
-            })
-            .into(),
-        Err(error) => {
-            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
-            Status::Unreachable.into()
-        }
-    }
 }
 
 /// Where the engine of this command is.
@@ -185,6 +170,9 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if args.here {
         return run_here(args.command, &place.state).await;
     }
+    if let Some(surroundings) = console::wanted(args.command.as_ref()) {
+        return show(args, surroundings, &place).await;
+    }
     let client = match &args.host {
         Some(host) => open_host(host).await,
         None => open_agent(&place).await,
@@ -201,6 +189,36 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
             signal = ended_from_outside() => signal,
         },
         Err(code) => code,
+    };
+    ExitCode::from(code)
+}
+
+/// Opens the screen on this machine's agent, or another one's.
+async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> ExitCode {
+    let shown = Shown {
+        outlives: true,
+        passing: false,
+        host: args.host.clone().unwrap_or_default(),
+        state: args.host.is_none().then(|| place.state.clone()),
+    };
+    let context = match context(&Spool(None), args.host.is_some()) {
+        Ok(context) => context,
+        Err(code) => return ExitCode::from(code),
+    };
+    let (place, host) = (Rc::clone(place), args.host);
+    let connect: tui::Connect = Box::new(move || {
+        let (place, host) = (Rc::clone(&place), host.clone());
+        Box::pin(async move {
+            let client = match &host {
+                Some(host) => open_host(host).await,
+                None => open_agent(&place).await,
+            };
+            client.map_err(|error| error.to_string())
+        })
+    });
+    let code = tokio::select! {
+        status = console::open(connect, args.command, context, surroundings, shown) => status.code(),
+        signal = ended_from_outside() => signal,
     };
     ExitCode::from(code)
 }
@@ -426,7 +444,9 @@ fn refuse(error: &ConnectError) -> Status {
 
 /// Runs the engine in this process, and the command as its client.
 async fn run_here(command: Option<Command>, state: &Path) -> ExitCode {
-    let started = Engine::start(state, settings(), only_attended(command.as_ref()));
+    let screen = console::wanted(command.as_ref());
+    let dormant = screen.is_none() && only_attended(command.as_ref());
+    let started = Engine::start(state, settings(), dormant);
     let Started { engine, drive, damaged } = match started {
         Ok(started) => started,
         Err(error) => return refuse_here(&error, state).into(),
@@ -439,26 +459,48 @@ async fn run_here(command: Option<Command>, state: &Path) -> ExitCode {
     }
     let spool = Spool::of(command.as_ref(), state);
     let driving = tokio::task::spawn_local(drive);
-    let facts = Facts { version: env!("CARGO_PKG_VERSION").into(), state: state.into(), ..Facts::default() };
-    let house = House::new(engine.clone(), facts);
-    let (ours, its) = tokio::io::duplex(PIPE);
-    let (reader, writer) = tokio::io::split(its);
-    let serving = tokio::task::spawn_local(serve(house, reader, writer, CancellationToken::new()));
-    let code = match Client::over(ours, OwnerKey("here".into())).await {
-        Ok(client) => match context(&spool, false) {
-            Ok(context) => tokio::select! {
+    let connect = connect_here(&engine, state);
+    let code = match (context(&spool, false), screen) {
+        (Ok(context), Some(surroundings)) => {
+            let shown =
+                Shown { outlives: false, host: String::new(), state: Some(state.into()), passing: false };
+            tokio::select! {
+                status = console::open(connect, command, context, surroundings, shown) => status.code(),
+                signal = ended_from_outside() => signal,
+            }
+        }
+        (Ok(context), None) => match connect().await {
+            Ok(client) => tokio::select! {
                 status = cli::run(command, client, context) => status.code(),
                 signal = ended_from_outside() => signal,
             },
-            Err(code) => code,
+            Err(why) => {
+                cli::complain(&why, "");
+                Status::Unreachable.code()
+            }
         },
-        Err(error) => refuse(&error).code(),
+        (Err(code), _) => code,
     };
     engine.stop();
-    // Both end by themselves: what they would say of a panic has been said.
+    // It ends by itself: what it would say of a panic has been said.
     let _ = driving.await;
-    let _ = serving.await;
     ExitCode::from(code)
+}
+
+/// The way to an engine within this process.
+fn connect_here(engine: &Engine, state: &Path) -> tui::Connect {
+    let (engine, state) = (engine.clone(), state.to_owned());
+    Box::new(move || {
+        let facts =
+            Facts { version: env!("CARGO_PKG_VERSION").into(), state: state.clone(), ..Facts::default() };
+        let house = House::new(engine.clone(), facts);
+        let (ours, its) = tokio::io::duplex(PIPE);
+        let (reader, writer) = tokio::io::split(its);
+        tokio::task::spawn_local(serve(house, reader, writer, CancellationToken::new()));
+        Box::pin(async move {
+            Client::over(ours, OwnerKey("here".into())).await.map_err(|error| error.to_string())
+        })
+    })
 }
 
 /// Says who has the store, and the way out.

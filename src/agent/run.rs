@@ -20,6 +20,11 @@ use super::{log, socket, sys};
 use crate::engine::{Engine, Gate, Holder, Started, StoreError, StoreKind};
 use crate::model::settings::EngineSettings;
 
+/// How long an agent whose socket vanished may take to be reached again.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked for meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// What an agent is started with.
 pub struct Run {
     /// The state folder, absolute.
@@ -132,6 +137,7 @@ pub fn run(run: &Run) -> Result<(), RunError> {
 
 /// Takes the store. Who leaves just now is waited for; who is here to stay is found.
 fn begin(run: &Run) -> Result<Begun, RunError> {
+    let end = std::time::Instant::now() + ANSWERS_WITHIN;
     loop {
         let gate = Gate::enter(&run.state)?;
         let error = match Engine::start_within(&gate, run.engine.clone(), false) {
@@ -141,14 +147,22 @@ fn begin(run: &Run) -> Result<Begun, RunError> {
             }
             Err(error) => error,
         };
-        let socket = Holder::read(&run.state).socket;
-        match socket.filter(|_| error.kind == StoreKind::Locked) {
-            Some(socket) if std::os::unix::net::UnixStream::connect(&socket).is_ok() => {
-                return if run.detached { Ok(Begun::There(socket)) } else { Err(error.into()) };
-            }
-            Some(_) => Holder::wait_until_free(&run.state)
-                .map_err(RunError::system("can't wait for the agent that is about to leave"))?,
-            None => return Err(error.into()),
+        let holder = Holder::read(&run.state);
+        let Some(socket) = holder.socket.filter(|_| error.kind == StoreKind::Locked) else {
+            return Err(error.into());
+        };
+        if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+            return if run.detached { Ok(Begun::There(socket)) } else { Err(error.into()) };
+        }
+        if holder.is_leaving {
+            Holder::wait_until_free(&run.state)
+                .map_err(RunError::system("can't wait for the agent that is about to leave"))?;
+        } else if std::time::Instant::now() < end {
+            // Its socket vanished, and it makes another in this moment; or it was killed in this moment.
+            drop(gate);
+            std::thread::sleep(LOOK_AGAIN);
+        } else {
+            return Err(error.into());
         }
     }
 }
@@ -221,7 +235,8 @@ async fn serve_all(
     let mut sessions = JoinSet::new();
     let served = accept_all(run, house, listener, path, &closing, &mut sessions).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    // New clients find nobody, and whoever they start waits for the store.
+    // New clients find nobody, and whoever they start waits for the store. One that can't be told looks for a while, and then gives up.
+    let _ = Holder::announce_end(&run.state);
     let _ = std::fs::remove_file(path);
     house.engine.stop();
     // A panic in there has been told by the hook.

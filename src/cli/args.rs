@@ -127,7 +127,7 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct DemoArgs {
     /// Only open the shop: print its links and sell until Ctrl-C
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub serve: bool,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::table::Tone;
 use crate::model::item::Mode;
-use crate::model::state::{State, StateKind, WaitReason};
+use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::DownloadRow;
@@ -65,23 +65,13 @@ pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> String {
         }
         State::Waiting { why, until } => {
             match until.map(|until| until.since(now)).filter(|wait| !wait.is_zero()) {
-                Some(wait) => format!("{}, {}", wait_reason(why), span(wait)),
-                None => wait_reason(why),
+                Some(wait) => format!("{why}, {}", span(wait)),
+                None => why.to_string(),
             }
         }
         State::Failed(failure) => failure.text.clone(),
         State::Completed => row.ended.map(|ended| ago(now.since(ended))).unwrap_or_default(),
         other => other.kind().word().into(),
-    }
-}
-
-/// What a download waits for, with the space in words.
-pub(crate) fn wait_reason(why: &WaitReason) -> String {
-    match why {
-        WaitReason::NoSpace { missing, folder } => {
-            format!("no space: needs {} more on {folder}", ByteCount(*missing))
-        }
-        other => other.to_string(),
     }
 }
 

@@ -70,7 +70,7 @@ fn scenes() -> Vec<Scene> {
 ///
 /// # Errors
 /// The engine refused something, or went away.
-pub async fn play(client: Client, shop: SocketAddr, folder: &Path) -> Result<(), ClientError> {
+pub async fn play(client: &Client, shop: SocketAddr, folder: &Path) -> Result<(), ClientError> {
     let limits =
         Limits { parallel: Some(PARALLEL), parallel_per_host: Some(PARALLEL_PER_HOST), ..Limits::default() };
     client.call(Request::SetLimits(limits)).await?;
@@ -89,7 +89,7 @@ pub async fn play(client: Client, shop: SocketAddr, folder: &Path) -> Result<(),
     let batch = batch(&scenes, shop, folder, find);
     let Reply::Added(added) = client.call(Request::Add(batch)).await? else { return Ok(()) };
     let due = added.iter().zip(scenes).filter_map(|(added, scene)| Some((added.id, scene.then?)));
-    act_when_due(&client, due.collect()).await
+    act_when_due(client, due.collect()).await
 }
 
 fn batch(

@@ -1,6 +1,6 @@
 //! Adding downloads: all of a batch or none, each under a number of its own, the same one twice only if that was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::core::Core;
 use super::item::{Item, Then};
 use crate::fetch::name;
+use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, NewDownload, Taken, TransferSettings};
 use crate::model::record::DownloadRecord;
@@ -21,8 +22,14 @@ use crate::store::db::Ticket;
 use crate::store::part::is_file_of;
 
 impl Core {
-    /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none.
-    pub(super) fn add(&mut self, client: u64, batch: Batch) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
+    /// Adds a batch. What is to be stored comes back as a ticket; what is there already needs none. `proven` are the finished ones
+    /// that have the checksum with which they are asked for again.
+    pub(super) fn add(
+        &mut self,
+        client: u64,
+        batch: Batch,
+        proven: &HashSet<DownloadId>,
+    ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
         for new in &batch.downloads {
             self.check(new, batch.settings.len())?;
         }
@@ -32,7 +39,7 @@ impl Core {
         let (mut added, mut records) = (Vec::with_capacity(batch.downloads.len()), Vec::new());
         for new in batch.downloads {
             let settings = settings.get(new.settings).cloned().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &settings) {
+            if let Some(there) = self.find_same(&new, &settings, proven) {
                 added.push(there);
                 continue;
             }
@@ -78,14 +85,10 @@ impl Core {
         Ok(())
     }
 
-    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
-    fn find_same(&mut self, new: &NewDownload, settings: &TransferSettings) -> Option<Added> {
-        if new.again {
-            return None;
-        }
+    /// Downloads of the same source and target, by number.
+    fn same_as(&self, new: &NewDownload) -> Vec<DownloadId> {
         let hash = source_hash(&new.url);
-        let same: Vec<DownloadId> = self
-            .by_source
+        self.by_source
             .range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)))
             .map(|(_, id)| *id)
             .filter(|id| {
@@ -97,14 +100,39 @@ impl Core {
                         && (new.name.is_some() || !record.name_is_given)
                 })
             })
-            .collect();
-        for id in same.into_iter().rev() {
+            .collect()
+    }
+
+    /// The finished ones among them: their files, and the checksums that those were verified with.
+    pub(super) fn finished_of(&self, new: &NewDownload) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
+        let finished = self.same_as(new).into_iter().filter_map(|id| {
+            let record = &self.items.get(&id)?.record;
+            let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
+            let file = record.folder.join(&record.name);
+            let is_here = !new.again && record.state == State::Completed && is_file_of(&file, record.size);
+            is_here.then_some((id, file, verified))
+        });
+        finished.collect()
+    }
+
+    /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
+    fn find_same(
+        &mut self,
+        new: &NewDownload,
+        settings: &TransferSettings,
+        proven: &HashSet<DownloadId>,
+    ) -> Option<Added> {
+        if new.again {
+            return None;
+        }
+        for id in self.same_as(new).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
             match record.state.kind() {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
-                    if !wants_new && is_file_of(&record.folder.join(&record.name), record.size) {
+                    let is_proven = new.extras.checksum.is_none() || proven.contains(&id);
+                    if !wants_new && is_proven && is_file_of(&record.folder.join(&record.name), record.size) {
                         return Some(Added { id, how: AddedHow::AlreadyHere });
                     }
                 }
@@ -129,7 +157,8 @@ impl Core {
                         self.stop_run(id, Then::Queue);
                     }
                     match kind {
-                        kind if kind.is_running() => {}
+                        // A pause that was asked for in this very moment is taken back.
+                        kind if kind.is_running() => drop(self.go_on(id, &Act::Resume)),
                         // One of an earlier engine, which nobody asked for until now.
                         StateKind::Queued => {
                             self.enqueue(id);
@@ -155,7 +184,10 @@ impl Core {
         self.last_download += 1;
         #[expect(clippy::cast_precision_loss, reason = "places need an order, not every digit")]
         let order = self.last_download as f64;
+        // What is here already is compared with the server's by what was stored of it, under the name that it got.
+        let here = (settings.taken == Taken::IfChanged).then(|| self.newest_finished_of(&new)).flatten();
         let name_is_given = new.name.is_some();
+        let name_is_known = here.is_some();
         let extras = new.extras;
         let is_plain = extras == crate::model::item::Extras::default();
         DownloadRecord {
@@ -163,10 +195,13 @@ impl Core {
             uuid: Uuid::new_v4(),
             collection: new.collection.unwrap_or(CollectionId::DEFAULT),
             order,
-            name: new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            name: match &here {
+                Some(here) => here.name.clone(),
+                None => new.name.unwrap_or_else(|| name::provisional(&new.url)),
+            },
             source_url: new.url,
             folder,
-            name_is_final: name_is_given,
+            name_is_final: name_is_given || name_is_known,
             name_is_given,
             mode: new.mode,
             priority: new.priority,
@@ -179,8 +214,13 @@ impl Core {
             joined_on_samples: false,
             settings,
             extras: (!is_plain).then(|| Box::new(extras)),
-            checkpoint: None,
+            checkpoint: here.and_then(|here| here.checkpoint.clone()),
         }
+    }
+
+    fn newest_finished_of(&self, new: &NewDownload) -> Option<DownloadRecord> {
+        let (id, ..) = self.finished_of(new).pop()?;
+        self.items.get(&id).map(|item| item.record.clone())
     }
 
     /// Takes a record into the list, and into line where it is queued.

@@ -34,6 +34,8 @@ pub(super) struct Saved {
     pub(super) generation: Generation,
     pub(super) coverage: Arc<Coverage>,
     pub(super) result: Result<(), StoreError>,
+    /// Whether a part was synced with it.
+    pub(super) of_part: bool,
     /// Whether the part could not be synced: then nothing since the last success may be believed.
     pub(super) sync_failed: bool,
 }
@@ -84,6 +86,7 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
             let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
                 (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
             });
+            let of_part = copied.is_some();
             let synced = copied.as_ref().map_or(Ok(()), |copied| {
                 copied.part.sync_data()?;
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
@@ -95,13 +98,13 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
                 }
                 (Err(_), ..) | (Ok(()), None, None) => None,
             };
-            tickets.push((id, run, generation, coverage, synced, ticket));
+            tickets.push((id, run, generation, coverage, of_part, synced, ticket));
         }
-        for (id, run, generation, coverage, synced, ticket) in tickets {
+        for (id, run, generation, coverage, of_part, synced, ticket) in tickets {
             let sync_failed = synced.is_err();
             let result = synced.and_then(|()| ticket.map_or(Ok(()), crate::store::db::Ticket::wait));
             // An engine that is gone needs no answer.
-            let _ = answers.send(Saved { id, run, generation, coverage, result, sync_failed });
+            let _ = answers.send(Saved { id, run, generation, coverage, result, of_part, sync_failed });
         }
     }
 }

@@ -12,13 +12,13 @@ use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
 use crate::kernel::hosts::{Hosts, Leave};
 use crate::kernel::limit::Bucket;
-use crate::kernel::queue::{Queue, Slots, Waiting};
+use crate::kernel::queue::{Queue, Slots, Turn, Waiting, turn};
 use crate::kernel::transition::{Event, Next, next};
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::EngineSettings;
-use crate::model::state::{State, WaitReason};
+use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
 use crate::store::db::{Db, Durability};
@@ -45,6 +45,13 @@ pub(super) struct Core {
     pub(super) due: BTreeSet<(Instant, DownloadId)>,
     /// The same source and target, found again by a hash of the URL.
     pub(super) by_source: BTreeSet<(u64, DownloadId)>,
+    /// Room on disks, as it was granted.
+    pub(super) space: Arc<super::space::Space>,
+    /// Who waits for something that the engine itself looks at, and from when on.
+    pub(super) looked_out: BTreeMap<Turn, Instant>,
+    pub(super) look_at: Option<Instant>,
+    /// Nothing starts before this moment: the network has just changed.
+    pub(super) quiet_until: Option<Instant>,
     pub(super) last_download: u64,
     pub(super) last_collection: u64,
     pub(super) last_run: u64,
@@ -96,6 +103,10 @@ impl Core {
                 let state = to();
                 debug_assert_eq!(state.kind(), kind, "the table and the new state disagree");
                 item.record.state = state;
+                // Room that was granted, or is waited for, is there for others once this one wants nothing more.
+                if matches!(kind, StateKind::Paused) || kind.is_ended() {
+                    self.space.release(id);
+                }
                 self.touch(id);
                 true
             }
@@ -119,10 +130,12 @@ impl Core {
     }
 
     pub(super) fn clear_due(&mut self, id: DownloadId) {
-        if let Some(item) = self.items.get_mut(&id)
-            && let Some(due) = item.due.take()
-        {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        if let Some(due) = item.due.take() {
             self.due.remove(&(due, id));
+        }
+        if let Some(turn) = item.looked_out.take() {
+            self.looked_out.remove(&turn);
         }
     }
 
@@ -145,7 +158,7 @@ impl Core {
 
     /// Starts whoever may start.
     pub(super) fn pump(&mut self) {
-        if self.stopping || self.held {
+        if self.stopping || self.held || self.quiet_until.is_some() {
             return;
         }
         let slots = Slots {
@@ -170,7 +183,14 @@ impl Core {
             };
             let host = item.host().to_owned();
             match hosts.leave(&host, now) {
-                Leave::Ask => self.start(id, &host),
+                Leave::Ask => match self.lacks(id) {
+                    None => self.start(id, &host),
+                    Some(why) => {
+                        self.wait(id, why, None);
+                        self.look_out_for(id, Duration::ZERO);
+                        self.store(id);
+                    }
+                },
                 Leave::After(until) => {
                     self.wait(id, WaitReason::HostAsked { host }, Some(until.since(now)));
                     self.store(id);
@@ -218,6 +238,8 @@ impl Core {
             host_gave_files: gave_files,
             engine: settings,
             limits,
+            space: Arc::clone(&self.space),
+            turn: turn(record.mode, record.priority, record.order, id),
             live: Arc::clone(&live),
             control: incoming,
             news,
@@ -227,6 +249,7 @@ impl Core {
         let run = Running {
             number,
             copied_at: item.covered(),
+            shown: item.covered(),
             live,
             control,
             rate: crate::kernel::rate::Rate::default(),
@@ -241,6 +264,8 @@ impl Core {
         self.queue.started(id, host, collection);
         self.step(id, Event::Start, || State::Connecting);
         self.turn = self.turn.wrapping_add(1);
+        // Who starts at full share must not begin with the lowest weight.
+        self.quiet_session();
         let threads = &self.threads[usize::from(!full_share)];
         let given = threads.get(self.turn % threads.len().max(1)).is_some_and(|thread| thread.give(order));
         if !given {
@@ -295,7 +320,10 @@ impl Core {
     /// Tells a running download to let go; what becomes of it then is decided now.
     pub(super) fn stop_run(&mut self, id: DownloadId, then: Then) -> bool {
         let Some(run) = self.items.get_mut(&id).and_then(|item| item.run.as_mut()) else { return false };
-        run.then = then;
+        // Back in line is what becomes of it where nobody decided otherwise.
+        if !run.stopping || then != Then::Queue {
+            run.then = then;
+        }
         if !run.stopping {
             run.stopping = true;
             tell(run, Control::Stop);
@@ -366,7 +394,8 @@ impl Core {
             let aside = self.polite.reports().remark(id);
             let moved = aside != run.aside;
             run.aside = aside;
-            if moved || before != 0 || run.rate.speed() != 0 {
+            if moved || before != 0 || run.rate.speed() != 0 || run.shown != covered {
+                run.shown = covered;
                 self.touch(id);
             }
         }
@@ -424,6 +453,7 @@ impl Core {
         self.is_quiet()
             && self.queue.waiting() == 0
             && self.due.is_empty()
+            && self.looked_out.is_empty()
             && !self.held
             && !self.keeps_removed()
     }

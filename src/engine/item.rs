@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::transfer::{Control, Live};
+use crate::kernel::queue::Turn;
 use crate::kernel::rate::Rate;
 use crate::model::coverage::Coverage;
 use crate::model::record::DownloadRecord;
@@ -30,6 +31,8 @@ pub(super) struct Item {
     pub(super) part: Option<Arc<Part>>,
     /// When a wait ends.
     pub(super) due: Option<Instant>,
+    /// Its turn, where the engine looks whether what it lacks is there again.
+    pub(super) looked_out: Option<Turn>,
     /// Which client set it to real time.
     pub(super) owner: Option<u64>,
     /// Whether it was added just now and never ran: nothing of it can be on disk.
@@ -58,6 +61,8 @@ pub(super) struct Running {
     pub(super) then: Then,
     /// Connections that it may use.
     pub(super) share: u32,
+    /// Bytes on disk when clients were last told.
+    pub(super) shown: u64,
     /// Bytes on disk when a copy was last asked for.
     pub(super) copied_at: u64,
     /// Whether a copy is on its way to the disk.
@@ -95,6 +100,7 @@ impl Item {
             safe,
             part: None,
             due: None,
+            looked_out: None,
             owner: None,
             is_new: false,
             story: None,

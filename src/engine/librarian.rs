@@ -91,6 +91,7 @@ impl Librarian {
                 shelved: Vec::new(),
                 done: Vec::new(),
                 held_since: None,
+                unstored: None,
             }
             .all(&incoming);
         })?;
@@ -162,6 +163,8 @@ struct Work {
     shelved: Vec<MediaRecord>,
     done: Vec<DownloadId>,
     held_since: Option<Instant>,
+    /// Why something could not be stored: the next scan that ends tells it.
+    unstored: Option<String>,
 }
 
 impl Work {
@@ -285,8 +288,9 @@ impl Work {
             .filter(|print| !print.is_empty())
             .collect();
         // What could not be stored is still to be shelved, or found by the next scan.
-        if self.db.shelve(durability, shelved, std::mem::take(&mut self.done)).wait().is_ok() {
-            self.compare(prints);
+        match self.db.shelve(durability, shelved, std::mem::take(&mut self.done)).wait() {
+            Ok(()) => self.compare(prints),
+            Err(error) => self.unstored = Some(error.text),
         }
     }
 
@@ -323,6 +327,9 @@ impl Work {
             trouble(&mut progress, &error.text);
         }
         self.store(Durability::Relaxed);
+        if let Some(text) = self.unstored.take() {
+            trouble(&mut progress, &text);
+        }
         progress.done = true;
         progress.at.clear();
         self.tell(&progress);

@@ -12,16 +12,18 @@ mod core;
 mod item;
 mod librarian;
 mod library;
+mod network;
 mod news;
 mod polite;
 mod publisher;
 mod recover;
+mod space;
 mod transfer;
 mod undo;
 mod view;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,14 +37,16 @@ use self::core::Core;
 use self::item::Then;
 use self::librarian::Librarian;
 use self::publisher::Publisher;
+use self::space::Space;
 use self::transfer::{Class, TransferThread};
+use crate::fetch::digest;
 use crate::kernel::hosts::Hosts;
 use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
 use crate::model::id::{CollectionId, DownloadId, OwnerKey};
 use crate::model::item::Mode;
 use crate::model::record::{CollectionRecord, CollectionSettings};
-use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
+use crate::model::request::{Batch, Limits, Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::EngineSettings;
 use crate::model::update::Update;
 use crate::store::db::{Db, Ticket};
@@ -112,6 +116,10 @@ impl Engine {
         let epoch = Instant::now();
         let core = Core {
             bucket: Arc::new(Bucket::new(epoch, settings.rate)),
+            space: Arc::new(Space::new(settings.reserve)),
+            looked_out: BTreeMap::new(),
+            look_at: None,
+            quiet_until: None,
             settings: Arc::new(settings),
             db,
             items: HashMap::new(),
@@ -247,23 +255,50 @@ impl Engine {
         reply
     }
 
+    /// Which finished downloads have the checksum with which they are asked for again: that somebody once verified nothing, or
+    /// something else, proves nothing about their files.
+    async fn compare_finished(&self, batch: &Batch) -> HashSet<DownloadId> {
+        let mut proven = HashSet::new();
+        for new in &batch.downloads {
+            let Some(wanted) = &new.extras.checksum else { continue };
+            let finished = self.core.borrow().finished_of(new);
+            for (id, file, verified) in finished {
+                let is_equal = if verified.as_ref() == Some(wanted) {
+                    true
+                } else {
+                    let algorithm = wanted.algorithm();
+                    let sum = tokio::task::spawn_blocking(move || digest::of_file(&file, algorithm)).await;
+                    matches!(sum, Ok(Ok(sum)) if sum == *wanted)
+                };
+                if is_equal {
+                    proven.insert(id);
+                }
+            }
+        }
+        proven
+    }
+
     async fn carry_out(&self, client: u64, request: Request) -> Result<Reply, Refusal> {
         match request {
             Request::Add(batch) => {
-                let (added, ticket) = self.core.borrow_mut().add(client, batch)?;
+                let proven = self.compare_finished(&batch).await;
+                let (added, ticket) = self.core.borrow_mut().add(client, batch, &proven)?;
                 stored(ticket).await?;
                 Ok(Reply::Added(added))
             }
             Request::List { select } => Ok(Reply::Rows(self.core.borrow().rows(&select))),
             Request::Show { id, reveal } => {
-                let lanes = self.core.borrow().ask_lanes(id);
-                // A transfer that just ended has none.
-                let lanes = match lanes {
-                    Some(lanes) => lanes.await.unwrap_or_default(),
-                    None => Vec::new(),
+                let look = self.core.borrow().look_at(id);
+                // A transfer that has just ended, or waits for its first answer, has nothing to show.
+                let look = match look {
+                    Some(look) => look.await.ok(),
+                    None => None,
                 };
-                let detail = self.core.borrow().detail(id, reveal).ok_or_else(|| act::not_found(id))?;
-                Ok(Reply::Detail(Box::new(crate::model::view::DownloadDetail { segments: lanes, ..detail })))
+                let mut detail = self.core.borrow().detail(id, reveal).ok_or_else(|| act::not_found(id))?;
+                if let Some(look) = look {
+                    (detail.coverage, detail.segments) = (look.coverage, look.lanes);
+                }
+                Ok(Reply::Detail(Box::new(detail)))
             }
             Request::Act { select, act } => {
                 Ok(Reply::Acted(self.core.borrow_mut().act(client, &select, &act)))
@@ -458,6 +493,8 @@ async fn drive(
     lock: Lock,
 ) {
     engine.core.borrow_mut().pump();
+    #[cfg(target_os = "linux")]
+    let listening = tokio::task::spawn_local(engine.clone().listen_to_network());
     let mut last_checkpoint = Instant::now();
     let mut last_sample = Instant::now();
     loop {
@@ -467,10 +504,13 @@ async fn drive(
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
             let forget = core.end_undo(now);
+            let look = core.look_out(now);
+            let settled = core.settles_at(now);
             core.pump();
             let running = core.queue.running() > 0;
             let tick = running.then(|| last_sample + SAMPLE);
-            ([due, absent, forget, tick].into_iter().flatten().min(), core.stopping && core.is_quiet())
+            let timers = [due, absent, forget, look, settled, tick];
+            (timers.into_iter().flatten().min(), core.stopping && core.is_quiet())
         };
         if quiet_and_stopping {
             break;
@@ -509,6 +549,8 @@ async fn drive(
             }
         }
     }
+    #[cfg(target_os = "linux")]
+    listening.abort();
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
     // Threads end before the lock goes: whoever takes it next finds everything written.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::checkpointer::{Save, Saved};
 use super::core::{Core, tell};
-use super::item::Then;
+use super::item::{Item, Then};
 use super::publisher::{Publish, Published};
 use super::transfer::{Answered, Control, Ended, News, Outcome, What};
 use crate::kernel::retry::{self, Patience};
@@ -18,11 +18,13 @@ use crate::model::printable::{mask_url, printable};
 use crate::model::state::{FailKind, Failure, State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::store::db::Durability;
+use crate::store::error::StoreKind;
 use crate::store::publish::Ending;
 use crate::store::{note, part};
 
-/// How often a full disk, a missing folder or a missing interface is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a disk that refused a write is left alone, though it may say that it has room (a quota is not its own): at first, and
+/// where not even one byte more came since.
+const REFUSED: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 /// How often a web page in the file's place is looked at again.
 const PORTAL: Duration = Duration::from_mins(1);
 
@@ -124,6 +126,7 @@ impl Core {
         let Some(run) = item.run.take() else { return };
         let host = item.host().to_owned();
         self.queue.ended(id);
+        self.space.release(id);
         if let Some(name) = ended.name.filter(|_| !run.renamed) {
             item.record.name = name;
             item.record.name_is_final = true;
@@ -140,6 +143,7 @@ impl Core {
             item.record.size = left.checkpoint.size.or(item.record.size);
             item.part = Some(Arc::clone(&left.part));
         }
+        item.record.size = ended.announced.or(item.record.size);
         if ended.gained > 0 {
             item.record.attempts = 0;
             item.record.dry_since = None;
@@ -173,15 +177,25 @@ impl Core {
                 save(self);
             }
             Outcome::Waits(why) => {
-                let after = match &why {
-                    WaitReason::LoginPage => Some(PORTAL),
-                    WaitReason::LinkExpired | WaitReason::HostRefuses { .. } | WaitReason::Held => None,
-                    _ => Some(LOOK_AGAIN),
-                };
+                let after = (why == WaitReason::LoginPage).then_some(PORTAL);
+                let is_ours_to_see = matches!(
+                    why,
+                    WaitReason::NoSpace { .. }
+                        | WaitReason::FolderAway { .. }
+                        | WaitReason::InterfaceAway { .. }
+                );
                 if why == WaitReason::LinkExpired {
                     self.hosts.refused(&host);
                 }
                 self.wait(id, why, after);
+                if is_ours_to_see {
+                    self.look_out_for(id, Duration::ZERO);
+                }
+                save(self);
+            }
+            Outcome::Full { missing, folder } => {
+                self.wait(id, WaitReason::NoSpace { missing, folder }, None);
+                self.look_out_for(id, REFUSED[usize::from(ended.gained == 0)]);
                 save(self);
             }
             Outcome::Fails(failure) => {
@@ -293,6 +307,7 @@ impl Core {
             source: mask_url(&record.source_url),
             set_aside: checkpoint.set_aside.clone(),
             noted,
+            kept: checkpoint.of_finished(ending.size),
             media_type: checkpoint.media_type.clone(),
             given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
             ending,
@@ -305,7 +320,7 @@ impl Core {
 
     /// Takes in what the publisher did.
     pub(super) fn published(&mut self, done: Vec<Published>) {
-        for Published { id, size, ended, result, shelve } in done {
+        for Published { id, size, ended, is_safe, result, shelve } in done {
             self.publishing = self.publishing.saturating_sub(1);
             if let (Ok(_), Some(shelve)) = (&result, shelve) {
                 self.shelve(shelve);
@@ -322,9 +337,13 @@ impl Core {
                 }
                 Err(error) => {
                     let kind = match error.kind {
-                        crate::store::error::StoreKind::Taken => FailKind::NameTaken,
+                        StoreKind::Taken => FailKind::NameTaken,
+                        StoreKind::Gone => FailKind::PartGone,
                         _ => FailKind::Publish,
                     };
+                    if let Some(item) = self.items.get_mut(&id).filter(|_| !is_safe) {
+                        fall_back(item);
+                    }
                     self.fail(id, Failure { kind, text: error.text.clone(), hint: error.hint().into() });
                     self.store(id);
                 }
@@ -337,7 +356,8 @@ impl Core {
             let record = &mut item.record;
             record.ended = Some(ended);
             record.size = size.or(record.size);
-            record.checkpoint = None;
+            let size = record.size.unwrap_or_default();
+            record.checkpoint = record.checkpoint.take().and_then(|held| held.of_finished(size));
             record.attempts = 0;
             record.dry_since = None;
             item.safe = None;
@@ -351,27 +371,27 @@ impl Core {
     /// Takes in what the checkpointer did.
     pub(super) fn saved(&mut self, saved: Saved) {
         self.saving = self.saving.saturating_sub(1);
-        let Saved { id, run, generation, coverage, result, sync_failed } = saved;
+        let Saved { id, run, generation, coverage, result, of_part, sync_failed } = saved;
         let now = UnixMs::from(super::wall());
         let Some(item) = self.items.get_mut(&id) else { return };
         let is_current = item.record.checkpoint.as_ref().is_some_and(|held| held.generation == generation);
         let before = item.safe.clone().unwrap_or_default();
         let is_between_runs = item.run.is_none();
+        // A run that began meanwhile took up what could not be made safe: it must hear of that too.
+        if let Some(now) = item.run.as_ref().filter(|_| sync_failed) {
+            tell(now, Control::SyncFailed(generation, before));
+        }
         let running = item.run.as_mut().filter(|now| now.number == run);
         match (&result, running) {
             (Ok(()), Some(run)) => {
                 run.copying = false;
                 tell(run, Control::Committed(generation, Arc::clone(&coverage)));
             }
-            (Err(_), Some(run)) => {
-                run.copying = false;
-                if sync_failed {
-                    tell(run, Control::SyncFailed(generation, before));
-                }
-            }
+            (Err(_), Some(run)) => run.copying = false,
             // Nobody writes to it any more: its lock can go.
             (Ok(()), None)
-                if is_between_runs
+                if of_part
+                    && is_between_runs
                     && item.record.state.kind() != crate::model::state::StateKind::Processing =>
             {
                 item.part = None;
@@ -385,16 +405,8 @@ impl Core {
             }
             Ok(()) => {}
             Err(error) => {
-                if sync_failed
-                    && is_current
-                    && item.run.is_none()
-                    && let Some(checkpoint) = &mut item.record.checkpoint
-                {
-                    let safe = item.safe.clone().unwrap_or_default();
-                    checkpoint.safe = Coverage::clone(&safe);
-                    let name = format!("{}{}", checkpoint.part, note::NOTE);
-                    // A note that can't be deleted is not believed either: what it says is read again and compared.
-                    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
+                if sync_failed && is_current && item.run.is_none() {
+                    fall_back(item);
                 }
                 let text = printable(&error.text).into_owned();
                 item.event(now, text);
@@ -408,6 +420,7 @@ impl Core {
         self.queue.remove(id);
         self.clear_due(id);
         self.buckets.remove(&id);
+        self.space.release(id);
         let Some(item) = self.items.remove(&id) else { return };
         self.changed.remove(&item.revision);
         self.by_source.remove(&(super::add::source_hash(&item.record.source_url), id));
@@ -421,6 +434,20 @@ impl Core {
         drop(self.db.remove(vec![id]));
         self.keep_for_undo(item);
     }
+}
+
+/// A sync failed: only what was safe before counts, and the note is void. Reading the part again would prove nothing, because it
+/// reads the page cache.
+fn fall_back(item: &mut Item) {
+    if let Some(part) = &item.part {
+        part.forgive();
+    }
+    let Some(checkpoint) = &mut item.record.checkpoint else { return };
+    checkpoint.safe = item.safe.as_deref().cloned().unwrap_or_default();
+    checkpoint.generation = checkpoint.generation.next();
+    let name = format!("{}{}", checkpoint.part, note::NOTE);
+    // One that can't be deleted is of another generation now, and not believed.
+    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
 }
 
 /// Deletes what is on disk of a download that is not finished. What can't be deleted stays where it is, and says whose it is.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 use crate::library;
 use crate::model::id::DownloadId;
 use crate::model::media::{Info, ToShelve};
-use crate::model::record::{HistoryLine, SetAside};
+use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
 use crate::store::error::StoreError;
@@ -31,6 +31,8 @@ pub(super) struct Publish {
     pub(super) set_aside: Vec<SetAside>,
     /// Whether a note may be beside it.
     pub(super) noted: bool,
+    /// What is kept of its checkpoint.
+    pub(super) kept: Option<Box<Checkpoint>>,
     /// The media type that the server sent.
     pub(super) media_type: Option<String>,
     /// What came with the request, for the library.
@@ -56,6 +58,8 @@ pub(super) struct Published {
     pub(super) id: DownloadId,
     pub(super) size: u64,
     pub(super) ended: UnixMs,
+    /// Whether the part's bytes were made safe, whatever came then.
+    pub(super) is_safe: bool,
     pub(super) result: Result<PathBuf, StoreError>,
     /// What the library is to do with it.
     pub(super) shelve: Option<ToShelve>,
@@ -107,6 +111,7 @@ impl Drop for Publisher {
 /// One part on its way, or why it stopped.
 struct Way {
     part: Publish,
+    is_safe: bool,
     state: Result<Option<PathBuf>, StoreError>,
     /// The part on another file system that it was copied from; it goes last.
     original: Option<Arc<Part>>,
@@ -127,8 +132,8 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
             let brought = bring(&mut part.ending);
             let prepared = brought.and_then(|original| prepare(&part.ending).map(|()| original));
             match prepared {
-                Ok(original) => Way { part, state: Ok(None), original },
-                Err(error) => Way { part, state: Err(error), original: None },
+                Ok(original) => Way { part, is_safe: false, state: Ok(None), original },
+                Err(error) => Way { part, is_safe: false, state: Err(error), original: None },
             }
         })
         .collect();
@@ -136,6 +141,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
     let endings: Vec<&Ending> = good.iter().map(|at| &ways[*at].part.ending).collect();
     let synced = sync(&endings);
     for (at, result) in good.into_iter().zip(synced) {
+        ways[at].is_safe = result.is_ok();
         if let Err(error) = result {
             ways[at].state = Err(error);
         }
@@ -168,6 +174,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                     name: ending.name.clone(),
                     size: ending.size,
                     ended,
+                    kept: way.part.kept.clone(),
                     shelve: way.part.to_shelve(path),
                 });
                 told.push(HistoryLine {
@@ -197,7 +204,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
             }
             let shelve =
                 way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
-            let ending = way.part.ending;
+            let (ending, is_safe) = (way.part.ending, way.is_safe);
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
                 (Ok(_), Err(error)) => Err(error.clone()),
@@ -207,7 +214,7 @@ fn publish(db: &Db, group: Vec<Publish>, history: u32) -> Vec<Published> {
                 )),
                 (Err(error), _) => Err(error),
             };
-            Published { id: ending.id, size: ending.size, ended, result, shelve }
+            Published { id: ending.id, size: ending.size, ended, is_safe, result, shelve }
         })
         .collect()
 }

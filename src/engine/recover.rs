@@ -92,15 +92,17 @@ impl Core {
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default();
                 let size = std::fs::metadata(&intent.target).map_or(0, |facts| facts.len());
+                let mut kept = None;
                 let media_type =
                     self.items.get(&id).and_then(|item| item.record.checkpoint.as_ref()?.media_type.clone());
                 if let Some(item) = self.items.get_mut(&id) {
+                    kept = item.record.checkpoint.take().and_then(|held| held.of_finished(size));
                     item.record.state = State::Completed;
                     item.record.name.clone_from(&name);
                     item.record.name_is_final = true;
                     item.record.size = Some(size);
                     item.record.ended = Some(ended);
-                    item.record.checkpoint = None;
+                    item.record.checkpoint.clone_from(&kept);
                     item.safe = None;
                 }
                 self.queue.remove(id);
@@ -108,7 +110,7 @@ impl Core {
                 let shelve = self.to_shelve(id, &intent.target, media_type);
                 // What can't be committed now is found out again at the next start.
                 drop(self.db.end_publish(
-                    vec![Completed { id, name, size, ended, shelve }],
+                    vec![Completed { id, name, size, ended, kept, shelve }],
                     Vec::new(),
                     self.settings.history,
                 ));

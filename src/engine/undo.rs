@@ -118,8 +118,8 @@ impl Core {
             self.take_in(record.clone(), 0);
             acted.push(Acted { id: record.id, refused: None });
         }
-        self.pump();
         let ticket = (!back.is_empty()).then(|| self.db.insert(back));
+        self.pump();
         (acted, ticket)
     }
 }

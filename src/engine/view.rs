@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::item::Item;
+use super::transfer::Look;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::NewDownload;
 use crate::model::printable::{mask_url, printable};
-use crate::model::range::ByteRange;
 use crate::model::record::Checkpoint;
 use crate::model::request::Batch;
 use crate::model::selector::Selector;
@@ -207,12 +207,12 @@ impl Core {
         batch
     }
 
-    /// The lanes of a running download, to be asked of its transfer.
-    pub(super) fn ask_lanes(&self, id: DownloadId) -> Option<tokio::sync::oneshot::Receiver<Vec<ByteRange>>> {
+    /// A running download as it is in this moment, to be asked of its transfer.
+    pub(super) fn look_at(&self, id: DownloadId) -> Option<tokio::sync::oneshot::Receiver<Look>> {
         let run = self.items.get(&id)?.run.as_ref()?;
-        let (answer, lanes) = tokio::sync::oneshot::channel();
-        super::core::tell(run, super::transfer::Control::Lanes(answer));
-        Some(lanes)
+        let (answer, look) = tokio::sync::oneshot::channel();
+        super::core::tell(run, super::transfer::Control::Look(answer));
+        Some(look)
     }
 }
 

@@ -1,9 +1,16 @@
 //! Sums: computed as bytes pass, and read from what servers promise (RFC 9530).
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
 use digest::Digest as _;
 use http::HeaderMap;
 
 use crate::model::checksum::{Algorithm, Checksum};
+
+/// Bytes that are read of a file at a time.
+const READ: usize = 1 << 20;
 
 /// A sum in the making.
 pub struct Hasher {
@@ -61,6 +68,21 @@ impl Hasher {
         };
         #[expect(clippy::expect_used, reason = "each state was made for its algorithm, so the lengths agree")]
         sum.expect("a sum has its algorithm's length")
+    }
+}
+
+/// Returns the sum of a file.
+///
+/// # Errors
+/// It can't be read.
+pub fn of_file(path: &Path, algorithm: Algorithm) -> std::io::Result<Checksum> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut buffer) = (Hasher::new(algorithm), vec![0; READ]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.update(&buffer[..read]),
+        }
     }
 }
 

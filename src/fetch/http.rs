@@ -2,7 +2,7 @@
 //!
 //! One [`Http`] belongs to one transfer thread. Nothing here decompresses, times out a body or takes a proxy from the environment.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,8 +43,8 @@ pub struct Http {
 
 /// The connections and cookies of one profile.
 struct Pool {
-    plain: OnceCell<Client>,
-    tls: OnceCell<Client>,
+    plain: RefCell<Option<Client>>,
+    tls: RefCell<Option<Client>>,
     jar: RefCell<CookieStore>,
     jar_is_empty: std::cell::Cell<bool>,
 }
@@ -95,6 +95,14 @@ impl Http {
         }
     }
 
+    /// Lets go of idle connections: the network is another one, and who knows where they lead.
+    pub fn forget_connections(&self) {
+        for pool in self.pools.borrow().values() {
+            pool.plain.replace(None);
+            pool.tls.replace(None);
+        }
+    }
+
     fn pool(&self, profile: &Rc<Profile>) -> Result<Rc<Pool>, FetchError> {
         if let Some(pool) = self.pools.borrow().get(profile) {
             return Ok(Rc::clone(pool));
@@ -107,8 +115,8 @@ impl Http {
         };
         let empty = jar.iter_any().next().is_none();
         let pool = Rc::new(Pool {
-            plain: OnceCell::new(),
-            tls: OnceCell::new(),
+            plain: RefCell::default(),
+            tls: RefCell::default(),
             jar: RefCell::new(jar),
             jar_is_empty: std::cell::Cell::new(empty),
         });
@@ -124,10 +132,8 @@ impl Http {
         first: bool,
     ) -> Result<reqwest::Response, FetchError> {
         let host = host_of(url);
-        let fresh;
         let client = if ask.fresh {
-            fresh = client(&ask.profile, url.scheme() == "https")?;
-            &fresh
+            client(&ask.profile, url.scheme() == "https")?
         } else {
             pool.client(&ask.profile, url)?
         };
@@ -160,14 +166,15 @@ impl Http {
 }
 
 impl Pool {
-    fn client(&self, profile: &Profile, url: &Url) -> Result<&Client, FetchError> {
+    fn client(&self, profile: &Profile, url: &Url) -> Result<Client, FetchError> {
         let secure = url.scheme() == "https";
         let slot = if secure { &self.tls } else { &self.plain };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+        if let Some(client) = &*slot.borrow() {
+            return Ok(client.clone());
         }
         let client = client(profile, secure)?;
-        Ok(slot.get_or_init(|| client))
+        slot.replace(Some(client.clone()));
+        Ok(client)
     }
 
     fn remember_cookies(&self, response: &reqwest::Response, url: &Url) {

@@ -7,6 +7,8 @@ pub mod disposition;
 pub mod error;
 pub mod hear;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod link;
 pub mod metalink;
 pub mod name;
 pub mod netrc;

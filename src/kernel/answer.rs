@@ -28,6 +28,8 @@ pub struct Known {
     pub at_source: bool,
     /// Whether a request without Range was tried already in this run.
     pub asked_whole: bool,
+    /// Whether it was asked only whether the file that is here has changed.
+    pub conditional: bool,
 }
 
 /// What an answer means.
@@ -84,7 +86,8 @@ pub fn judge(asked: Asked, heard: &Heard, known: &Known) -> Meaning {
         200 | 203 => whole(asked, heard, known),
         206 => part(asked, heard, known),
         204 | 205 => Meaning::Nonsense(format!("the server says {}: nothing to download", heard.status)),
-        304 => Meaning::Unchanged,
+        304 if known.conditional => Meaning::Unchanged,
+        304 => Meaning::Nonsense("the server says that nothing changed (304), though nobody asked".into()),
         416 => unsatisfied(asked, heard, known),
         401 | 403 | 404 | 410 => refused(asked, heard, known),
         400 | 501 if asked != Asked::Whole && !known.asked_whole => Meaning::AskWhole,
@@ -319,6 +322,14 @@ mod tests {
         let silent = Heard { validators: Validators::default(), ..end.clone() };
         assert_eq!(judge(Asked::From { start: 100, end: None }, &silent, &full), Meaning::AskWhole);
         assert_eq!(judge(FROM_40, &heard(416), &resumed()), Meaning::AskWhole);
+    }
+
+    #[test]
+    fn unchanged_is_an_answer_only_to_whoever_asked_for_changes() {
+        let asked = Known { conditional: true, ..Known::default() };
+        assert_eq!(judge(Asked::Whole, &heard(304), &asked), Meaning::Unchanged);
+        assert!(matches!(judge(Asked::Whole, &heard(304), &Known::default()), Meaning::Nonsense(_)));
+        assert!(matches!(judge(FROM_40, &heard(304), &resumed()), Meaning::Nonsense(_)));
     }
 
     #[test]

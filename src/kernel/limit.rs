@@ -50,6 +50,17 @@ impl Bucket {
     }
 }
 
+/// The shortest time that a piece is worth: what comes at once is taken in such pieces, so that a limit is smooth.
+const PIECES_A_SECOND: u64 = 100;
+/// The smallest piece, in bytes.
+const SMALLEST_PIECE: u64 = 512;
+
+/// How much to take at once under these limits; as it comes where none holds.
+pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
+    let slowest = buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?;
+    usize::try_from((slowest / PIECES_A_SECOND).max(SMALLEST_PIECE)).ok()
+}
+
 /// Takes bytes from every bucket, and returns the longest wait, or nothing where no limit holds them back.
 pub fn wait(buckets: &[Arc<Bucket>], now: Instant, bytes: u64) -> Option<Duration> {
     let longest = buckets.iter().map(|bucket| bucket.take(now, bytes)).max()?;
@@ -96,6 +107,59 @@ mod tests {
             let off = taken.abs_diff(expected);
             prop_assert!(off * 50 <= expected, "{taken} of {expected}");
         }
+    }
+
+    /// Readers that get all they want in chunks, as sockets give them, and take each chunk in pieces. Returns what was taken when.
+    fn taken(rate: u64, chunk: usize, readers: usize, seconds: u64) -> Vec<(Duration, u64)> {
+        let epoch = Instant::now();
+        let buckets = [Arc::new(Bucket::new(epoch, 0)), Arc::new(Bucket::new(epoch, rate))];
+        let mut free_at = vec![epoch; readers];
+        let mut left = vec![0; readers];
+        let mut taken = Vec::new();
+        loop {
+            let reader = (0..readers).min_by_key(|reader| free_at[*reader]).unwrap();
+            let now = free_at[reader];
+            if now - epoch >= Duration::from_secs(seconds) {
+                return taken;
+            }
+            if left[reader] == 0 {
+                left[reader] = chunk;
+            }
+            let piece = piece(&buckets).unwrap().min(left[reader]);
+            left[reader] -= piece;
+            taken.push((now - epoch, piece as u64));
+            free_at[reader] = now + wait(&buckets, now, piece as u64).unwrap_or(Duration::from_nanos(1));
+        }
+    }
+
+    #[test]
+    fn a_limit_is_exact_over_two_seconds_and_smooth_over_a_tenth_whatever_comes_at_once() {
+        for rate in [100_000, 1_000_000, 50_000_000] {
+            for (chunk, readers) in [(400_000, 1), (400_000, 4), (1448, 2)] {
+                let taken = taken(rate, chunk, readers, 8);
+                let within = |from: Duration, length: Duration| -> u64 {
+                    taken
+                        .iter()
+                        .filter(|(at, _)| (from..from + length).contains(at))
+                        .map(|(_, bytes)| bytes)
+                        .sum()
+                };
+                let told = format!("{rate} B/s in chunks of {chunk} by {readers}");
+                for tenth in 10..60 {
+                    let from = Duration::from_millis(tenth * 100);
+                    let two = within(from, Duration::from_secs(2));
+                    assert!(two.abs_diff(2 * rate) * 50 <= 2 * rate, "{two} in two seconds: {told}");
+                    let short = within(from, Duration::from_millis(100));
+                    assert!(short <= 2 * rate / 10, "{short} in a tenth: {told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_limit_all_is_taken_as_it_comes() {
+        assert_eq!(piece(&[Arc::new(Bucket::new(Instant::now(), 0))]), None);
+        assert_eq!(piece(&[]), None);
     }
 
     #[test]

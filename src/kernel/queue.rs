@@ -43,15 +43,18 @@ pub struct Queue {
     per_collection: HashMap<CollectionId, u32>,
 }
 
-/// Real time first, then by priority, place and number; the collection comes along.
+/// A download's turn: real time first, then by priority, place and number. The lower one comes first.
+pub type Turn = (u8, Priority, u64, DownloadId);
+
+/// The turn, and the collection comes along.
 type Key = (u8, Priority, u64, DownloadId, CollectionId);
 
 impl Queue {
     /// Puts a download in line, or changes its place there.
     pub fn insert(&mut self, waiting: Waiting) {
         self.remove(waiting.id);
-        let class = u8::from(waiting.mode != Mode::RealTime);
-        let key = (class, waiting.priority, sortable(waiting.order), waiting.id, waiting.collection);
+        let (class, priority, place, id) = turn(waiting.mode, waiting.priority, waiting.order, waiting.id);
+        let key = (class, priority, place, id, waiting.collection);
         self.waiting.insert(waiting.id, (key, waiting.host.clone()));
         self.by_host.entry(waiting.host).or_default().insert(key);
     }
@@ -139,6 +142,11 @@ impl Queue {
             .min()
             .map(|key| key.3)
     }
+}
+
+/// Returns a download's turn.
+pub fn turn(mode: Mode, priority: Priority, order: f64, id: DownloadId) -> Turn {
+    (u8::from(mode != Mode::RealTime), priority, sortable(order), id)
 }
 
 /// The bits of a place, so that they sort as the number does.

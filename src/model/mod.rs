@@ -7,6 +7,7 @@ pub mod heard;
 pub mod id;
 pub mod item;
 pub mod media;
+pub mod network;
 pub mod printable;
 pub mod range;
 pub mod record;

@@ -104,6 +104,20 @@ impl Checkpoint {
     }
 }
 
+impl Checkpoint {
+    /// Returns what stays of it once the file is whole: enough to ask the server whether it has changed since.
+    #[must_use]
+    pub fn of_finished(&self, size: u64) -> Option<Box<Self>> {
+        self.validators.etag.as_ref()?;
+        Some(Box::new(Self {
+            generation: self.generation,
+            size: Some(size),
+            validators: self.validators.clone(),
+            ..Self::default()
+        }))
+    }
+}
+
 /// A partial of another version, kept until the new one is whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {

@@ -15,6 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::time::UnixMs;
+use super::units::ByteCount;
 
 /// A download's state, with what a person needs to know about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,7 +248,7 @@ impl fmt::Display for WaitReason {
             Self::LoginPage => f.write_str("a web page came instead of the file: log in to the network?"),
             Self::LinkExpired => f.write_str("the link expired; give it a new one with `haul refresh`"),
             Self::NoSpace { missing, folder } => {
-                write!(f, "no space in {folder}: needs {missing} bytes more")
+                write!(f, "no space: needs {} more on {folder}", ByteCount(*missing))
             }
             Self::FolderAway { folder } => write!(f, "the folder {folder} is away"),
             Self::InterfaceAway { interface } => write!(f, "the network interface {interface} is away"),

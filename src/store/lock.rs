@@ -13,6 +13,8 @@ use super::error::{StoreError, StoreKind};
 
 /// The lock's file in the state folder.
 const FILE: &str = "lock";
+/// The line of a holder that is about to let go.
+const LEAVING: &str = "leaving";
 
 /// The way to a store's lock: one at a time.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// Where it listens; none for an engine within a console.
     pub socket: Option<PathBuf>,
+    /// Whether it has said that it is about to let go.
+    pub is_leaving: bool,
 }
 
 impl Holder {
@@ -69,6 +73,7 @@ impl Holder {
         Self {
             pid: value("pid").and_then(|pid| pid.parse().ok()),
             socket: value("socket").map(PathBuf::from),
+            is_leaving: text.lines().any(|line| line == LEAVING),
         }
     }
 
@@ -77,9 +82,15 @@ impl Holder {
     /// # Errors
     /// The file can't be written.
     pub fn announce(state: &Path, socket: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().append(true).open(state.join(FILE))?;
-        // One write, so that no reader sees half of it.
-        file.write_all(format!("socket {}\n", socket.display()).as_bytes())
+        append(state, &format!("socket {}\n", socket.display()))
+    }
+
+    /// Says that the holder of a store is about to let go; to be called by the holder.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn announce_end(state: &Path) -> std::io::Result<()> {
+        append(state, &format!("{LEAVING}\n"))
     }
 
     /// Waits until nobody holds the store. Blocks the thread.
@@ -93,6 +104,11 @@ impl Holder {
             Err(error) => Err(error),
         }
     }
+}
+
+/// One write, so that no reader sees half of it.
+fn append(state: &Path, line: &str) -> std::io::Result<()> {
+    OpenOptions::new().append(true).open(state.join(FILE))?.write_all(line.as_bytes())
 }
 
 /// The lock of a store, held until it is dropped.
@@ -124,8 +140,8 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let who = match Holder::read(state) {
                     Holder { pid: None, .. } => "another haul".to_owned(),
-                    Holder { pid: Some(pid), socket: None } => format!("haul (pid {pid})"),
-                    Holder { pid: Some(pid), socket: Some(_) } => format!("the agent (pid {pid})"),
+                    Holder { pid: Some(pid), socket: None, .. } => format!("haul (pid {pid})"),
+                    Holder { pid: Some(pid), socket: Some(_), .. } => format!("the agent (pid {pid})"),
                 };
                 let text = format!("the store in {} is in use by {who}", state.display());
                 return Err(StoreError::new(StoreKind::Locked, text));
@@ -171,8 +187,10 @@ mod tests {
         assert!(refused.text.contains(&format!("haul (pid {pid})")), "{refused}");
         Holder::announce(&state, Path::new("/run/a b.sock")).unwrap();
         assert!(take().unwrap_err().text.contains(&format!("the agent (pid {pid})")));
-        let holder = Holder { pid: Some(pid), socket: Some("/run/a b.sock".into()) };
+        let holder = Holder { pid: Some(pid), socket: Some("/run/a b.sock".into()), is_leaving: false };
         assert_eq!(Holder::read(&state), holder);
+        Holder::announce_end(&state).unwrap();
+        assert_eq!(Holder::read(&state), Holder { is_leaving: true, ..holder });
         drop(lock);
         assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
         Holder::wait_until_free(&state).unwrap();

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, XattrFlags};
 use rustix::io::Errno;
@@ -37,7 +38,14 @@ pub struct Part {
     inode: u64,
     /// The end of the last byte that is in the file.
     end: AtomicU64,
+    /// Counts up with each part that is opened.
+    opened: u64,
+    /// Whether a sync failed since the bytes were last taken back to what is safe. The system tells each failure to one caller
+    /// only: syncs take turns, so that every later one hears of it too.
+    spoilt: Mutex<bool>,
 }
+
+static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl Part {
     /// Creates `NAME.part` in a folder that must be there, or beside a taken name the next free number.
@@ -173,7 +181,17 @@ impl Part {
             Err(TryLockError::Error(error)) => return Err(fail(&error)),
         }
         let end = AtomicU64::new(facts.len());
-        Ok(Self { device: facts.dev(), inode: facts.ino(), file, folder: folder.to_owned(), name, end })
+        let opened = OPENED.fetch_add(1, Ordering::Relaxed);
+        Ok(Self {
+            device: facts.dev(),
+            inode: facts.ino(),
+            file,
+            folder: folder.to_owned(),
+            name,
+            end,
+            opened,
+            spoilt: Mutex::new(false),
+        })
     }
 
     /// Writes bytes to their place: one system call, unless the kernel takes less.
@@ -203,7 +221,28 @@ impl Part {
     /// # Errors
     /// What the disk says: then nothing since the last success may be believed.
     pub fn sync_data(&self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(|error| self.failed("can't make safe", &error))
+        self.synced(File::sync_data)
+    }
+
+    /// Makes everything about the file safe against a power cut, by `sync`.
+    ///
+    /// # Errors
+    /// What the disk says, now or since [`Part::forgive`].
+    pub(super) fn synced(&self, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<(), StoreError> {
+        let mut spoilt = self.spoilt.lock().unwrap_or_else(PoisonError::into_inner);
+        if *spoilt {
+            let text = format!("{} could not be made safe before", self.path().display());
+            return Err(StoreError::new(StoreKind::Other, text));
+        }
+        sync(&self.file).map_err(|error| {
+            *spoilt = true;
+            self.failed("can't make safe", &error)
+        })
+    }
+
+    /// A failed sync was heeded: what it may have lost no longer counts, and is written again.
+    pub fn forgive(&self) {
+        *self.spoilt.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
     /// Makes the folder entry safe against a power cut.
@@ -219,6 +258,11 @@ impl Part {
         self.end.load(Ordering::Relaxed)
     }
 
+    /// Bytes of disk that the file takes up.
+    pub fn allocated(&self) -> u64 {
+        self.file.metadata().map_or(0, |facts| facts.blocks().saturating_mul(512))
+    }
+
     /// Cuts the file to its first `size` bytes.
     ///
     /// # Errors
@@ -227,6 +271,11 @@ impl Part {
         self.file.set_len(size).map_err(|error| self.failed("can't cut", &error))?;
         self.end.store(size, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// A number that is lower the earlier the part was opened.
+    pub fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Device and inode.

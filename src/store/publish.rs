@@ -119,16 +119,15 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
 /// Makes the bytes of parts safe: each by itself, or all at once where many end together at full share.
 /// Returns what failed, part by part.
 pub fn sync(endings: &[&Ending]) -> Vec<Result<(), StoreError>> {
-    let one = |ending: &Ending| {
-        let fail =
-            |error: std::io::Error| StoreError::io("can't make safe", ending.part.path().display(), &error);
-        ending.part.file().sync_all().map_err(fail)
-    };
+    let one = |ending: &Ending| ending.part.synced(std::fs::File::sync_all);
     let Some(first) = endings.first() else { return Vec::new() };
     let together = endings.len() >= SYNC_ALL_FROM
         && endings.iter().all(|e| e.full_share && e.part.identity().0 == first.part.identity().0);
-    if together && rustix::fs::syncfs(first.part.file()).is_ok() {
-        return endings.iter().map(|_| Ok(())).collect();
+    // A failed write is told to descriptors that were opened before it: the oldest one hears of all.
+    let oldest = endings.iter().min_by_key(|ending| ending.part.opened()).unwrap_or(first);
+    if together && rustix::fs::syncfs(oldest.part.file()).is_ok() {
+        // One whose sync failed before stays unsafe.
+        return endings.iter().map(|ending| ending.part.synced(|_| Ok(()))).collect();
     }
     endings.iter().map(|ending| one(ending)).collect()
 }
@@ -154,7 +153,16 @@ pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed
     part.disown();
     let (from, to) = (&intent.part, &intent.target);
     let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
-    let done = || Ok(Placed::Done(to.clone()));
+    // Another file may have taken the part's name: it is not what was fetched.
+    let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
+    let gone = |path: &Path| {
+        let text = format!("{} is another file than the one that was fetched", path.display());
+        Err(StoreError::new(StoreKind::Gone, text))
+    };
+    if !is_it(from) {
+        return gone(from);
+    }
+    let done = || if is_it(to) { Ok(Placed::Done(to.clone())) } else { gone(to) };
     if intent.replace {
         rustix::fs::rename(from, to).map_err(fail)?;
         return done();
@@ -350,12 +358,26 @@ mod tests {
         let intent = PublishIntent { placeholder: Some((device, inode)), ..ending.intent() };
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
         assert!(!target.exists(), "a name that nobody uses is free again");
+        std::fs::write(&target, b"somebody else's").unwrap();
+        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+        std::fs::remove_file(&target).unwrap();
         let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
         let intent = PublishIntent { placeholder: Some((device, inode)), ..intent };
         assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Done(target.clone()));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "whole, and some more");
-        std::fs::write(&target, b"somebody else's").unwrap();
-        assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));
+    }
+
+    #[test]
+    fn another_file_under_the_parts_name_is_never_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = whole(folder.path(), "a", Taken::Number);
+        std::fs::rename(folder.path().join("a.part"), folder.path().join("away")).unwrap();
+        std::fs::write(folder.path().join("a.part"), b"not it").unwrap();
+        for taken in [Taken::Number, Taken::Replace] {
+            let intent = PublishIntent { replace: taken == Taken::Replace, ..ending.intent() };
+            assert_eq!(place(&intent, &ending.part, taken).unwrap_err().kind, StoreKind::Gone);
+            assert!(!folder.path().join("a").exists());
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Completed {
     pub size: u64,
     /// When.
     pub ended: UnixMs,
+    /// What the server said of it, so that it can be asked whether it has changed.
+    pub kept: Option<Box<Checkpoint>>,
     /// What the library is to do with it, where it may be media.
     pub shelve: Option<ToShelve>,
 }
@@ -139,12 +141,13 @@ impl Db {
             Box::new(move |db| {
                 let mut done = db.prepare_cached(
                     "UPDATE downloads SET name = ?2, flags = flags | ?3, state = ?4, state_json = NULL, ended = ?5,
-                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = NULL WHERE id = ?1",
+                        size = ?6, attempts = 0, dry_since = NULL, checkpoint = ?7 WHERE id = ?1",
                 )?;
                 let mut over = db.prepare_cached("DELETE FROM intents WHERE id = ?1")?;
                 for item in &completed {
                     let state = kind_number(StateKind::Completed);
-                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size)])?;
+                    let kept = item.kept.as_ref().map(json).transpose()?;
+                    done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size), kept])?;
                     over.execute([number(item.id.0)])?;
                     if let Some(shelve) = &item.shelve {
                         note_to_shelve(db, shelve)?;
@@ -579,8 +582,14 @@ mod tests {
         // What is gone stays gone, and what ended stays ended.
         db.remove(vec![DownloadId(3)]).wait().unwrap();
         update(late, record(3), true);
-        let completed =
-            Completed { id: DownloadId(4), name: "whole".into(), size: 7, ended: UnixMs(9), shelve: None };
+        let completed = Completed {
+            id: DownloadId(4),
+            name: "whole".into(),
+            size: 7,
+            ended: UnixMs(9),
+            kept: None,
+            shelve: None,
+        };
         db.end_publish(vec![completed], Vec::new(), 9).wait().unwrap();
         update(late, DownloadRecord { state: State::Processing, ..record(4) }, true);
         put(late, 4, generation(1));

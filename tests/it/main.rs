@@ -2,12 +2,14 @@
 //!
 //! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
 //! - `demo` goes to the built-in shop;
+//! - `flags` and `input` go through the command line, `metalink` through its files;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
 //! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished;
 //! - `moving` gives downloads other names and folders half way;
-//! - `power` cuts the power of a real disk;
+//! - `screen` opens the screen in a terminal;
+//! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
 //! - `support` is the ground that they stand on.
@@ -24,12 +26,19 @@ mod agent_crowd;
 mod agent_manager;
 mod agent_ssh;
 mod demo;
+mod flags;
+mod input;
 mod interop;
 mod kill;
 mod lab;
 mod library;
+mod metalink;
 mod moving;
+mod network;
 mod power;
+mod screen;
+mod space;
 mod stories;
 mod support;
+mod sync;
 mod themes;

@@ -170,12 +170,8 @@ impl Shared {
         self.govern(&compared);
         while at < end && rest.is_none() {
             compared.turn(self).await;
-            let chunk = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Outcome::Stopped),
-                chunk = answer.body.chunk() => chunk.map_err(|error| trouble::of_fetch(self, &error))?,
-            };
-            let Some(chunk) = chunk else {
+            let chunk = self.next_chunk(&mut answer.body).await;
+            let Some(chunk) = chunk.map_err(|error| trouble::of_fetch(self, &error))? else {
                 body_ended = true;
                 break;
             };
@@ -212,26 +208,32 @@ impl Shared {
         self.size.set(if body_ended { Some(at) } else { size });
         self.begun.set(true);
         if !differs {
-            // The same part under a new generation: its old records are void before a new byte is written.
-            self.generation.set(self.generation.get().next());
-            // What was compared was read from the page cache: only a sync makes it fit for a durable checkpoint.
-            if let Some(part) = self.part.borrow().as_ref() {
-                part.sync_data().map_err(|error| trouble::of_disk(self, &error))?;
-            }
-            self.commit(self.checkpoint()).await?;
-            drop(self.note.take());
-            if let Some(part) = self.part.borrow().as_ref() {
-                note::void_at(&note::path_of(part)).map_err(|error| trouble::of_disk(self, &error))?;
-            }
+            self.begin_generation().await?;
         }
         self.show();
         self.announce(&answer, self.size.get());
         if self.is_whole() {
             return Ok(Opened::Whole);
         }
-        let lane = LaneCell::new(at, size.unwrap_or(u64::MAX), 0, self.now());
+        let lane = LaneCell::new(at, size.unwrap_or(u64::MAX), 0, self.now()).at_address(answer.local);
         lane.ends.set(self.ends(&answer));
         Ok(Opened::Lane(lane, answer.body, rest))
+    }
+
+    /// The same part under a new generation, with the coverage as it is now: its old records are void before a new byte is written.
+    pub(super) async fn begin_generation(self: &Rc<Self>) -> Result<(), Outcome> {
+        self.generation.set(self.generation.get().next());
+        // What was compared was read from the page cache: only a sync makes it fit for a durable checkpoint.
+        let part = self.part.borrow().clone();
+        if let Some(part) = &part {
+            part.sync_data().map_err(|error| trouble::of_disk(self, &error))?;
+        }
+        self.commit(self.checkpoint()).await?;
+        drop(self.note.take());
+        if let Some(part) = &part {
+            note::void_at(&note::path_of(part)).map_err(|error| trouble::of_disk(self, &error))?;
+        }
+        Ok(())
     }
 
     /// How many of these bytes the part holds at an offset, from the first on.

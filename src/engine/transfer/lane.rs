@@ -1,6 +1,7 @@
 //! One connection at work: body bytes go from the socket to their place in the file, and nowhere else.
 
 use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct LaneCell {
     pub(super) held: Cell<bool>,
     /// Whether its answer has come.
     pub(super) answered: Cell<bool>,
+    /// Our own address of its connection, once there is one.
+    pub(super) local: Cell<Option<IpAddr>>,
     /// Which of the download's places its bytes come from.
     pub(super) place: usize,
     /// Where it began.
@@ -43,11 +46,18 @@ impl LaneCell {
             heard: Cell::new(now),
             held: Cell::new(false),
             answered: Cell::new(false),
+            local: Cell::new(None),
             place,
             from: at,
             ends: Cell::new(None),
             watched: RefCell::new(None),
         })
+    }
+
+    /// Returns it with our own address of its connection.
+    pub(super) fn at_address(self: Rc<Self>, local: Option<SocketAddr>) -> Rc<Self> {
+        self.local.set(local.map(|local| local.ip()));
+        self
     }
 
     pub(super) fn lane(&self) -> Lane {
@@ -113,21 +123,27 @@ pub(super) async fn pump(
                 Err(error) => return Stop::Cut(error),
             }
         };
-        let now = shared.now();
-        cell.heard.set(now);
-        // Read again: the planner may have given a part of the range away while this one waited.
-        let room = cell.end.get().saturating_sub(cell.at.get());
-        let take = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
-        shared.received(chunk.len());
-        if let Err(error) = shared.write(cell.at.get(), &chunk[..take]) {
-            return Stop::Disk(error);
-        }
-        cell.at.set(cell.at.get() + take as u64);
-        if let Some(wait) = cell.pause(shared, now, chunk.len()) {
-            cell.held.set(true);
-            tokio::time::sleep(wait).await;
-            cell.held.set(false);
-            cell.heard.set(shared.now());
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            let now = shared.now();
+            cell.heard.set(now);
+            // Sockets give hundreds of kilobytes at once: under a limit they are taken in pieces, or it would come in bursts.
+            let piece = rest.len().min(shared.piece().unwrap_or(usize::MAX));
+            // Read again: the planner may have given a part of the range away while this one waited.
+            let room = cell.end.get().saturating_sub(cell.at.get());
+            let take = usize::try_from(room).unwrap_or(usize::MAX).min(piece);
+            shared.received(piece);
+            if let Err(error) = shared.write(cell.at.get(), &rest[..take]) {
+                return Stop::Disk(error);
+            }
+            cell.at.set(cell.at.get() + take as u64);
+            rest = &rest[piece..];
+            if let Some(wait) = cell.pause(shared, now, piece) {
+                cell.held.set(true);
+                tokio::time::sleep(wait).await;
+                cell.held.set(false);
+                cell.heard.set(shared.now());
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod lane;
 mod live;
 mod open;
 mod order;
+mod room;
 mod run;
 mod samples;
 mod shared;
@@ -14,5 +15,5 @@ mod trouble;
 mod verify;
 
 pub(crate) use live::Live;
-pub(crate) use order::{Answered, Control, Copied, Ended, News, Order, Outcome, What};
+pub(crate) use order::{Answered, Control, Copied, Ended, Look, News, Order, Outcome, What};
 pub(crate) use thread::{Class, TransferThread};

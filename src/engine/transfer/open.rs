@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{HeaderValue, IF_MODIFIED_SINCE};
+use http::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use super::lane::LaneCell;
 use super::order::{Answered, Outcome, What};
@@ -13,7 +13,7 @@ use super::shared::{Shared, wall};
 use super::trouble;
 use crate::fetch::transport::{Answer, Body};
 use crate::fetch::{hear, name};
-use crate::kernel::answer::{Meaning, judge, phrase};
+use crate::kernel::answer::{Known, Meaning, judge, phrase};
 use crate::model::coverage::Coverage;
 use crate::model::heard::Heard;
 use crate::model::item::{OnWeak, Taken};
@@ -48,7 +48,9 @@ impl Shared {
             let asked = if tried.whole { Asked::Whole } else { self.first_question() };
             let place = self.sources.pick(0);
             let url = self.sources.url(place).unwrap_or_else(|| self.order.source.clone());
-            let answer = match self.ask_if(url.clone(), asked, tried.fresh, self.conditions()).await {
+            let conditions = self.conditions();
+            let conditional = !conditions.is_empty();
+            let answer = match self.ask_if(url.clone(), asked, tried.fresh, conditions).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_transient() && self.sources.drop_place(place) => {
                     self.tell(What::Remark(format!("{error}; goes on with another mirror")));
@@ -59,19 +61,32 @@ impl Shared {
             let mut heard = hear::hear(&answer, wall());
             heard.encoded &= !is_named_as_coded(&answer);
             heard.strange_host = self.is_strange(&answer);
-            let meaning = judge(asked, &heard, &self.known(place, &url, tried.whole));
+            let known = Known { conditional, ..self.known(place, &url, tried.whole) };
+            let meaning = judge(asked, &heard, &known);
             if matches!(heard.status, 200 | 206) && meaning != Meaning::LoginPage {
                 self.heed_disagreement(&answer, &heard);
             }
             match meaning {
-                Meaning::Begin(size) => return self.begin(answer, &heard, size, None),
-                Meaning::BeginPart(range, total) => {
-                    return self.begin(answer, &heard, total, Some(range));
+                // A mirror with another file says nothing about the source's.
+                Meaning::Changed | Meaning::Compare(_) if place > 0 && self.sources.drop_place(place) => {}
+                Meaning::Sample(range, total) if place > 0 && total.is_some() => {
+                    return self.join(place, answer, &heard, range, total);
                 }
-                Meaning::Join(range, total) => return Ok(self.join(place, answer, &heard, range, total)),
+                Meaning::Begin(Some(size)) | Meaning::BeginPart(_, Some(size))
+                    if self.is_other_size(size) =>
+                {
+                    if !self.sources.drop_place(place) {
+                        return Err(self.other_size(size));
+                    }
+                }
+                Meaning::Begin(size) => return self.begin(place, answer, &heard, size, None),
+                Meaning::BeginPart(range, total) => {
+                    return self.begin(place, answer, &heard, total, Some(range));
+                }
+                Meaning::Join(range, total) => return self.join(place, answer, &heard, range, total),
                 Meaning::Sample(range, total) => {
                     if self.sampled.borrow().as_ref() == Some(&undated(&heard)) {
-                        return Ok(self.join(place, answer, &heard, range, total));
+                        return self.join(place, answer, &heard, range, total);
                     }
                     self.refuse_in_stream("there is no proof that the file is still the same one")?;
                     drop(answer);
@@ -98,6 +113,20 @@ impl Shared {
         }
     }
 
+    /// Whether a size is another one than that which was announced with the request.
+    pub(super) fn is_other_size(&self, size: u64) -> bool {
+        self.order.extras.as_deref().and_then(|extras| extras.size).is_some_and(|wanted| wanted != size)
+    }
+
+    pub(super) fn other_size(&self, size: u64) -> Outcome {
+        let wanted = self.order.extras.as_deref().and_then(|extras| extras.size).unwrap_or_default();
+        trouble::fails(
+            FailKind::Checksum,
+            format!("the file has {size} bytes, but {wanted} were announced"),
+            "check where the announcement comes from; retry fetches it from the first byte",
+        )
+    }
+
     /// Which bytes to ask for first: the first gap, to its end where more is known to follow.
     fn first_question(&self) -> Asked {
         let coverage = self.coverage.borrow();
@@ -113,17 +142,26 @@ impl Shared {
         }
     }
 
-    /// `--if-changed` asks with the date of the file that is here.
+    /// `--if-changed` asks with what was stored of the file that is here, or else with its date.
     fn conditions(&self) -> HeaderMap {
         let mut conditions = HeaderMap::new();
-        if self.order.settings.taken == Taken::IfChanged && self.coverage.borrow().is_empty() {
-            let file = self.order.folder.join(&self.order.name);
-            let date = std::fs::metadata(file).and_then(|facts| facts.modified()).ok();
-            if let Some(value) =
-                date.and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).ok())
-            {
-                conditions.insert(IF_MODIFIED_SINCE, value);
-            }
+        if self.order.settings.taken != Taken::IfChanged || !self.coverage.borrow().is_empty() {
+            return conditions;
+        }
+        let file = self.order.folder.join(&self.order.name);
+        let Ok(facts) = std::fs::metadata(file) else { return conditions };
+        let stored = self.order.held.as_deref();
+        let is_the_one = stored.is_some_and(|stored| stored.inode == 0 && stored.size == Some(facts.len()));
+        if let Some(tag) = stored.and_then(|stored| stored.validators.etag.as_deref()).filter(|_| is_the_one)
+            && let Ok(value) = HeaderValue::from_str(tag)
+        {
+            conditions.insert(IF_NONE_MATCH, value);
+        } else if let Ok(value) = facts
+            .modified()
+            .map_err(drop)
+            .and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).map_err(drop))
+        {
+            conditions.insert(IF_MODIFIED_SINCE, value);
         }
         conditions
     }
@@ -138,6 +176,7 @@ impl Shared {
     /// The first bytes of a file: decides its name and makes the part.
     fn begin(
         self: &Rc<Self>,
+        place: usize,
         answer: Answer,
         heard: &Heard,
         size: Option<u64>,
@@ -149,7 +188,7 @@ impl Shared {
             self.make_part(&answer)?;
         }
         self.coverage.replace(Coverage::new());
-        self.adopt_answer(0, &answer, heard);
+        self.adopt_answer(place, &answer, heard);
         self.size.set(size);
         self.begun.set(true);
         self.show();
@@ -158,9 +197,9 @@ impl Shared {
             return Ok(Opened::Whole);
         }
         let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
-        let cell = LaneCell::new(0, end, 0, self.now());
-        cell.ends.set(self.ends(&answer));
-        Ok(Opened::Lane(cell, answer.body, None))
+        let lane = LaneCell::new(0, end, place, self.now()).at_address(answer.local);
+        lane.ends.set(self.ends(&answer));
+        Ok(Opened::Lane(lane, answer.body, None))
     }
 
     /// Bytes that belong to what is here already.
@@ -171,7 +210,8 @@ impl Shared {
         heard: &Heard,
         range: ByteRange,
         total: Option<u64>,
-    ) -> Opened {
+    ) -> Result<Opened, Outcome> {
+        self.check_space(total.or(self.size.get()))?;
         if self.size.get().is_none() && total.is_some() {
             self.size.set(total);
         }
@@ -184,9 +224,9 @@ impl Shared {
         self.show();
         self.announce(&answer, self.size.get());
         let end = self.coverage.borrow().gaps_within(range).next().map_or(range.end(), ByteRange::end);
-        let cell = LaneCell::new(range.start(), end, place, self.now());
-        cell.ends.set(self.ends(&answer));
-        Opened::Lane(cell, answer.body, None)
+        let lane = LaneCell::new(range.start(), end, place, self.now()).at_address(answer.local);
+        lane.ends.set(self.ends(&answer));
+        Ok(Opened::Lane(lane, answer.body, None))
     }
 
     /// Takes over what an answer says of the version that it begins.
@@ -218,21 +258,6 @@ impl Shared {
         let remote = answer.remote.map(|address| address.to_string());
         let final_url = answer.final_url.clone();
         self.tell(What::Answered(Box::new(Answered { name, size, remote, final_url, copy: self.copy() })));
-    }
-
-    /// Waits for room where the disk has none, rather than begin what can't end.
-    pub(super) fn check_space(&self, size: Option<u64>) -> Result<(), Outcome> {
-        let Some(size) = size.filter(|size| *size > SMALL) else { return Ok(()) };
-        let space =
-            crate::store::space::of(&self.order.folder).map_err(|error| trouble::of_disk(self, &error))?;
-        let reserve = self.order.engine.reserve.unwrap_or_else(|| (space.total / 50).min(1 << 30));
-        let needed = size.saturating_sub(self.coverage.borrow().len());
-        let room = space.free.saturating_sub(reserve);
-        if needed <= room {
-            return Ok(());
-        }
-        let folder = self.order.folder.display().to_string();
-        Err(Outcome::Waits(WaitReason::NoSpace { missing: needed - room, folder }))
     }
 
     /// Compares samples where nothing proves that the file is the same. Returns where they agree.
@@ -319,9 +344,6 @@ impl Shared {
         }
     }
 }
-
-/// Files up to this size are begun without looking at the disk first, in bytes.
-const SMALL: u64 = 1 << 20;
 
 /// Validators without the server's clock: what must be equal for samples to stand for a later answer.
 fn undated(heard: &Heard) -> crate::model::validators::Validators {

@@ -7,8 +7,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::super::polite::PoliteHandle;
+use super::super::space::Space;
 use super::live::Live;
 use crate::kernel::limit::Bucket;
+use crate::kernel::queue::Turn;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
 use crate::model::item::{Extras, Mode, TransferSettings};
@@ -60,6 +62,10 @@ pub(crate) struct Order {
     pub(crate) engine: Arc<EngineSettings>,
     /// Buckets that its bytes pass, outermost first.
     pub(crate) limits: Vec<Arc<Bucket>>,
+    /// Room on disks.
+    pub(crate) space: Arc<Space>,
+    /// Its turn in the queue, by which room is granted.
+    pub(crate) turn: Turn,
     /// Numbers to show.
     pub(crate) live: Arc<Live>,
     /// Where orders from the engine come in.
@@ -85,8 +91,19 @@ pub(crate) enum Control {
     Mode(Mode),
     /// Whether it takes its full share of the line, or steps aside.
     FullShare(bool),
-    /// Say what is being fetched.
-    Lanes(tokio::sync::oneshot::Sender<Vec<ByteRange>>),
+    /// This machine no longer has this address: connections from it are dead.
+    AddressGone(std::net::IpAddr),
+    /// Say what is on disk and what is being fetched.
+    Look(tokio::sync::oneshot::Sender<Look>),
+}
+
+/// A running download as it is in this moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// What is on disk.
+    pub(crate) coverage: Vec<ByteRange>,
+    /// What each connection still has before it.
+    pub(crate) lanes: Vec<ByteRange>,
 }
 
 /// A transfer's word to the engine.
@@ -149,6 +166,8 @@ pub(crate) struct Ended {
     pub(crate) left: Option<Copied>,
     /// Bytes that it put on disk in this run.
     pub(crate) gained: u64,
+    /// The size that the server announced, where there was no room to begin.
+    pub(crate) announced: Option<u64>,
     /// Whether old and new bytes were joined on samples only.
     pub(crate) joined_on_samples: bool,
     /// Whether a note is beside the part.
@@ -176,6 +195,13 @@ pub(crate) enum Outcome {
     },
     /// Something else must change first.
     Waits(WaitReason),
+    /// The disk refused a write: it is full, or the user's share of it is.
+    Full {
+        /// How many bytes more it needs, as far as known.
+        missing: u64,
+        /// The folder.
+        folder: String,
+    },
     /// Needs a person.
     Fails(Failure),
 }

@@ -1,5 +1,6 @@
 //! One run of a download: from taking up its part to its end, with as many lanes as help.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::lane::{LaneCell, Stop, pump};
 use super::open::Opened;
-use super::order::{Control, Ended, Order, Outcome, What};
+use super::order::{Control, Ended, Look, Order, Outcome, What};
 use super::shared::{Shared, wall};
 use super::trouble;
 use super::verify::Verified;
@@ -52,6 +53,7 @@ pub(super) async fn carry(order: Order, http: Rc<Http>) {
         how,
         left: shared.copy(),
         gained: shared.gained(),
+        announced: shared.announced.get(),
         joined_on_samples: shared.joined_on_samples.get(),
         noted: shared.order.held.is_some()
             || shared.note.borrow().as_ref().is_some_and(NoteWriter::is_on_disk),
@@ -255,11 +257,13 @@ impl Run {
                         self.move_over();
                         Next::Go
                     }
-                    Some(Control::Lanes(answer)) => {
+                    Some(Control::Look(answer)) => {
+                        let coverage = self.shared.coverage.borrow().ranges().collect();
                         // Whoever asked may have gone; then nobody needs it.
-                        let _ = answer.send(self.ranges());
+                        let _ = answer.send(Look { coverage, lanes: self.ranges() });
                         Next::Go
                     }
+                    Some(Control::AddressGone(address)) => self.leave_address(address),
                     Some(other) => {
                         let reopen = matches!(other, Control::SyncFailed(..));
                         self.shared.heed(other);
@@ -370,6 +374,9 @@ impl Run {
         if self.cells.len() < before {
             shared.tell(What::Remark("a silent connection was replaced".into()));
         }
+        if let Err(outcome) = shared.check_growth() {
+            return Next::End(outcome);
+        }
         self.step_aside(now);
         if let Some(size) = shared.size.get().filter(|_| !self.steps_aside()) {
             let left = size.saturating_sub(shared.coverage.borrow().len());
@@ -378,6 +385,29 @@ impl Run {
             self.ramp.observe(now, shared.received_so_far(), active, left, shared.cap.get(), self.first_byte);
         }
         self.fill();
+        Next::Go
+    }
+
+    /// Connections from an address that is gone are dead, whatever they say.
+    fn leave_address(&mut self, address: IpAddr) -> Next {
+        self.shared.moved.notify_waiters();
+        let shared = Rc::clone(&self.shared);
+        let before = self.cells.len();
+        self.cells.retain(|(cell, handle)| {
+            let is_dead = cell.local.get() == Some(address);
+            if is_dead {
+                handle.abort();
+                blame(&shared, cell);
+            }
+            !is_dead
+        });
+        if self.cells.is_empty() {
+            let text = format!("the address {address} of this machine is gone");
+            return Next::End(Outcome::Transient { text, after: None, host: None });
+        }
+        if self.cells.len() < before {
+            self.fill();
+        }
         Next::Go
     }
 
@@ -472,6 +502,12 @@ impl Run {
     /// Another connection's answer was no plain join. While others are served nothing fails: this one is let go.
     fn judged(&mut self, cell: &LaneCell, meaning: &Meaning, alone: bool) -> Next {
         match meaning {
+            // A mirror with another file says nothing about the source's.
+            _ if cell.place > 0 && self.shared.sources.drop_place(cell.place) => {
+                self.shared.tell(What::Remark("a mirror has another file, or none: it is dropped".into()));
+                self.fill();
+                return if self.cells.is_empty() { Next::Reopen } else { Next::Go };
+            }
             Meaning::Changed => {
                 self.shared.doubt.set(true);
                 return Next::Reopen;
@@ -535,6 +571,9 @@ impl Shared {
                 if let Err(error) = voided {
                     self.tell(What::Remark(error.to_string()));
                 }
+                if let Some(part) = self.part.borrow().as_ref() {
+                    part.forgive();
+                }
                 self.coverage.replace(safe.as_ref().clone());
                 self.safe.replace(safe);
                 self.generation.set(self.generation.get().next());
@@ -547,7 +586,8 @@ impl Shared {
             Control::Connections(cap) => self.cap.set(cap.max(1)),
             Control::Mode(mode) => self.mode.set(mode),
             Control::FullShare(full) => self.full_share.set(full),
-            Control::Stop | Control::Lanes(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
+            Control::AddressGone(_) => self.moved.notify_waiters(),
+            Control::Stop | Control::Look(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
         }
     }
 }
@@ -562,12 +602,16 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
     };
     cell.ends.set(shared.ends(&answer));
     let heard = hear::hear(&answer, wall());
+    cell.local.set(answer.local.map(|local| local.ip()));
     match judge(asked, &heard, &shared.known(cell.place, &url, true)) {
+        // A mirror's own tags prove nothing about the source's file: its size agrees, and a sum will tell about its bytes.
+        Meaning::Join(got, _) | Meaning::Sample(got, Some(_)) if cell.place > 0 => {
+            shared.sources.hear(cell.place, &heard.validators);
+            shared.sources.set_url(cell.place, answer.final_url.clone());
+            cell.end.set(cell.end.get().min(got.end()));
+        }
         Meaning::Join(got, _) => {
             shared.sources.hear(cell.place, &heard.validators);
-            if cell.place > 0 {
-                shared.sources.set_url(cell.place, answer.final_url.clone());
-            }
             cell.end.set(cell.end.get().min(got.end()));
         }
         Meaning::Sample(got, _) if is_sampled(shared, &heard.validators) => {

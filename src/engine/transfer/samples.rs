@@ -52,9 +52,8 @@ impl Shared {
             }
             let mut at = range.start();
             while at < range.end() {
-                let Some(chunk) =
-                    answer.body.chunk().await.map_err(|error| trouble::of_fetch(self, &error))?
-                else {
+                let chunk = self.next_chunk(&mut answer.body).await;
+                let Some(chunk) = chunk.map_err(|error| trouble::of_fetch(self, &error))? else {
                     let text = "the server sent less than it announced".to_owned();
                     return Err(Outcome::Transient { text, after: None, host: None });
                 };

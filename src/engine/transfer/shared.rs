@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use http::HeaderMap;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -19,7 +20,7 @@ use super::source::Sources;
 use crate::fetch::error::{FetchError, Kind};
 use crate::fetch::http::Http;
 use crate::fetch::profile::Profile;
-use crate::fetch::transport::{Answer, Ask};
+use crate::fetch::transport::{Answer, Ask, Body};
 use crate::kernel::answer::Known;
 use crate::kernel::limit;
 use crate::model::coverage::Coverage;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) profile: RefCell<Rc<Profile>>,
     /// Ends every wait for the network.
     pub(super) stop: CancellationToken,
+    /// An address of this machine is gone: what was asked from it will not be answered.
+    pub(super) moved: Notify,
     pub(super) mode: Cell<Mode>,
     pub(super) part: RefCell<Option<Arc<Part>>>,
     pub(super) note: RefCell<Option<NoteWriter>>,
@@ -65,6 +68,12 @@ pub(super) struct Shared {
     pub(super) alone: Cell<bool>,
     /// Whether another connection was answered from another version: if ours comes back, the servers disagree.
     pub(super) doubt: Cell<bool>,
+    /// The size of the file that there was no room for.
+    pub(super) announced: Cell<Option<u64>>,
+    /// Whether bytes of an unknown mirror were fetched again because their sum was wrong.
+    pub(super) fetched_again: Cell<bool>,
+    /// How far it may grow, as room was granted; 0 where it needed not ask.
+    pub(super) granted: Cell<u64>,
     received: Cell<u64>,
     written: Cell<u64>,
 }
@@ -86,6 +95,7 @@ impl Shared {
             http,
             profile: RefCell::new(profile),
             stop: CancellationToken::new(),
+            moved: Notify::new(),
             mode: Cell::new(order.mode),
             part: RefCell::new(None),
             note: RefCell::new(None),
@@ -106,6 +116,9 @@ impl Shared {
             full_share: Cell::new(order.full_share),
             alone: Cell::new(false),
             doubt: Cell::new(false),
+            announced: Cell::new(None),
+            fetched_again: Cell::new(false),
+            granted: Cell::new(0),
             received: Cell::new(0),
             written: Cell::new(0),
             order,
@@ -135,8 +148,30 @@ impl Shared {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),
+            () = self.moved.notified() => Err(self.moved_away()),
             answer = self.http.get(&ask) => answer,
         }
+    }
+
+    /// Reads on in a body that no lane has taken over. It too may be stopped, fall silent or lose its network.
+    pub(super) async fn next_chunk(&self, body: &mut Body) -> Result<Option<Bytes>, FetchError> {
+        let stall = self.order.engine.stall;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),
+            () = self.moved.notified() => Err(self.moved_away()),
+            chunk = body.chunk() => chunk,
+            () = tokio::time::sleep(stall) => {
+                let host = self.order.source.host_str().unwrap_or("the server");
+                let text = format!("{host} has sent nothing for {} s", stall.as_secs().max(1));
+                Err(FetchError::new(Kind::Cut, text))
+            }
+        }
+    }
+
+    fn moved_away(&self) -> FetchError {
+        let host = self.order.source.host_str().unwrap_or("the server");
+        FetchError::new(Kind::Cut, format!("the network changed on the way to {host}"))
     }
 
     /// What an answer from a source is judged against.
@@ -156,6 +191,7 @@ impl Shared {
             gave_files: self.media_type.borrow().is_some() || self.order.host_gave_files,
             at_source: *url == self.order.source || source > 0,
             asked_whole,
+            conditional: false,
         }
     }
 
@@ -236,6 +272,11 @@ impl Shared {
         {
             *watched = Some(Rc::new(polite.watch(self.order.id, ends)));
         }
+    }
+
+    /// How much of what came is taken at once, where a limit holds.
+    pub(super) fn piece(&self) -> Option<usize> {
+        limit::piece(&self.order.limits)
     }
 
     /// How long the limits hold the next read back.

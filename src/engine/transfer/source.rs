@@ -1,10 +1,12 @@
 //! Where a download's bytes come from: the source URL, what it redirects to, and the mirrors that a Metalink names.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use url::Url;
 
 use super::order::Order;
+use crate::model::coverage::Coverage;
 use crate::model::range::ByteRange;
 use crate::model::record::Checkpoint;
 use crate::model::validators::Validators;
@@ -91,8 +93,48 @@ impl Sources {
         }
     }
 
+    /// What did not come from the source itself.
+    pub(super) fn of_mirrors(&self) -> Vec<ByteRange> {
+        self.wrote.borrow().iter().filter(|(_, place)| *place > 0).map(|(range, _)| *range).collect()
+    }
+
+    /// What was written into these ranges counts for nobody any more: they are fetched again.
+    pub(super) fn forget(&self, ranges: &[ByteRange]) {
+        let mut kept = Vec::new();
+        for (range, place) in self.wrote.take() {
+            let mut wrote: Coverage = [range].into_iter().collect();
+            for range in ranges {
+                wrote.remove(*range);
+            }
+            kept.extend(wrote.ranges().map(|range| (range, place)));
+        }
+        self.wrote.replace(kept);
+    }
+
+    /// Who is to blame for bad pieces: whoever wrote one of them alone. Where all of them were written together, whoever
+    /// wrote no good one alone; and where that says nothing, every mirror.
+    pub(super) fn guilty(&self, bad: &[ByteRange], good: &[ByteRange]) -> Vec<usize> {
+        let writers = |ranges: &[ByteRange]| -> Vec<Vec<usize>> {
+            ranges.iter().map(|range| self.who_wrote(*range)).filter(|who| !who.is_empty()).collect()
+        };
+        let alone = |all: &[Vec<usize>]| -> BTreeSet<usize> {
+            all.iter().filter(|who| who.len() == 1).flatten().copied().collect()
+        };
+        let bad = writers(bad);
+        let mut guilty = alone(&bad);
+        if guilty.is_empty() {
+            let trusted = alone(&writers(good));
+            guilty = bad.iter().flatten().copied().filter(|place| !trusted.contains(place)).collect();
+        }
+        if guilty.len() > 1 {
+            // The source itself goes last.
+            guilty.remove(&0);
+        }
+        guilty.into_iter().collect()
+    }
+
     /// Who wrote any byte of a range.
-    pub(super) fn who_wrote(&self, range: ByteRange) -> Vec<usize> {
+    fn who_wrote(&self, range: ByteRange) -> Vec<usize> {
         let mut who: Vec<usize> = self
             .wrote
             .borrow()

@@ -9,6 +9,11 @@ use super::order::Order;
 use super::run::carry;
 use crate::fetch::http::Http;
 
+enum Word {
+    Carry(Box<Order>),
+    ForgetConnections,
+}
+
 /// How a thread stands to the rest of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -20,7 +25,7 @@ pub(crate) enum Class {
 
 /// A thread that carries out orders.
 pub(crate) struct TransferThread {
-    orders: Option<mpsc::UnboundedSender<Order>>,
+    orders: Option<mpsc::UnboundedSender<Word>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,7 +35,7 @@ impl TransferThread {
     /// # Errors
     /// The system gives no thread or no event queue.
     pub(crate) fn start(name: &str, class: Class) -> std::io::Result<Self> {
-        let (orders, mut incoming) = mpsc::unbounded_channel::<Order>();
+        let (orders, mut incoming) = mpsc::unbounded_channel::<Word>();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             if class == Class::Idle {
@@ -39,8 +44,13 @@ impl TransferThread {
             let local = tokio::task::LocalSet::new();
             local.block_on(&runtime, async move {
                 let http = Rc::new(Http::new());
-                while let Some(order) = incoming.recv().await {
-                    tokio::task::spawn_local(carry(order, Rc::clone(&http)));
+                while let Some(word) = incoming.recv().await {
+                    match word {
+                        Word::Carry(order) => {
+                            tokio::task::spawn_local(carry(*order, Rc::clone(&http)));
+                        }
+                        Word::ForgetConnections => http.forget_connections(),
+                    }
                 }
             });
         })?;
@@ -49,7 +59,15 @@ impl TransferThread {
 
     /// Gives it an order; false where the thread is gone.
     pub(crate) fn give(&self, order: Order) -> bool {
-        self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok())
+        self.orders.as_ref().is_some_and(|orders| orders.send(Word::Carry(Box::new(order))).is_ok())
+    }
+
+    /// Lets it let go of connections that nobody uses.
+    pub(crate) fn forget_connections(&self) {
+        if let Some(orders) = &self.orders {
+            // A thread that is gone has none.
+            let _ = orders.send(Word::ForgetConnections);
+        }
     }
 }
 

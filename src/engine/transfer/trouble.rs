@@ -35,7 +35,7 @@ pub(super) fn of_disk(shared: &Shared, error: &StoreError) -> Outcome {
             let left =
                 shared.size.get().map_or(1, |size| size.saturating_sub(shared.coverage.borrow().len()));
             let free = crate::store::space::of(&shared.order.folder).map_or(0, |space| space.free);
-            Outcome::Waits(WaitReason::NoSpace { missing: left.saturating_sub(free).max(1), folder })
+            Outcome::Full { missing: left.saturating_sub(free).max(1), folder }
         }
         StoreKind::FolderAway => Outcome::Waits(WaitReason::FolderAway { folder }),
         StoreKind::Gone => fails(FailKind::PartGone, &error.text, error.hint()),

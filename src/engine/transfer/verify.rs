@@ -24,10 +24,20 @@ pub(super) enum Verified {
     Again,
 }
 
+/// Pieces by what their sums say.
+#[derive(Default)]
+struct Sorted {
+    good: Vec<ByteRange>,
+    bad: Vec<ByteRange>,
+}
+
 impl Shared {
     /// Compares the whole file with what the user, a Metalink or the server said.
     pub(super) async fn verify(self: &Rc<Self>) -> Result<Verified, Outcome> {
         let extras = self.order.extras.as_deref();
+        if let Some(size) = self.size.get().filter(|size| self.is_other_size(*size)) {
+            return Err(self.other_size(size));
+        }
         let given = extras.and_then(|extras| extras.checksum.clone());
         let promised =
             self.validators.borrow().digest.as_deref().and_then(|digest| digest.parse::<Checksum>().ok());
@@ -37,10 +47,10 @@ impl Shared {
         }
         self.tell(What::Verifying);
         let size = self.size.get().unwrap_or_default();
-        if self.sources.has_mirrors() || (has_pieces && given.is_none()) {
-            let bad = self.bad_pieces(size).await?;
-            if !bad.is_empty() {
-                return self.fetch_again(&bad);
+        if has_pieces && (self.sources.has_mirrors() || given.is_none()) {
+            let sorted = self.sort_pieces(size).await?;
+            if !sorted.bad.is_empty() {
+                return self.fetch_again(sorted).await;
             }
         }
         for (sum, whose) in given
@@ -50,9 +60,14 @@ impl Shared {
         {
             let computed = self.sum(sum.algorithm(), 0, size).await?;
             if computed != sum {
-                let bad = self.bad_pieces(size).await?;
-                if !bad.is_empty() && self.sources.has_mirrors() {
-                    return self.fetch_again(&bad);
+                // Without sums of pieces nobody knows which bytes are wrong: what mirrors gave is fetched from the source.
+                let sorted = if has_pieces {
+                    self.sort_pieces(size).await?
+                } else {
+                    Sorted { good: Vec::new(), bad: self.sources.of_mirrors() }
+                };
+                if !sorted.bad.is_empty() {
+                    return self.fetch_again(sorted).await;
                 }
                 return Err(trouble::fails(
                     FailKind::Checksum,
@@ -64,30 +79,30 @@ impl Shared {
         Ok(Verified::Good)
     }
 
-    async fn bad_pieces(self: &Rc<Self>, size: u64) -> Result<Vec<ByteRange>, Outcome> {
+    async fn sort_pieces(self: &Rc<Self>, size: u64) -> Result<Sorted, Outcome> {
+        let mut sorted = Sorted::default();
         let Some(pieces) = self.order.extras.as_deref().and_then(|extras| extras.pieces.as_ref()) else {
-            return Ok(Vec::new());
+            return Ok(sorted);
         };
-        let mut bad = Vec::new();
         for (index, expected) in pieces.sums.iter().enumerate() {
             let start = pieces.length.saturating_mul(index as u64);
             let Some(range) = ByteRange::new(start, start.saturating_add(pieces.length).min(size)) else {
                 break;
             };
-            if self.sum(expected.algorithm(), range.start(), range.end()).await? != *expected {
-                bad.push(range);
-            }
+            let is_good = self.sum(expected.algorithm(), range.start(), range.end()).await? == *expected;
+            if is_good { sorted.good.push(range) } else { sorted.bad.push(range) }
         }
-        Ok(bad)
+        Ok(sorted)
     }
 
     /// Takes bad pieces out, and with them the mirrors that gave them. With no other mirror left, that is a failure.
-    fn fetch_again(&self, bad: &[ByteRange]) -> Result<Verified, Outcome> {
-        let mut guilty: Vec<usize> = bad.iter().flat_map(|range| self.sources.who_wrote(*range)).collect();
-        guilty.sort_unstable();
-        guilty.dedup();
+    async fn fetch_again(self: &Rc<Self>, sorted: Sorted) -> Result<Verified, Outcome> {
+        let Sorted { good, bad } = &sorted;
+        let guilty = self.sources.guilty(bad, good);
         let dropped = guilty.iter().filter(|place| self.sources.drop_place(**place)).count();
-        if dropped == 0 {
+        // Of bytes that an earlier run fetched nobody knows where they came from: they get one more try.
+        let is_last_try = !guilty.is_empty() || self.fetched_again.replace(true);
+        if dropped == 0 && is_last_try {
             return Err(trouble::fails(
                 FailKind::Checksum,
                 format!("{} pieces are not what the Metalink says, wherever they come from", bad.len()),
@@ -97,11 +112,15 @@ impl Shared {
         for range in bad {
             self.coverage.borrow_mut().remove(*range);
         }
+        self.sources.forget(bad);
         self.tell(What::Remark(format!(
             "{} bad pieces: {dropped} mirrors dropped, fetched again elsewhere",
             bad.len()
         )));
+        // A kill must not bring back what was just found to be wrong: its records in the note are true to the bytes.
+        self.safe.replace(Arc::new(self.coverage.borrow().clone()));
         self.show();
+        self.begin_generation().await?;
         Ok(Verified::Again)
     }
 

@@ -4,6 +4,24 @@
 //! interface's counters are the only eyes. A [`Line`] is what an interface leads to, a [`Path`] is a way over it to one
 //! server's network, with one window for all background connections on it, which [`share_out`] divides among them.
 //! Time is an argument: whoever runs it reads sockets and counters every 10 ms and does what comes out.
+//!
+//! # What was tried
+//!
+//! | Way | What came of it |
+//! | --- | --- |
+//! | the queue of one look decides in the ramp | a burst of a window that doubles looks like a queue: the line is left to nobody for a second. A queue counts only if it stands for two round trips |
+//! | the rate over 100 ms decides in the ramp | it lags behind a window that doubles each round trip: a rival is seen where none is. The last round trip counts |
+//! | the line's capacity from our rate and the others' newest | who comes is seen at once and what we lose a moment later: the sum is too high. Both over one span |
+//! | what headers add, as a mean | a rival that was there from the start hides in it. Others can only add, so the lowest ratio of a minute |
+//! | counters times a ratio, in all | the ratio changes, and all that was ever counted with it. Only what grew in a tick is weighed |
+//! | all connections stay open while stepping aside | the kernel goes on filling their buffers, a segment each round trip. All but one are closed after 300 ms |
+//! | a line that stalls for 10 to 60 ms at a time, as on a busy machine | no rival is seen in it; what is lost alone is the stalls' own (99 % at 10 ms, 75 % at 60 ms) |
+//!
+//! Measured in the lab (`tests/it/lab`) on two processors that were never idle, so with the noise of that: beside a bulk download
+//! on the same host, 50 Mbit/s with 200 ms of buffer, the foreground keeps 97.0 to 99.7 %, the background yields in 0.2 to
+//! 0.4 s and is back in 0.6 to 0.8 s; 97.5 % where the foreground is on another host; 99.4 % against BBR; a page takes
+//! no longer. Not told apart on such a machine: what the background reaches alone at a gigabit, `fq_codel` with the foreground elsewhere
+//! (85 %), a buffer of 20 ms (88 %).
 
 mod arrived;
 mod blind;

@@ -21,6 +21,41 @@ pub(crate) struct Disk {
     folder: TempDir,
 }
 
+/// A small disk in memory, for filling it; gone when it is dropped.
+pub(crate) struct SmallDisk {
+    folder: TempDir,
+}
+
+/// Makes a small disk, or says why there is none.
+pub(crate) fn require_small(mebibytes: u64) -> Option<SmallDisk> {
+    if !rustix::process::geteuid().is_root() {
+        skip("root");
+        return None;
+    }
+    let disk = SmallDisk { folder: tempfile::tempdir().unwrap() };
+    let options = format!("size={mebibytes}m");
+    run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "haul-test"]).arg(disk.folder()));
+    Some(disk)
+}
+
+impl SmallDisk {
+    /// Returns where it is mounted.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.folder()).stderr(Stdio::null()).status();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know what did not run")]
+fn skip(lacks: &str) {
+    eprintln!("skipped: needs {lacks}");
+}
+
 /// Makes a disk, or says why there is none; that is a failure where nothing may be skipped and loop devices are there.
 pub(crate) fn require() -> Option<Disk> {
     let lacks = if !rustix::process::geteuid().is_root() {
@@ -30,10 +65,7 @@ pub(crate) fn require() -> Option<Disk> {
     } else {
         return Some(Disk::new());
     };
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests wants to know what did not run")]
-    {
-        eprintln!("skipped: needs {lacks}");
-    }
+    skip(lacks);
     None
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Machine {
     root: TempDir,
     /// Time between two checkpoints, where a test can't wait for the program's own.
     checkpoint: Option<Duration>,
+    backoff: Duration,
     /// Whether each run has its own engine; else there is an agent, which ends with the machine.
     is_here: bool,
     /// Variables for every run.
@@ -78,7 +79,13 @@ impl Machine {
         for folder in ["state", "home", "config", "runtime", "downloads"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root, checkpoint, is_here: true, variables: Vec::new() }
+        Self { root, checkpoint, backoff: BACKOFF, is_here: true, variables: Vec::new() }
+    }
+
+    /// Makes the program wait longer before it tries again by itself than any test does.
+    pub(crate) fn never_tries_again_by_itself(mut self) -> Self {
+        self.backoff = 1000 * DEADLINE;
+        self
     }
 
     /// Returns the folder that downloads go to; the program runs in it.
@@ -128,9 +135,36 @@ impl Machine {
         self.spawn_as(tracer, args, 2 * DEADLINE)
     }
 
-    fn spawn_as<S: AsRef<str>>(&self, mut command: Command, args: &[S], stall: Duration) -> Running {
+    /// Starts a copy of the program under another one.
+    pub(crate) fn spawn_other<S: AsRef<str>>(
+        &self,
+        mut tracer: Command,
+        program: &Path,
+        args: &[S],
+    ) -> Running {
+        tracer.arg(program);
+        self.spawn_as(tracer, args, 2 * DEADLINE)
+    }
+
+    /// Runs the program to its end while another run goes on, whose words it leaves alone.
+    pub(crate) fn beside<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
+        let command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        self.spawn_into("beside", command, args, 2 * DEADLINE).wait()
+    }
+
+    fn spawn_as<S: AsRef<str>>(&self, command: Command, args: &[S], stall: Duration) -> Running {
+        self.spawn_into("", command, args, stall)
+    }
+
+    fn spawn_into<S: AsRef<str>>(
+        &self,
+        which: &str,
+        mut command: Command,
+        args: &[S],
+        stall: Duration,
+    ) -> Running {
         let root = self.root.path();
-        let (stdout, stderr) = (root.join("stdout"), root.join("stderr"));
+        let (stdout, stderr) = (root.join(format!("stdout{which}")), root.join(format!("stderr{which}")));
         command.env_clear();
         if let Some(checkpoint) = self.checkpoint {
             command.env("HAUL_TEST_CHECKPOINT_MS", checkpoint.as_millis().to_string());
@@ -149,7 +183,7 @@ impl Machine {
             .env("XDG_STATE_HOME", root.join("state"))
             .env("XDG_RUNTIME_DIR", root.join("runtime"))
             .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
-            .env("HAUL_TEST_BACKOFF_MS", BACKOFF.as_millis().to_string())
+            .env("HAUL_TEST_BACKOFF_MS", self.backoff.as_millis().to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
@@ -207,6 +241,11 @@ impl Running {
         self.outcome()
     }
 
+    /// Its process number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
@@ -225,8 +264,27 @@ impl Running {
 
     /// Presses Ctrl-C and waits for its end.
     pub(crate) fn interrupt(self) -> Outcome {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.press_ctrl_c();
         self.wait()
+    }
+
+    /// Presses Ctrl-C.
+    pub(crate) fn press_ctrl_c(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Waits until so many bytes came out on stdout.
+    pub(crate) fn wait_for_stdout(&mut self, bytes: u64) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let came = std::fs::metadata(&self.stdout).unwrap().len();
+            if came >= bytes {
+                return;
+            }
+            assert!(!self.is_over(), "ended with {came} bytes on stdout:\n{}", self.outcome().stderr);
+            assert!(Instant::now() < end, "only {came} of {bytes} bytes came out");
+            thread::sleep(LOOK);
+        }
     }
 
     /// Waits until so many bytes of `content` are in the file at `path`, in their places.
@@ -239,6 +297,26 @@ impl Running {
             }
             assert!(!self.is_over(), "ended with {held} bytes on disk:\n{}", self.outcome().stderr);
             assert!(Instant::now() < end, "only {held} of {bytes} bytes came to {}", path.display());
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until all these files are there.
+    pub(crate) fn wait_for_files(&mut self, paths: &[&Path]) {
+        let end = Instant::now() + DEADLINE;
+        while !paths.iter().all(|path| path.exists()) {
+            assert!(!self.is_over(), "ended without {paths:?}:\n{}", self.outcome().told());
+            assert!(Instant::now() < end, "not all of {paths:?} came");
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until it has said something on stderr.
+    pub(crate) fn wait_for_words(&mut self, words: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !String::from_utf8_lossy(&std::fs::read(&self.stderr).unwrap()).contains(words) {
+            assert!(!self.is_over(), "ended without a word of {words:?}:\n{}", self.outcome().told());
+            assert!(Instant::now() < end, "no word of {words:?} came");
             thread::sleep(LOOK);
         }
     }

@@ -90,6 +90,13 @@ impl Site {
         site
     }
 
+    /// Starts a server whose https door opens only for clients that this identity's authority knows.
+    pub(crate) fn start_for_known_clients(identity: &Identity) -> Self {
+        let mut site = Self::start(None);
+        site.open("https", Some(identity.server_for_known_clients()));
+        site
+    }
+
     fn open(&mut self, scheme: &'static str, tls: Option<Arc<ServerConfig>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,0 +1,114 @@
+//! `haul demo`: the screen on the built-in shop, with a store and downloads in a folder of its own, which goes with it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use haul::cli::{self, Status};
+use haul::client::Client;
+use haul::demo::{self, Shop};
+use haul::engine::{Engine, Started};
+use haul::model::settings::EngineSettings;
+use haul::tui::Surroundings;
+
+use crate::console::{self, Shown};
+use crate::{Spool, connect_here, context, ended_from_outside, raise_file_limit, refuse_here, settings};
+
+/// How soon a silent server is given up: whoever looks on should see it.
+const STALL: Duration = Duration::from_secs(8);
+
+/// Opens the shop alone, until Ctrl-C.
+pub(crate) fn open_shop() -> ExitCode {
+    let opened = Shop::open()
+        .and_then(|shop| Ok((shop, tokio::runtime::Builder::new_current_thread().enable_all().build()?)));
+    match opened {
+        Ok((shop, runtime)) => runtime
+            .block_on(async {
+                tokio::select! {
+                    status = cli::attend_shop(shop.links()) => status.code(),
+                    signal = ended_from_outside() => signal,
+                }
+            })
+            .into(),
+        Err(error) => {
+            cli::complain(&format!("the shop can't open: {error}"), "close something and try again");
+            Status::Unreachable.into()
+        }
+    }
+}
+
+/// Shows the demo until somebody leaves.
+pub(crate) fn show() -> ExitCode {
+    let Some(surroundings) = console::wanted(None) else {
+        cli::complain(
+            "the demo is a full screen, and this is no terminal for one",
+            "`haul demo --serve` opens the shop alone",
+        );
+        return Status::Usage.into();
+    };
+    raise_file_limit();
+    let opened = tempfile::Builder::new().prefix("haul-demo-").tempdir().and_then(|folder| {
+        std::fs::create_dir(folder.path().join("downloads"))?;
+        Ok((folder, Shop::open()?, tokio::runtime::Builder::new_current_thread().enable_all().build()?))
+    });
+    let (folder, shop, runtime) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            cli::complain(
+                &format!("the demo can't be set up: {error}"),
+                "make room in the folder for temporary files",
+            );
+            return Status::Unreachable.into();
+        }
+    };
+    let local = tokio::task::LocalSet::new();
+    let code = local.block_on(&runtime, run(folder.path(), &shop, surroundings));
+    // What still holds one of its files open must let go before they are removed.
+    drop((local, runtime, shop));
+    let left = folder.path().to_owned();
+    if let Err(error) = folder.close() {
+        cli::complain(&format!("{} can't be removed: {error}", left.display()), "remove it by hand");
+    }
+    code.into()
+}
+
+async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings) -> u8 {
+    let (state, downloads) = (folder.join("state"), folder.join("downloads"));
+    let mut context = match context(&Spool(None), false) {
+        Ok(context) => context,
+        Err(code) => return code,
+    };
+    context.downloads.clone_from(&downloads);
+    let settings = EngineSettings { stall: STALL, ..settings() };
+    let Started { engine, drive, .. } = match Engine::start(&state, settings, false) {
+        Ok(started) => started,
+        Err(error) => return refuse_here(&error, &state).code(),
+    };
+    let driving = tokio::task::spawn_local(drive);
+    let connect = connect_here(&engine, &state);
+    let code = match connect().await {
+        Ok(client) => {
+            let shown = Shown { outlives: false, passing: true, host: String::new(), state: None };
+            tokio::select! {
+                status = console::open(connect, None, context, surroundings, shown) => status.code(),
+                () = fill(client, shop, &downloads) => Status::Done.code(),
+                signal = ended_from_outside() => signal,
+            }
+        }
+        Err(why) => {
+            cli::complain(&why, "");
+            Status::Unreachable.code()
+        }
+    };
+    engine.stop();
+    // It ends by itself: what it would say of a panic has been said.
+    let _ = driving.await;
+    code
+}
+
+/// Fills the screen, and stays a client for as long as it is shown: a real-time download needs its owner.
+async fn fill(client: Client, shop: &Shop, downloads: &Path) {
+    // What the engine refuses is missing on the screen, which tells of everything else.
+    let _ = demo::play(&client, shop.address(), downloads).await;
+    std::future::pending::<()>().await;
+}

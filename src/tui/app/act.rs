@@ -1,0 +1,417 @@
+//! What each command does.
+
+use super::{App, Tone};
+use crate::command::Command;
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::item::{Mode, Priority};
+use crate::model::request::{Act, Clear, Place, Request};
+use crate::model::selector::{Selector, Term};
+use crate::model::state::StateKind;
+use crate::tui::effect::{Effect, Purpose};
+use crate::tui::layout::{Pane, Size};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::add::Add;
+use crate::tui::overlay::confirm::Confirm;
+use crate::tui::overlay::help::Help;
+use crate::tui::overlay::palette::Palette;
+use crate::tui::overlay::pick::Pick;
+use crate::tui::overlay::prompt::{Prompt, Question};
+use crate::tui::sort::Sort;
+
+impl App {
+    /// Carries out a command that can act.
+    pub(crate) fn run(&mut self, command: Command) {
+        use Command as C;
+        match command {
+            C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
+            C::Pause => self.pause_or_go_on(),
+            C::HoldAll => {
+                let request =
+                    if self.totals.held { Request::Go { id: None } } else { Request::Hold { id: None } };
+                let said = if self.totals.held {
+                    "released: downloads go on"
+                } else {
+                    "held: nothing new starts until P"
+                };
+                self.call(Purpose::Say(said.into()), request);
+            }
+            C::Resume => self.resume(),
+            C::Cancel => self.act(Act::Cancel, "cancelled"),
+            C::Remove => self.ask_to_remove(),
+            C::Undo => self.call(Purpose::Undo, Request::Undo),
+            C::Mode => self.switch_mode(),
+            C::NewMode => {
+                self.new_mode = other(self.new_mode);
+                let said = match self.new_mode {
+                    Mode::Background => "new downloads are background: they go on after you quit",
+                    Mode::RealTime => "new downloads are real time: front first, lost if you quit",
+                };
+                self.say(Tone::Plain, said.into());
+            }
+            C::Now => self.act(Act::SetPriority { priority: Priority::Now }, "first now, at full speed"),
+            C::Earlier => self.act(Act::Move { to: Place::Up }, "earlier"),
+            C::Later => self.act(Act::Move { to: Place::Down }, "later"),
+            C::Mark => self.mark(),
+            C::MarkAll => self.mark_all(),
+            C::Edit => {
+                if let Some(id) = self.targets().first().copied() {
+                    self.call(Purpose::Edit, Request::Show { id, reveal: true });
+                }
+            }
+            C::NewLink => self.prompt(Question::NewLink),
+            C::Collection => self.overlay = Some(Overlay::Pick(Pick::collections(self))),
+            C::Limit => self.prompt(Question::Limit),
+            C::LimitAll => self.prompt(Question::LimitAll),
+            C::Open => self.show_for(Purpose::Open),
+            C::OpenFolder => self.show_for(Purpose::OpenFolder),
+            C::CopyPath => self.show_for(Purpose::CopyPath),
+            C::Copy => self.copy_link(),
+            C::Filter => self.start_filter(),
+            C::Sort => self.sort_by(Sort::by(self.list.sort().column.next())),
+            C::Reverse => {
+                let sort = self.list.sort();
+                self.sort_by(Sort { falling: !sort.falling, ..sort });
+            }
+            C::NextNeed => self.next_need(1),
+            C::PreviousNeed => self.next_need(-1),
+            C::Freeze => {
+                self.list.freeze(!self.list.is_frozen());
+                let said = if self.list.is_frozen() {
+                    "the order is frozen: F lets it go"
+                } else {
+                    "the order is live again"
+                };
+                self.say(Tone::Plain, said.into());
+                self.follow();
+            }
+            C::NextPane => self.pane_by(1),
+            C::PreviousPane => self.pane_by(Pane::ALL.len() - 1),
+            C::PaneCollections => self.show_pane(Pane::Collections),
+            C::PaneDownloads => self.show_pane(Pane::Downloads),
+            C::PaneLibrary => self.show_pane(Pane::Library),
+            C::PaneLog | C::Since => self.show_pane(Pane::Log),
+            C::Theme => self.overlay = Some(Overlay::Pick(Pick::themes(self))),
+            C::Palette => self.overlay = Some(Overlay::Palette(Palette::new())),
+            C::Help => self.overlay = Some(Overlay::Help(Help::default())),
+            C::Quit => self.quit(),
+            C::Leave => self.quit_now(),
+            C::Suspend => self.effects.push(Effect::Suspend),
+            C::Redraw => self.effects.push(Effect::Redraw),
+            C::Up | C::Down | C::Top | C::Bottom | C::PageUp | C::PageDown => self.navigate(command),
+            C::Left | C::Right | C::Enter => self.step(command),
+            C::Back => self.back(),
+            C::NewCollection => self.prompt(Question::NewCollection),
+            C::RenameCollection => self.prompt(Question::RenameCollection),
+            C::RemoveCollection => self.ask_to_remove_collection(),
+            C::HoldCollection => self.hold_collection(),
+            C::ClearFinished => self.clear(Clear::Finished),
+            C::ClearCancelled => self.clear(Clear::Cancelled),
+            C::RetryFailed => {
+                let select = Selector { terms: vec![Term::State(StateKind::Failed)], ..Selector::default() };
+                self.call(Purpose::Act("tried again"), Request::Act { select, act: Act::Retry });
+            }
+            C::Motion => {
+                self.look.calm = !self.look.calm;
+                let said = if self.look.calm { "less motion" } else { "full motion" };
+                self.say(Tone::Plain, said.into());
+            }
+        }
+    }
+
+    /// Does something to what is meant, and forgets the marks.
+    pub(crate) fn act(&mut self, act: Act, word: &'static str) {
+        let ids = self.targets();
+        self.act_on(ids, act, word);
+    }
+
+    pub(crate) fn act_on(&mut self, ids: Vec<DownloadId>, act: Act, word: &'static str) {
+        let purpose = match &act {
+            Act::SetMode { mode } => Purpose::SetMode(*mode),
+            _ => Purpose::Act(word),
+        };
+        let keeps = matches!(act, Act::Move { .. });
+        self.call(purpose, Request::Act { select: Selector { ids, ..Selector::default() }, act });
+        if !keeps {
+            self.marks.clear();
+        }
+    }
+
+    fn pause_or_go_on(&mut self) {
+        let ids = self.targets();
+        let paused =
+            |id: &DownloadId| self.list.row(*id).is_some_and(|row| row.state.kind() == StateKind::Paused);
+        if ids.iter().all(paused) {
+            self.act(Act::Resume, "resumed");
+        } else {
+            self.act(Act::Pause, "paused");
+        }
+    }
+
+    /// What is paused goes on; what failed, was cancelled or waits is tried again.
+    fn resume(&mut self) {
+        let (paused, rest): (Vec<_>, Vec<_>) = self
+            .targets()
+            .into_iter()
+            .partition(|id| self.list.row(*id).is_some_and(|row| row.state.kind() == StateKind::Paused));
+        if !paused.is_empty() {
+            self.act_on(paused, Act::Resume, "resumed");
+        }
+        if !rest.is_empty() {
+            self.act_on(rest, Act::Retry, "tried again");
+        }
+    }
+
+    fn switch_mode(&mut self) {
+        let ids = self.targets();
+        let all_real = ids.iter().all(|id| self.list.row(*id).is_some_and(|row| row.mode == Mode::RealTime));
+        let mode = if all_real { Mode::Background } else { Mode::RealTime };
+        self.act_on(ids, Act::SetMode { mode }, "");
+    }
+
+    /// Removing asks only where bytes would be lost.
+    fn ask_to_remove(&mut self) {
+        let ids = self.targets();
+        let rows: Vec<_> = ids.iter().filter_map(|id| self.list.row(*id)).collect();
+        let lost: u64 =
+            rows.iter().filter(|row| row.state.kind() != StateKind::Completed).map(|row| row.covered).sum();
+        if lost == 0 {
+            return self.act(Act::Remove, "removed; z takes it back");
+        }
+        let name = (rows.len() == 1).then(|| rows[0].name.clone());
+        self.overlay = Some(Overlay::Confirm(Confirm::remove(ids, name, lost)));
+    }
+
+    fn prompt(&mut self, question: Question) {
+        self.overlay = Some(Overlay::Prompt(Prompt::new(question, self)));
+    }
+
+    fn show_for(&mut self, purpose: Purpose) {
+        if let Some(id) = self.targets().first().copied() {
+            self.call(purpose, Request::Show { id, reveal: false });
+        }
+    }
+
+    /// The owner's explicit copy carries the true link.
+    fn copy_link(&mut self) {
+        let ids = self.targets();
+        if let [id] = ids[..] {
+            self.call(Purpose::CopyLink, Request::Show { id, reveal: true });
+        } else {
+            self.call(Purpose::CopyLink, Request::Export { select: Selector { ids, ..Selector::default() } });
+        }
+    }
+
+    fn mark(&mut self) {
+        if let Some(cause) = self.cursor_cause() {
+            self.marks.extend(self.list.members(&cause));
+        } else if let Some(id) = self.cursor_row().map(|row| row.id)
+            && !self.marks.remove(&id)
+        {
+            self.marks.insert(id);
+        }
+        self.move_by(1);
+    }
+
+    fn mark_all(&mut self) {
+        if self.marks.is_empty() {
+            self.marks = self.list.shown_rows().map(|row| row.id).collect();
+        } else {
+            self.marks.clear();
+        }
+    }
+
+    /// Sorts by a column; the cursor stays on its download.
+    pub(crate) fn sort_by(&mut self, sort: Sort) {
+        self.list.sort_by(sort);
+        self.follow();
+    }
+
+    fn pane_by(&mut self, steps: usize) {
+        let at = self.pane.number() - 1 + steps;
+        self.show_pane(Pane::ALL[at % Pane::ALL.len()]);
+    }
+
+    /// Gives a pane the keys.
+    pub(crate) fn show_pane(&mut self, pane: Pane) {
+        self.pane = pane;
+        if pane == Pane::Library {
+            self.library.refresh();
+        }
+        if pane == Pane::Log {
+            self.read_log();
+            self.since = super::Since::default();
+        }
+        self.keep_in_sight();
+    }
+
+    fn navigate(&mut self, command: Command) {
+        let page = self.page().max(2).cast_signed() - 1;
+        let step = match command {
+            Command::Up => -1,
+            Command::Down => 1,
+            Command::PageUp => -page,
+            Command::PageDown => page,
+            Command::Top => isize::MIN,
+            _ => isize::MAX,
+        };
+        match self.pane {
+            Pane::Downloads => match step {
+                isize::MAX => self.go_to(usize::MAX),
+                isize::MIN => self.go_to(0),
+                step => self.move_by(step),
+            },
+            Pane::Collections => {
+                let last = self.collections.len();
+                let at = self.collection_line.saturating_add_signed(step.clamp(-100_000, 100_000)).min(last);
+                self.show_collection(at);
+            }
+            Pane::Library => self.library.move_by(step),
+            Pane::Log => {
+                let last = self.log.len().saturating_sub(1);
+                self.log_at = self.log_at.saturating_add_signed(step.clamp(-100_000, 100_000)).min(last);
+            }
+        }
+    }
+
+    /// Shows the collection of a line of its pane; 0 shows all.
+    pub(crate) fn show_collection(&mut self, line: usize) {
+        self.collection_line = line.min(self.collections.len());
+        let id = self.cursor_collection().map(|row| row.id);
+        if self.list.collection() != id {
+            self.marks.clear();
+            self.list.show(id);
+            self.cursor.top = 0;
+            self.follow();
+        }
+    }
+
+    fn step(&mut self, command: Command) {
+        match (self.pane, command) {
+            (Pane::Library, _) => self.step_library(command),
+            (Pane::Collections, Command::Right | Command::Enter) | (Pane::Log, Command::Left) => {
+                self.show_pane(Pane::Downloads);
+            }
+            (Pane::Downloads, Command::Left) => self.show_pane(Pane::Collections),
+            (Pane::Downloads, Command::Enter) => self.enter(),
+            (Pane::Log, Command::Enter) => {
+                if let Some(id) = self.log.get(self.log_at).map(|line| line.id) {
+                    self.jump(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step_library(&mut self, command: Command) {
+        match command {
+            Command::Right => self.library.open(),
+            Command::Left => {
+                if !self.library.close() {
+                    self.show_pane(Pane::Downloads);
+                }
+            }
+            _ => match self.library.chosen_path() {
+                Some(path) if self.options.local => self.effects.push(Effect::Open(path)),
+                Some(_) => self.say(Tone::Plain, "its file is on another machine".into()),
+                None => self.library.toggle(),
+            },
+        }
+    }
+
+    /// Shows a download wherever it is.
+    pub(crate) fn jump(&mut self, id: DownloadId) {
+        if self.list.row(id).is_none() {
+            return self.say(Tone::Plain, "it is no longer in the list".into());
+        }
+        if self.list.place(id).is_none() {
+            self.show_collection(0);
+            self.filter_by("");
+        }
+        self.show_pane(Pane::Downloads);
+        if !self.go_to_download(id)
+            && let Some(row) = self.list.row(id)
+        {
+            let text = format!("state:{} host:{}", row.state.kind().word(), row.host);
+            self.filter_by(&text);
+            self.go_to_download(id);
+        }
+    }
+
+    fn enter(&mut self) {
+        if self.since.is_news() {
+            return self.show_pane(Pane::Log);
+        }
+        if let Some((_, host)) = self.cursor_cause() {
+            self.filter_by(&format!("state:failed host:{host}"));
+            return;
+        }
+        let Some(row) = self.cursor_row() else { return };
+        let is_done = row.state.kind() == StateKind::Completed;
+        if self.room() == Size::Compact {
+            self.overlay = Some(Overlay::Detail(0));
+        } else if is_done && self.options.local {
+            self.show_for(Purpose::Open);
+        } else {
+            self.overlay = Some(Overlay::Detail(0));
+        }
+    }
+
+    fn back(&mut self) {
+        if !self.marks.is_empty() {
+            self.marks.clear();
+        } else if !self.list.filter().text().is_empty() {
+            self.filter_by("");
+        } else if self.pane != Pane::Downloads {
+            self.show_pane(Pane::Downloads);
+        } else if self.notice.take().is_some() || self.since.is_news() {
+            self.since = super::Since::default();
+        } else if self.collection_line > 0 {
+            self.show_collection(0);
+        } else {
+            self.say(Tone::Plain, "q leaves".into());
+        }
+        self.keep_in_sight();
+    }
+
+    fn ask_to_remove_collection(&mut self) {
+        let Some(row) = self.cursor_collection() else { return };
+        let count: u64 = row.counts.values().sum();
+        let confirm = Confirm::remove_collection(row.id, row.name.clone(), count);
+        self.overlay = Some(Overlay::Confirm(confirm));
+    }
+
+    fn hold_collection(&mut self) {
+        let Some((id, held, name)) = self.cursor_collection().map(|row| (row.id, row.held, row.name.clone()))
+        else {
+            return;
+        };
+        let (request, said) = if held {
+            (Request::Go { id: Some(id) }, format!("{name} is released"))
+        } else {
+            (Request::Hold { id: Some(id) }, format!("{name} is held"))
+        };
+        self.call(Purpose::Say(said), request);
+    }
+
+    fn clear(&mut self, what: Clear) {
+        let id = self.cursor_collection().map_or(CollectionId::DEFAULT, |row| row.id);
+        self.call(Purpose::Act("cleared"), Request::Clear { id, what });
+    }
+
+    /// Makes a request for a dialog.
+    pub(crate) fn ask(&mut self, purpose: Purpose, request: Request) {
+        self.call(purpose, request);
+    }
+
+    /// Wants something done for a dialog.
+    pub(crate) fn want(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
+
+fn other(mode: Mode) -> Mode {
+    match mode {
+        Mode::Background => Mode::RealTime,
+        Mode::RealTime => Mode::Background,
+    }
+}

@@ -1,0 +1,166 @@
+//! What the engine answers, and what a person is told of it.
+
+use std::path::{Path, PathBuf};
+
+use super::{App, Tone};
+use crate::model::item::Mode;
+use crate::model::request::{Acted, Added, AddedHow, Refusal, Reply};
+use crate::model::view::DownloadDetail;
+use crate::tui::effect::{Effect, Purpose};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::edit::Edit;
+use crate::tui::words;
+
+impl App {
+    /// Takes in an answer.
+    pub(super) fn answered(&mut self, purpose: Purpose, answer: Result<Reply, Refusal>) {
+        let reply = match answer {
+            Ok(reply) => reply,
+            Err(refusal) => return self.refused(&purpose, &refusal),
+        };
+        match (purpose, reply) {
+            (Purpose::Detail(id), Reply::Detail(detail)) => {
+                self.asked.detail = None;
+                if self.cursor_row().is_some_and(|row| row.id == id) {
+                    self.detail = Some(detail);
+                }
+            }
+            (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
+            (Purpose::Library(at), Reply::Library(reply)) => self.library.put(&at, reply),
+            (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
+            (Purpose::SetMode(mode), Reply::Acted(acted)) => self.mode_set(mode, &acted),
+            (Purpose::Act(word), Reply::Acted(acted)) => self.acted(word, &acted),
+            (Purpose::Undo, Reply::Acted(acted)) => {
+                self.undoable = false;
+                if acted.is_empty() {
+                    self.say(Tone::Plain, "nothing is left to take back".into());
+                } else {
+                    self.acted("taken back", &acted);
+                }
+            }
+            (Purpose::CopyLink, Reply::Detail(detail)) => self.copy(detail.source_url, "the link is copied"),
+            (Purpose::CopyLink, Reply::Batch(batch)) => {
+                let links: Vec<_> = batch.downloads.iter().map(|new| new.url.to_string()).collect();
+                let said = format!("{} links are copied", links.len());
+                self.copy(links.join("\n"), &said);
+            }
+            (Purpose::CopyPath, Reply::Detail(detail)) => self.copy(detail.path, "the path is copied"),
+            (Purpose::Open, Reply::Detail(detail)) => self.open(&detail),
+            (Purpose::OpenFolder, Reply::Detail(detail)) => {
+                if let Some(folder) = Path::new(&detail.path).parent() {
+                    self.effects.push(Effect::Open(folder.to_owned()));
+                }
+            }
+            (Purpose::Edit, Reply::Detail(detail)) if self.overlay.is_none() => {
+                self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail))));
+            }
+            (Purpose::Say(text), _) => self.say(Tone::Good, text),
+            (Purpose::ThenLeave, _) => self.go(true),
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, purpose: &Purpose, refusal: &Refusal) {
+        match purpose {
+            Purpose::Detail(_) => self.asked.detail = None,
+            Purpose::Log => self.asked.log = false,
+            Purpose::ThenLeave => self.leaving = false,
+            _ => {}
+        }
+        if !matches!(purpose, Purpose::Detail(_) | Purpose::Library(_)) {
+            self.say(Tone::Bad, told(refusal));
+        }
+    }
+
+    fn added(&mut self, mode: Mode, added: &[Added]) {
+        let count = |how| added.iter().filter(|one| one.how == how).count();
+        if mode == Mode::RealTime {
+            self.own.extend(added.iter().filter(|one| one.how == AddedHow::New).map(|one| one.id));
+        }
+        let parts = [
+            (count(AddedHow::New), "added"),
+            (count(AddedHow::Attached), "there already, going on"),
+            (count(AddedHow::AlreadyHere), "already here"),
+        ];
+        let told: Vec<_> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        if let [one] = added {
+            self.go_to_download(one.id);
+        }
+        self.say(Tone::Good, told.join(", "));
+    }
+
+    fn mode_set(&mut self, mode: Mode, acted: &[Acted]) {
+        let done = acted.iter().filter(|one| one.refused.is_none());
+        match mode {
+            Mode::RealTime => self.own.extend(done.map(|one| one.id)),
+            Mode::Background => done.for_each(|one| {
+                self.own.remove(&one.id);
+            }),
+        }
+        let word = match mode {
+            Mode::RealTime => "in real time: front first, lost if you quit",
+            Mode::Background => "in the background: goes on after you quit",
+        };
+        self.acted(word, acted);
+    }
+
+    fn acted(&mut self, word: &'static str, acted: &[Acted]) {
+        let refused: Vec<&Refusal> = acted.iter().filter_map(|one| one.refused.as_ref()).collect();
+        let done = acted.len() - refused.len();
+        if done > 0 && (word == "cancelled" || word.starts_with("removed")) {
+            self.undoable = true;
+        }
+        match (done, refused.as_slice()) {
+            (0, []) => self.say(Tone::Plain, "there was nothing to do".into()),
+            (0, [one]) => self.say(Tone::Bad, told(one)),
+            (0, many) => {
+                let text = format!("none of {}: {}", words::downloads(many.len()), told(many[0]));
+                self.say(Tone::Bad, text);
+            }
+            (1, []) => {
+                let name = acted.first().and_then(|one| self.list.row(one.id)).map(|row| row.name.clone());
+                // A move shows itself.
+                if word != "earlier" && word != "later" {
+                    self.say(
+                        Tone::Good,
+                        name.map_or_else(|| word.to_owned(), |name| format!("{name}: {word}")),
+                    );
+                }
+            }
+            (done, []) => self.say(Tone::Good, format!("{} {word}", words::downloads(done))),
+            (done, many) => {
+                let text =
+                    format!("{} {word}, {} not: {}", words::downloads(done), many.len(), told(many[0]));
+                self.say(Tone::Warning, text);
+            }
+        }
+    }
+
+    fn copy(&mut self, text: String, said: &str) {
+        self.effects.push(Effect::Copy(text));
+        self.say(Tone::Good, said.to_owned());
+    }
+
+    /// Programs and launchers are never opened without a question.
+    fn open(&mut self, detail: &DownloadDetail) {
+        let path = PathBuf::from(&detail.path);
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        let acts = [
+            "desktop", "sh", "run", "appimage", "exe", "msi", "bat", "cmd", "jar", "py", "deb", "rpm", "bin",
+        ];
+        if acts.contains(&ending.as_str()) || (ending.is_empty()) {
+            let confirm = crate::tui::overlay::confirm::Confirm::open(path, detail.row.name.clone());
+            self.overlay = Some(Overlay::Confirm(confirm));
+        } else {
+            self.effects.push(Effect::Open(path));
+        }
+    }
+}
+
+fn told(refusal: &Refusal) -> String {
+    if refusal.hint.is_empty() { refusal.text.clone() } else { format!("{}. {}", refusal.text, refusal.hint) }
+}

@@ -1,0 +1,116 @@
+//! Where a key goes: to what lies over the panes, to the filter line, or through the table of commands to the pane that has the keys.
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::{KeyCode, KeyModifiers};
+use tui_input::Input;
+
+use super::{App, Tone};
+use crate::command::Command;
+use crate::tui::filter::Filter;
+use crate::tui::layout::{Pane, Size};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::add::Add;
+use crate::tui::typed;
+
+impl App {
+    /// Takes in a key.
+    pub(super) fn key(&mut self, key: KeyCombination) {
+        if self.options.keymap.command(key) == Some(Command::Leave) {
+            return self.quit_now();
+        }
+        if self.options.keymap.command(key) == Some(Command::Suspend) {
+            return self.run(Command::Suspend);
+        }
+        if self.room() == Size::None {
+            if self.options.keymap.command(key) == Some(Command::Quit) {
+                self.quit();
+            }
+            return;
+        }
+        if let Some(overlay) = self.overlay.take() {
+            let next = overlay.key(key, self);
+            if self.overlay.is_none() {
+                self.overlay = next;
+            }
+            return;
+        }
+        if self.filtering.is_some() {
+            return self.filter_key(key);
+        }
+        let Some(command) = self.options.keymap.command(key) else {
+            if let Some(digit) = digit(key) {
+                self.say(Tone::Plain, format!("there are four panes: {digit} is none of them"));
+            }
+            return;
+        };
+        match command.why_not(&self.facts()) {
+            Some(why) => self.say(Tone::Plain, why.to_owned()),
+            None => self.run(command),
+        }
+    }
+
+    fn filter_key(&mut self, key: KeyCombination) {
+        let Some(mut input) = self.filtering.take() else { return };
+        match typed::plain_code(key) {
+            Some(KeyCode::Esc) => self.filter_by(""),
+            Some(KeyCode::Enter) => {}
+            Some(KeyCode::Down | KeyCode::Up) => {
+                let down = typed::plain_code(key) == Some(KeyCode::Down);
+                self.move_by(if down { 1 } else { -1 });
+                self.filtering = Some(input);
+            }
+            _ => {
+                if typed::edit(&mut input, key) {
+                    let text = input.value().to_owned();
+                    self.filter_by(&text);
+                }
+                self.filtering = Some(input);
+            }
+        }
+    }
+
+    /// Filters by a line; the cursor stays where it can.
+    pub(crate) fn filter_by(&mut self, text: &str) {
+        self.list.filter_by(Filter::parse(text));
+        self.follow();
+    }
+
+    /// Opens the filter line.
+    pub(super) fn start_filter(&mut self) {
+        self.pane = Pane::Downloads;
+        self.filtering = Some(Input::new(self.list.filter().text().to_owned()));
+    }
+
+    /// Takes in a text that was pasted: where something is typed it goes there, else its links are offered.
+    pub(super) fn pasted(&mut self, text: &str) {
+        if let Some(overlay) = &mut self.overlay
+            && overlay.paste(text)
+        {
+            return;
+        }
+        if let Some(input) = &mut self.filtering {
+            typed::insert(input, text);
+            let text = input.value().to_owned();
+            return self.filter_by(&text);
+        }
+        if self.overlay.is_some() {
+            return;
+        }
+        if !self.connected {
+            return self.say(Tone::Plain, "the connection is lost: it comes back by itself".into());
+        }
+        let add = Add::with_text(text, self);
+        if add.is_empty() {
+            self.say(Tone::Plain, "no link is in what was pasted".into());
+        } else {
+            self.overlay = Some(Overlay::Add(Box::new(add)));
+        }
+    }
+}
+
+fn digit(key: KeyCombination) -> Option<char> {
+    match typed::plain_code(key) {
+        Some(KeyCode::Char(c)) if c.is_ascii_digit() && key.modifiers == KeyModifiers::NONE => Some(c),
+        _ => None,
+    }
+}

@@ -1,0 +1,342 @@
+//! The state of the screen, and how it changes: [`App::update`] takes in what happened and says what is to be done. Nothing here touches
+//! the terminal, the network or the clock.
+
+mod act;
+mod answer;
+mod cursor;
+mod facts;
+mod keys;
+mod leave;
+mod mouse;
+mod news;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use news::{Notice, Since, Toast, Tone};
+
+use super::effect::{Effect, Msg, Purpose};
+use super::hit::Hits;
+use super::layout::Pane;
+use super::library::Library;
+use super::list::List;
+use super::look::Look;
+use super::overlay::Overlay;
+use crate::config::keymap::Keymap;
+use crate::config::theme::{Depth, Themes};
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::item::{Mode, TransferSettings};
+use crate::model::record::HistoryLine;
+use crate::model::request::Request;
+use crate::model::time::UnixMs;
+use crate::model::view::{CollectionRow, DownloadDetail, Totals};
+
+/// Samples of a speed that are kept: as many as the widest graph has columns.
+pub(crate) const SAMPLES: usize = 240;
+/// How often a speed is sampled.
+const SAMPLE_MS: i64 = 500;
+/// How often the details under the cursor are asked for while it runs.
+const DETAIL_MS: i64 = 500;
+/// How often rows are put in order by a column that changes all the time.
+const DRIFT_MS: i64 = 1000;
+
+/// What the screen starts with.
+#[derive(Debug)]
+pub struct Options {
+    /// Themes to choose from.
+    pub themes: Themes,
+    /// The theme's name.
+    pub theme: String,
+    /// How many colours the terminal shows.
+    pub depth: Depth,
+    /// Whether only ASCII may be drawn.
+    pub ascii: bool,
+    /// Whether bars and graphs step once a second only.
+    pub calm: bool,
+    /// Keys.
+    pub keymap: Keymap,
+    /// The local time zone.
+    pub zone: jiff::tz::TimeZone,
+    /// The folder for new downloads.
+    pub folder: PathBuf,
+    /// The home folder, shown as `~`.
+    pub home: Option<PathBuf>,
+    /// Settings that each new download has.
+    pub settings: TransferSettings,
+    /// Whether the engine is on this machine, so that files can be opened.
+    pub local: bool,
+    /// Whether background downloads go on after this program ends.
+    pub outlives: bool,
+    /// What the engine's place is called in the header; empty for the ordinary one.
+    pub place: String,
+    /// The newest line of the log at the last leave; what came after it is told.
+    pub seen: Option<u64>,
+    /// Whether the bell rings when a download needs somebody and when a collection is done.
+    pub bell: bool,
+    /// Whether the desktop is told of the same.
+    pub notify: bool,
+}
+
+/// The state of the screen.
+#[derive(Debug)]
+pub struct App {
+    /// Choices of the start that stay.
+    pub(crate) options: Options,
+    /// The wall clock, as of the last message.
+    pub(crate) now: UnixMs,
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    /// Theme and characters.
+    pub(crate) look: Look,
+    /// Whether the engine can be reached.
+    pub(crate) connected: bool,
+    /// Whether the first list is still coming.
+    pub(crate) loading: bool,
+    /// Downloads.
+    pub(crate) list: List,
+    /// The line under the cursor.
+    pub(crate) cursor: Cursor,
+    /// Downloads that are marked.
+    pub(crate) marks: HashSet<DownloadId>,
+    /// Collections.
+    pub(crate) collections: Vec<CollectionRow>,
+    /// The line of the collections pane: 0 is all of them.
+    pub(crate) collection_line: usize,
+    /// Numbers.
+    pub(crate) totals: Totals,
+    /// Total speeds, newest last.
+    pub(crate) speeds: VecDeque<u64>,
+    /// Speeds of what runs, newest last.
+    pub(crate) tracks: HashMap<DownloadId, VecDeque<u64>>,
+    /// Details of the download under the cursor.
+    pub(crate) detail: Option<Box<DownloadDetail>>,
+    /// What happened, newest first.
+    pub(crate) log: Vec<HistoryLine>,
+    /// The first line of the log that is shown.
+    pub(crate) log_at: usize,
+    /// Finished media.
+    pub(crate) library: Library,
+    /// The pane that has the keys.
+    pub(crate) pane: Pane,
+    /// What lies over the panes.
+    pub(crate) overlay: Option<Overlay>,
+    /// The filter line, while it is typed.
+    pub(crate) filtering: Option<tui_input::Input>,
+    /// The newest failure, until it is read.
+    pub(crate) notice: Option<Notice>,
+    /// What happened since somebody looked.
+    pub(crate) since: Since,
+    /// A short message.
+    pub(crate) toast: Option<Toast>,
+    /// Mode of new downloads.
+    pub(crate) new_mode: Mode,
+    /// Real-time downloads that end with this program.
+    pub(crate) own: HashSet<DownloadId>,
+    /// Whether something can be taken back.
+    pub(crate) undoable: bool,
+    /// What was drawn where.
+    pub(crate) hits: Hits,
+    /// Whether the terminal is in front.
+    pub(crate) focused: bool,
+    /// Collections that had something to do, so that their end is news.
+    pub(crate) busy: BTreeMap<CollectionId, bool>,
+    asked: Asked,
+    leaving: bool,
+    effects: Vec<Effect>,
+}
+
+/// What was asked for last, and when.
+#[derive(Debug, Default)]
+struct Asked {
+    detail: Option<DownloadId>,
+    detail_at: i64,
+    detail_stale: bool,
+    log: bool,
+    sampled: i64,
+    settled: i64,
+}
+
+impl App {
+    /// Returns the screen as it starts: connecting, with nothing yet to show.
+    ///
+    /// # Errors
+    /// The theme can't be used.
+    pub fn new(options: Options) -> Result<Self, crate::config::theme::ThemeError> {
+        let theme = options.themes.find(&options.theme)?;
+        let look = Look::new(&theme, options.depth, options.ascii, options.calm, options.zone.clone());
+        Ok(Self {
+            look,
+            options,
+            now: UnixMs::default(),
+            size: (80, 24),
+            connected: false,
+            loading: true,
+            list: List::default(),
+            cursor: Cursor::default(),
+            marks: HashSet::new(),
+            collections: Vec::new(),
+            collection_line: 0,
+            totals: Totals::default(),
+            speeds: VecDeque::new(),
+            tracks: HashMap::new(),
+            detail: None,
+            log: Vec::new(),
+            log_at: 0,
+            library: Library::default(),
+            pane: Pane::Downloads,
+            overlay: None,
+            filtering: None,
+            notice: None,
+            since: Since::default(),
+            toast: None,
+            new_mode: Mode::Background,
+            own: HashSet::new(),
+            undoable: false,
+            hits: Hits::default(),
+            focused: true,
+            busy: BTreeMap::new(),
+            asked: Asked::default(),
+            leaving: false,
+            effects: Vec::new(),
+        })
+    }
+
+    /// Takes in what happened at a moment, and returns what is to be done.
+    pub fn update(&mut self, now: UnixMs, msg: Msg) -> Vec<Effect> {
+        self.now = now;
+        match msg {
+            Msg::Key(key) => self.key(key),
+            Msg::Mouse(event) => self.mouse(event),
+            Msg::Paste(text) => self.pasted(&text),
+            Msg::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                self.keep_in_sight();
+            }
+            Msg::Focus(focused) => self.focused = focused,
+            Msg::Tick => self.tick(),
+            Msg::Connected => {
+                self.connected = true;
+                self.loading = true;
+                self.asked = Asked::default();
+            }
+            Msg::Back => self.connected = true,
+            Msg::Lost(why) => {
+                if self.connected {
+                    self.say(Tone::Warning, format!("the connection is lost: {why}. Trying again"));
+                }
+                self.connected = false;
+                self.asked.detail = None;
+            }
+            Msg::Changed(update) => self.changed(*update),
+            Msg::Answered(purpose, answer) => self.answered(purpose, *answer),
+            Msg::Told(Ok(text)) => self.say(Tone::Good, text),
+            Msg::Told(Err(text)) => self.say(Tone::Bad, text),
+        }
+        self.ask_for_detail();
+        self.ask_for_shelves();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Remembers what was drawn where.
+    pub fn drawn(&mut self, hits: Hits) {
+        self.hits = hits;
+    }
+
+    /// Whether anything on the screen changes by itself soon: then a tick is due within this many milliseconds.
+    pub fn next_tick(&self) -> Option<u64> {
+        let moving = self.totals.speed > 0 || self.list.drifts();
+        if self.toast.is_some() || moving {
+            return Some(if self.look.calm { 1000 } else { 500 });
+        }
+        let waits = self.totals.counts.contains_key(&crate::model::state::StateKind::Waiting);
+        let ago = self.totals.counts.contains_key(&crate::model::state::StateKind::Completed);
+        if waits {
+            Some(1000)
+        } else if ago {
+            Some(30_000)
+        } else {
+            None
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.toast.as_ref().is_some_and(|toast| toast.is_over(self.now)) {
+            self.toast = None;
+        }
+        self.sample();
+        if self.list.drifts() && self.now.0 - self.asked.settled >= DRIFT_MS {
+            self.settle(true);
+        }
+    }
+
+    /// Puts changed rows in order; the cursor stays on its download and its line on the screen.
+    fn settle(&mut self, drifting: bool) {
+        if drifting {
+            self.asked.settled = self.now.0;
+        }
+        if self.list.settle(drifting) {
+            self.follow();
+        }
+    }
+
+    fn sample(&mut self) {
+        if self.now.0 - self.asked.sampled < SAMPLE_MS {
+            return;
+        }
+        self.asked.sampled = self.now.0;
+        push(&mut self.speeds, self.totals.speed);
+        for (id, track) in &mut self.tracks {
+            push(track, self.list.row(*id).map_or(0, |row| row.speed));
+        }
+    }
+
+    /// The details of the download under the cursor are asked for when it is another one, and now and then while it runs.
+    fn ask_for_detail(&mut self) {
+        let Some(id) = self.cursor_row().map(|row| row.id) else {
+            self.detail = None;
+            return;
+        };
+        let known = self.detail.as_ref().is_some_and(|detail| detail.row.id == id);
+        if !known {
+            self.detail = None;
+        }
+        let due = !known || (self.asked.detail_stale && self.now.0 - self.asked.detail_at >= DETAIL_MS);
+        if self.connected && due && self.asked.detail != Some(id) && self.shows_detail() {
+            self.asked.detail = Some(id);
+            self.asked.detail_at = self.now.0;
+            self.asked.detail_stale = false;
+            self.call(Purpose::Detail(id), Request::Show { id, reveal: false });
+        }
+    }
+
+    /// What the library's pane shows is asked for when it is shown.
+    fn ask_for_shelves(&mut self) {
+        let shown = self.pane == Pane::Library || self.room() == super::layout::Size::Wide;
+        if self.connected && !self.loading && shown {
+            for (at, request) in self.library.wants() {
+                self.call(Purpose::Library(at), Request::Library(request));
+            }
+        }
+    }
+
+    fn call(&mut self, purpose: Purpose, request: Request) {
+        self.effects.push(Effect::Call(purpose, Box::new(request)));
+    }
+
+    /// A path as people read it.
+    pub(crate) fn shown_path(&self, path: &str) -> String {
+        let home = self.options.home.as_ref().and_then(|home| home.to_str()).filter(|home| home.len() > 1);
+        match home.and_then(|home| path.strip_prefix(home)) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+            _ => path.to_owned(),
+        }
+    }
+}
+
+fn push(track: &mut VecDeque<u64>, speed: u64) {
+    if track.len() == SAMPLES {
+        track.pop_front();
+    }
+    track.push_back(speed);
+}

@@ -1,0 +1,290 @@
+//! What changed, as it comes from the engine; and what of it a person should be told.
+
+use super::App;
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::item::Mode;
+use crate::model::record::HistoryLine;
+use crate::model::request::Request;
+use crate::model::state::{State, StateKind};
+use crate::model::time::UnixMs;
+use crate::model::update::Update;
+use crate::model::view::DownloadRow;
+use crate::tui::effect::{Effect, Purpose};
+use crate::tui::words;
+
+/// How long a message stays.
+const TOAST_MS: i64 = 4000;
+/// Lines of the log that are asked for.
+const LOG: u32 = 500;
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Just said.
+    Plain,
+    /// Good news.
+    Good,
+    /// Something to mind.
+    Warning,
+    /// Something went wrong.
+    Bad,
+}
+
+/// A short message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Toast {
+    /// How it is meant.
+    pub(crate) tone: Tone,
+    /// What it says.
+    pub(crate) text: String,
+    until: UnixMs,
+}
+
+impl Toast {
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self, now: UnixMs) -> bool {
+        now >= self.until
+    }
+}
+
+/// The newest failure, until it is read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Notice {
+    /// Of which download.
+    pub(crate) id: DownloadId,
+    /// Its name and what happened.
+    pub(crate) text: String,
+}
+
+/// What happened while nobody looked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Since {
+    /// Since when.
+    pub(crate) from: Option<UnixMs>,
+    /// How many were completed.
+    pub(crate) done: usize,
+    /// How many failed.
+    pub(crate) failed: usize,
+    /// How many were started over.
+    pub(crate) over: usize,
+    /// How many were lost.
+    pub(crate) lost: usize,
+}
+
+impl Since {
+    /// What the log says that happened after a line of it.
+    fn of(lines: &[HistoryLine], seen: u64) -> Self {
+        let news = || lines.iter().filter(|line| line.number > seen);
+        let count = |what: &str| news().filter(|line| line.what == what).count();
+        Self {
+            from: news().map(|line| line.at).min(),
+            done: count("completed"),
+            failed: count("failed"),
+            over: count("started over"),
+            lost: count("lost"),
+        }
+    }
+
+    /// Whether there is anything to tell.
+    pub(crate) fn is_news(&self) -> bool {
+        self.done + self.failed + self.over + self.lost > 0
+    }
+
+    /// `27 done, 2 failed`
+    pub(crate) fn text(&self) -> String {
+        let parts =
+            [(self.done, "done"), (self.failed, "failed"), (self.over, "started over"), (self.lost, "lost")];
+        let told = parts.iter().filter(|(count, _)| *count > 0);
+        told.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl App {
+    /// Says something for a few seconds.
+    pub(crate) fn say(&mut self, tone: Tone, text: String) {
+        self.toast = Some(Toast { tone, text, until: UnixMs(self.now.0 + TOAST_MS) });
+    }
+
+    /// Takes in what changed.
+    pub(super) fn changed(&mut self, update: Update) {
+        let was_loading = self.loading;
+        if self.loading && self.list.len() > 0 && self.asked.settled == 0 && !update.rows.is_empty() {
+            // A connection that was made anew brings the whole list again.
+            self.list.clear();
+        }
+        for row in update.rows {
+            if !was_loading {
+                self.notice_change(&row);
+            }
+            self.track(&row);
+            if self.detail.as_ref().is_some_and(|detail| detail.row.id == row.id) {
+                self.asked.detail_stale = true;
+            }
+            if row.mode != Mode::RealTime || !row.state.kind().is_unfinished() {
+                self.own.remove(&row.id);
+            }
+            self.list.put(row);
+        }
+        for id in update.removed {
+            self.list.take(id);
+            self.marks.remove(&id);
+            self.own.remove(&id);
+            self.tracks.remove(&id);
+            if self.notice.as_ref().is_some_and(|notice| notice.id == id) {
+                self.notice = None;
+            }
+        }
+        if let Some(collections) = update.collections {
+            self.collections = collections;
+            self.collection_line = self.collection_line.min(self.collections.len());
+            if let Some(id) = self.list.collection()
+                && !self.collections.iter().any(|row| row.id == id)
+            {
+                self.show_collection(0);
+            }
+        }
+        if let Some(totals) = update.totals {
+            self.totals = totals;
+        }
+        self.loading = update.more;
+        self.asked.settled = self.asked.settled.max(1);
+        if was_loading && !self.loading {
+            self.busy = self.counted_busy();
+            self.read_log();
+        } else if !self.loading {
+            self.mind_collections();
+        }
+        self.settle(false);
+        self.sample();
+    }
+
+    /// Speeds are kept of what runs, and of nothing else.
+    fn track(&mut self, row: &DownloadRow) {
+        if row.state.kind().is_running() {
+            self.tracks.entry(row.id).or_default();
+        } else {
+            self.tracks.remove(&row.id);
+        }
+    }
+
+    fn notice_change(&mut self, row: &DownloadRow) {
+        let before = self.list.row(row.id).map(|row| row.state.kind());
+        let now = row.state.kind();
+        if before == Some(now) {
+            return;
+        }
+        match &row.state {
+            State::Failed(failure) => {
+                self.notice = Some(Notice { id: row.id, text: format!("{}: {}", row.name, failure.text) });
+                if !self.focused {
+                    self.since.failed += 1;
+                    self.since.from.get_or_insert(self.now);
+                }
+                self.ring(format!("{} failed: {}", row.name, failure.text));
+            }
+            State::Completed if before.is_some() && !self.focused => {
+                self.since.done += 1;
+                self.since.from.get_or_insert(self.now);
+            }
+            _ => {}
+        }
+        if before == Some(StateKind::Failed) && self.notice.as_ref().is_some_and(|notice| notice.id == row.id)
+        {
+            self.notice = None;
+        }
+        if before != Some(now) && (now.is_ended() || before.is_none()) && self.pane == super::Pane::Log {
+            self.read_log();
+        }
+    }
+
+    /// Asks for the log, unless that was done already and is on its way.
+    pub(crate) fn read_log(&mut self) {
+        if self.connected && !self.asked.log {
+            self.asked.log = true;
+            self.call(Purpose::Log, Request::History { limit: LOG, before: None });
+        }
+    }
+
+    /// The log has come.
+    pub(super) fn log_read(&mut self, lines: Vec<HistoryLine>) {
+        self.asked.log = false;
+        if let Some(seen) = self.options.seen.take() {
+            self.since = Since::of(&lines, seen);
+        }
+        self.log = lines;
+        self.log_at = self.log_at.min(self.log.len().saturating_sub(1));
+    }
+
+    /// Whether a collection has something to do, for each.
+    fn counted_busy(&self) -> std::collections::BTreeMap<CollectionId, bool> {
+        self.collections
+            .iter()
+            .map(|row| {
+                let count = |kind: &StateKind| row.counts.get(kind).copied().unwrap_or(0);
+                let busy = StateKind::ALL
+                    .iter()
+                    .filter(|kind| {
+                        kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting)
+                    })
+                    .any(|kind| count(kind) > 0);
+                (row.id, busy)
+            })
+            .collect()
+    }
+
+    /// A collection that has no more to do is news, once.
+    fn mind_collections(&mut self) {
+        let busy = self.counted_busy();
+        let ended: Vec<String> = self
+            .collections
+            .iter()
+            .filter(|row| self.busy.get(&row.id) == Some(&true) && busy.get(&row.id) == Some(&false))
+            .map(|row| {
+                let done = row.counts.get(&StateKind::Completed).copied().unwrap_or(0);
+                let failed = row.counts.get(&StateKind::Failed).copied().unwrap_or(0);
+                let failures = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+                format!("{}: all done, {done} completed{failures}", row.name)
+            })
+            .collect();
+        self.busy = busy;
+        for text in ended {
+            self.ring(text);
+        }
+    }
+
+    fn ring(&mut self, text: String) {
+        if self.options.bell {
+            self.effects.push(Effect::Bell);
+        }
+        if self.options.notify && !self.focused {
+            self.effects.push(Effect::Notify(text));
+        }
+    }
+
+    /// The newest line of the log that was there to be read: what comes after it is news at the next start.
+    pub fn seen(&self) -> Option<u64> {
+        self.log.first().map(|line| line.number)
+    }
+
+    /// The terminal's title.
+    pub fn title(&self) -> String {
+        let count = |kind: StateKind| self.totals.counts.get(&kind).copied().unwrap_or(0);
+        let running: u64 =
+            StateKind::ALL.iter().filter(|kind| kind.is_running()).map(|kind| count(*kind)).sum();
+        match (running, count(StateKind::Failed)) {
+            (0, 0) => "haul".into(),
+            (0, failed) => format!("haul: {failed} failed"),
+            (running, _) => format!("haul: {running} running, {}", words::speed(self.totals.speed)),
+        }
+    }
+
+    /// How far everything is, in hundredths, for the terminal's task bar; nothing where nothing runs.
+    pub fn progress(&self) -> Option<u8> {
+        let totals = &self.totals;
+        if totals.size == 0 || totals.speed == 0 {
+            return None;
+        }
+        let here = totals.size.saturating_sub(totals.left);
+        u8::try_from(u128::from(here) * 100 / u128::from(totals.size)).ok()
+    }
+}

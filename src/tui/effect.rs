@@ -1,0 +1,100 @@
+//! What comes to the screen and what it asks for: everything that `update` takes in, and everything that it can't do itself.
+
+use std::path::PathBuf;
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::MouseEvent;
+
+use crate::model::id::DownloadId;
+use crate::model::item::Mode;
+use crate::model::request::{Refusal, Reply, Request};
+use crate::model::shelf::ShelfPath;
+use crate::model::update::Update;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyCombination),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// A text was pasted.
+    Paste(String),
+    /// The terminal has this many columns and rows now.
+    Resize(u16, u16),
+    /// The terminal came to the front, or left it.
+    Focus(bool),
+    /// Time passed.
+    Tick,
+    /// The engine can be reached.
+    Connected,
+    /// The engine can be reached again, and goes on telling where it stopped.
+    Back,
+    /// The engine can't be reached.
+    Lost(String),
+    /// The list changed.
+    Changed(Box<Update>),
+    /// A request was answered.
+    Answered(Purpose, Box<Result<Reply, Refusal>>),
+    /// Something outside of the engine was done, or couldn't be.
+    Told(Result<String, String>),
+}
+
+/// What a request was made for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purpose {
+    /// The details of the download under the cursor.
+    Detail(DownloadId),
+    /// The log.
+    Log,
+    /// What stands on a shelf of the library, or all about a file on it.
+    Library(ShelfPath),
+    /// Adding; how many, and in which mode.
+    Add(Mode),
+    /// Something was done to downloads: the word for it, as in `3 downloads paused`.
+    Act(&'static str),
+    /// A mode was set, to which.
+    SetMode(Mode),
+    /// Taking back.
+    Undo,
+    /// A link to copy.
+    CopyLink,
+    /// A path to copy.
+    CopyPath,
+    /// A file to open.
+    Open,
+    /// A folder to open.
+    OpenFolder,
+    /// What the edit dialog starts with.
+    Edit,
+    /// A sentence to say when it is done.
+    Say(String),
+    /// Real-time downloads were made background ones: leave now.
+    ThenLeave,
+}
+
+/// Something that the screen wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// A request to the engine.
+    Call(Purpose, Box<Request>),
+    /// A text for the clipboard.
+    Copy(String),
+    /// A file or folder to open with the system's program.
+    Open(PathBuf),
+    /// Ring the terminal's bell.
+    Bell,
+    /// A desktop notification.
+    Notify(String),
+    /// The theme is to be kept.
+    KeepTheme(String),
+    /// Back to the shell.
+    Suspend,
+    /// Everything is to be drawn anew.
+    Redraw,
+    /// The end. Whether the leave was confirmed.
+    Quit {
+        /// Whether this is a goodbye: what this client owns may end.
+        goodbye: bool,
+    },
+}

@@ -1,0 +1,105 @@
+//! Every key, from the table of commands.
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::KeyCode;
+use ratatui::Frame;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::dialog;
+use crate::command::{Scope, TABLE};
+use crate::config::keymap::readable;
+use crate::config::theme::Role;
+use crate::tui::app::App;
+use crate::tui::hit::Hits;
+use crate::tui::{text, typed};
+
+/// The help, and how far it is scrolled.
+#[derive(Debug, Default)]
+pub(crate) struct Help {
+    top: usize,
+}
+
+/// Headings, in the order in which they are shown.
+const HEADINGS: [(Scope, &str); 5] = [
+    (Scope::Download, "The download under the cursor, or all that are marked"),
+    (Scope::List, "The list"),
+    (Scope::Program, "The program"),
+    (Scope::Moving, "Moving about"),
+    (Scope::Collections, "Collections"),
+];
+
+impl Help {
+    /// Takes in a key: scrolling, or the end of it.
+    pub(crate) fn key(self, key: KeyCombination) -> Option<Self> {
+        let top = match typed::plain_code(key) {
+            Some(KeyCode::Down | KeyCode::Char('j')) => self.top + 1,
+            Some(KeyCode::Up | KeyCode::Char('k')) => self.top.saturating_sub(1),
+            Some(KeyCode::PageDown | KeyCode::Char(' ')) => self.top + 10,
+            Some(KeyCode::PageUp) => self.top.saturating_sub(10),
+            Some(KeyCode::Home) => 0,
+            Some(KeyCode::End) => usize::MAX / 2,
+            _ => return None,
+        };
+        Some(Self { top })
+    }
+
+    /// Draws it, in two columns where there is room.
+    pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
+        let look = &app.look;
+        let plain = |role| Style { bg: None, ..look.style(role) };
+        let whole = frame.area();
+        let columns = if whole.width >= 130 { 2 } else { 1 };
+        let width = (whole.width.saturating_sub(8)).min(if columns == 2 { 134 } else { 76 });
+        let each = usize::from(width) / columns - usize::from(columns == 2);
+        let mut blocks: Vec<Vec<Line<'_>>> = Vec::new();
+        for (scope, heading) in HEADINGS {
+            let mut block = vec![Line::styled(heading, plain(Role::Title))];
+            for entry in TABLE.iter().filter(|entry| entry.scope == scope) {
+                let keys = app.options.keymap.keys(entry.command);
+                let keys: Vec<_> = keys.iter().map(|key| readable(key)).collect();
+                let keys = if keys.is_empty() { ":".to_owned() } else { keys.join(" ") };
+                let title = text::cut_end(entry.title, each.saturating_sub(17), look.glyphs.ellipsis);
+                block.push(Line::from(vec![
+                    Span::styled(
+                        format!("  {}", text::fit(&keys, 14, look.glyphs.ellipsis)),
+                        plain(Role::Key),
+                    ),
+                    Span::styled(title, plain(Role::Text)),
+                ]));
+            }
+            block.push(Line::raw(""));
+            blocks.push(block);
+        }
+        let total: usize = blocks.iter().map(Vec::len).sum();
+        let mut sides: Vec<Vec<Line<'_>>> = vec![Vec::new(); columns];
+        for block in blocks {
+            let at = usize::from(columns == 2 && sides[0].len() + block.len() / 2 > total / 2);
+            sides[at].extend(block);
+        }
+        let tall = sides.iter().map(Vec::len).max().unwrap_or(0);
+        let room = usize::from(whole.height.saturating_sub(4)).saturating_sub(2);
+        let height = tall.min(room) + 1;
+        let area = dialog::open(app, frame, hits, "Keys", (width, u16::try_from(height).unwrap_or(u16::MAX)));
+        let shown = usize::from(area.height.saturating_sub(1));
+        let top = self.top.min(tall.saturating_sub(shown));
+        for (at, side) in sides.into_iter().enumerate() {
+            let lines: Vec<_> = side.into_iter().skip(top).take(shown).collect();
+            let x = area.x + u16::try_from(at * (each + 2)).unwrap_or(0);
+            let part = ratatui::layout::Rect {
+                x,
+                width: u16::try_from(each).unwrap_or(0).min(area.right().saturating_sub(x)),
+                height: u16::try_from(shown).unwrap_or(0),
+                ..area
+            };
+            dialog::lines(frame, part, lines);
+        }
+        let mut buttons = vec![("Esc", "back".to_owned(), "esc")];
+        if tall > shown {
+            let more = tall - shown - top;
+            let told = if more == 0 { "scroll".to_owned() } else { format!("{more} more lines") };
+            buttons.insert(0, (if look.glyphs.ascii { "Down" } else { "↓" }, told, "down"));
+        }
+        dialog::buttons(app, frame, hits, area, &buttons);
+    }
+}

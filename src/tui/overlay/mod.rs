@@ -1,0 +1,109 @@
+//! What lies over the panes: one thing at a time. `Esc` always goes back one step and loses nothing.
+
+pub(crate) mod add;
+pub(crate) mod confirm;
+pub(crate) mod detail;
+pub(crate) mod dialog;
+pub(crate) mod edit;
+pub(crate) mod help;
+pub(crate) mod leave;
+pub(crate) mod palette;
+pub(crate) mod pick;
+pub(crate) mod prompt;
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::KeyCode;
+use ratatui::Frame;
+
+use super::app::App;
+use super::hit::Hits;
+use super::typed;
+use add::Add;
+use confirm::Confirm;
+use edit::Edit;
+use help::Help;
+use leave::Leave;
+use palette::Palette;
+use pick::Pick;
+use prompt::Prompt;
+
+/// What lies over the panes.
+#[derive(Debug)]
+pub(crate) enum Overlay {
+    /// Adding downloads.
+    Add(Box<Add>),
+    /// A question whether to go on.
+    Confirm(Confirm),
+    /// The whole of the details, and which line comes first.
+    Detail(usize),
+    /// What a download was added with.
+    Edit(Box<Edit>),
+    /// Every key.
+    Help(Help),
+    /// Leaving, where something would be lost.
+    Leave(Leave),
+    /// Every command.
+    Palette(Palette),
+    /// One of several.
+    Pick(Pick),
+    /// One line of text.
+    Prompt(Prompt),
+}
+
+impl Overlay {
+    /// Takes in a key. Returns what lies over the panes after it.
+    pub(crate) fn key(self, key: KeyCombination, app: &mut App) -> Option<Self> {
+        match self {
+            Self::Add(add) => add.key(key, app).map(|add| Self::Add(Box::new(add))),
+            Self::Confirm(confirm) => confirm.key(key, app).map(Self::Confirm),
+            Self::Detail(top) => match typed::plain_code(key) {
+                Some(KeyCode::Down | KeyCode::Char('j')) => Some(Self::Detail(top + 1)),
+                Some(KeyCode::Up | KeyCode::Char('k')) => Some(Self::Detail(top.saturating_sub(1))),
+                _ => None,
+            },
+            Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
+            Self::Help(help) => help.key(key).map(Self::Help),
+            Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
+            Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
+            Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
+            Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
+        }
+    }
+
+    /// Takes in a click on one of its lines.
+    pub(crate) fn choose(self, at: usize, app: &mut App) -> Option<Self> {
+        match self {
+            Self::Pick(pick) => pick.choose(at, app).map(Self::Pick),
+            Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
+            Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
+            Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
+            other => Some(other),
+        }
+    }
+
+    /// Takes in a paste, where text is typed in it.
+    pub(crate) fn paste(&mut self, text: &str) -> bool {
+        match self {
+            Self::Add(add) => add.paste(text),
+            Self::Edit(edit) => edit.paste(text),
+            Self::Palette(palette) => palette.paste(text),
+            Self::Prompt(prompt) => prompt.paste(text),
+            _ => false,
+        }
+    }
+
+    /// Draws it.
+    pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
+        match self {
+            Self::Add(add) => add.draw(app, frame, hits),
+            Self::Confirm(confirm) => confirm.draw(app, frame, hits),
+            Self::Detail(top) => detail::draw(*top, app, frame, hits),
+            Self::Edit(edit) => edit.draw(app, frame, hits),
+            Self::Help(help) => help.draw(app, frame, hits),
+            Self::Leave(leave) => leave.draw(app, frame, hits),
+            Self::Palette(palette) => palette.draw(app, frame, hits),
+            Self::Pick(pick) => pick.draw(app, frame, hits),
+            Self::Prompt(prompt) => prompt.draw(app, frame, hits),
+        }
+    }
+}

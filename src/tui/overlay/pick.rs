@@ -1,0 +1,152 @@
+//! One of several: a theme, shown while it is looked at, or a collection.
+
+use crokey::KeyCombination;
+use crokey::crossterm::event::KeyCode;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::dialog;
+use crate::config::theme::Role;
+use crate::model::id::{CollectionId, DownloadId};
+use crate::model::request::{Act, Changes};
+use crate::tui::app::{App, Tone};
+use crate::tui::effect::Effect;
+use crate::tui::hit::{Hit, Hits};
+use crate::tui::{text, typed};
+
+/// A choice.
+#[derive(Debug)]
+pub(crate) struct Pick {
+    title: String,
+    names: Vec<String>,
+    at: usize,
+    of: Of,
+}
+
+#[derive(Debug)]
+enum Of {
+    Themes { before: String },
+    Collections { ids: Vec<CollectionId>, downloads: Vec<DownloadId> },
+}
+
+impl Pick {
+    /// A theme.
+    pub(crate) fn themes(app: &App) -> Self {
+        let names: Vec<String> = app.options.themes.names().map(str::to_owned).collect();
+        let before = app.look.theme.name.clone();
+        let at = names.iter().position(|name| *name == before).unwrap_or(0);
+        Self { title: "Theme".into(), names, at, of: Of::Themes { before } }
+    }
+
+    /// The collection that downloads move to.
+    pub(crate) fn collections(app: &App) -> Self {
+        let downloads = app.targets();
+        let now = downloads.first().and_then(|id| app.list.row(*id)).map(|row| row.collection);
+        let ids: Vec<_> = app.collections.iter().map(|row| row.id).collect();
+        let at = ids.iter().position(|id| Some(*id) == now).unwrap_or(0);
+        let names = app.collections.iter().map(|row| row.name.clone()).collect();
+        Self { title: "Move to".into(), names, at, of: Of::Collections { ids, downloads } }
+    }
+
+    /// Takes in a key.
+    pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
+        let last = self.names.len().saturating_sub(1);
+        match typed::plain_code(key) {
+            Some(KeyCode::Down | KeyCode::Char('j')) => self.at = (self.at + 1).min(last),
+            Some(KeyCode::Up | KeyCode::Char('k')) => self.at = self.at.saturating_sub(1),
+            Some(KeyCode::Home) => self.at = 0,
+            Some(KeyCode::End) => self.at = last,
+            Some(KeyCode::Enter) => {
+                self.take(app);
+                return None;
+            }
+            Some(KeyCode::Esc) => {
+                if let Of::Themes { before } = &self.of {
+                    wear(app, &before.clone());
+                }
+                return None;
+            }
+            _ => {}
+        }
+        self.preview(app);
+        Some(self)
+    }
+
+    /// Takes in a click: the first shows, the second takes.
+    pub(crate) fn choose(mut self, at: usize, app: &mut App) -> Option<Self> {
+        if self.at == at {
+            self.take(app);
+            return None;
+        }
+        self.at = at;
+        self.preview(app);
+        Some(self)
+    }
+
+    fn preview(&self, app: &mut App) {
+        if matches!(self.of, Of::Themes { .. })
+            && let Some(name) = self.names.get(self.at)
+        {
+            wear(app, name);
+        }
+    }
+
+    fn take(self, app: &mut App) {
+        match self.of {
+            Of::Themes { .. } => {
+                if let Some(name) = self.names.get(self.at) {
+                    wear(app, name);
+                    app.want(Effect::KeepTheme(name.clone()));
+                }
+            }
+            Of::Collections { ids, downloads } => {
+                if let Some(id) = ids.get(self.at) {
+                    let changes = Changes { collection: Some(*id), ..Changes::default() };
+                    app.act_on(downloads, Act::Set(Box::new(changes)), "moved");
+                }
+            }
+        }
+    }
+
+    /// Draws it.
+    pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
+        let look = &app.look;
+        let longest = self.names.iter().map(|name| text::width(name)).max().unwrap_or(0);
+        let width = u16::try_from(longest + 4).unwrap_or(40).clamp(34, 60);
+        let most = frame.area().height.saturating_sub(5);
+        let rows = u16::try_from(self.names.len()).unwrap_or(u16::MAX).min(most).max(1);
+        let area = dialog::open(app, frame, hits, &self.title, (width, rows + 2));
+        let rows = usize::from(area.height.saturating_sub(2));
+        let top = (self.at + 1).saturating_sub(rows);
+        for (at, name) in self.names.iter().enumerate().skip(top).take(rows) {
+            let place = Rect { y: area.y + u16::try_from(at - top).unwrap_or(0), height: 1, ..area };
+            let here = at == self.at;
+            let ground = if here { look.style(Role::Selection) } else { Style::default() };
+            let role = if here { Role::Strong } else { Role::Text };
+            let line = Line::from(vec![
+                Span::styled(
+                    if here { look.glyphs.cursor } else { " " },
+                    Style { bg: None, ..look.style(Role::Accent) },
+                ),
+                Span::styled(
+                    format!(" {}", text::cut_end(name, usize::from(width) - 3, look.glyphs.ellipsis)),
+                    Style { bg: None, ..look.style(role) },
+                ),
+            ]);
+            frame.render_widget(ratatui::widgets::Paragraph::new(line).style(ground), place);
+            hits.add(place, Hit::Choice(at));
+        }
+        let take = if matches!(self.of, Of::Themes { .. }) { "keep" } else { "move" };
+        let buttons = [("Esc", "back".to_owned(), "esc"), ("Enter", take.to_owned(), "enter")];
+        dialog::buttons(app, frame, hits, area, &buttons);
+    }
+}
+
+fn wear(app: &mut App, name: &str) {
+    match app.options.themes.find(name) {
+        Ok(theme) => app.look.wear(&theme),
+        Err(error) => app.say(Tone::Bad, error.to_string()),
+    }
+}

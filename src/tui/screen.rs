@@ -1,0 +1,227 @@
+//! The screen while it runs: messages in, effects out, a frame where something changed and at most thirty a second.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::app::{App, Options};
+use super::effect::{Effect, Msg};
+use super::hit::Hits;
+use super::link::{Connect, Link};
+use super::signals::{self, Signalled, Signals};
+use super::terminal::{self, Terminal};
+use super::{input, view};
+use crate::model::time::UnixMs;
+
+/// The least time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the window's title may change.
+const TITLE: Duration = Duration::from_secs(1);
+
+/// Keeps a theme's name for the next start; the error is a sentence.
+pub type KeepTheme = Box<dyn Fn(&str) -> Result<(), String>>;
+
+/// How the screen ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody left.
+    Left {
+        /// A sentence that says what goes on, where anything does.
+        told: Option<String>,
+        /// The newest line of the log.
+        seen: Option<u64>,
+    },
+    /// The terminal was closed.
+    Closed,
+}
+
+/// Runs the screen on this process's terminal until somebody leaves or it is closed. Must run within a `LocalSet`.
+///
+/// # Errors
+/// The terminal can't be used, or the theme.
+pub async fn run(
+    connect: Connect,
+    options: Options,
+    now: fn() -> UnixMs,
+    keep_theme: KeepTheme,
+) -> io::Result<Ended> {
+    let app = App::new(options).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut signals = Signals::listen()?;
+    let (to, mut messages) = mpsc::unbounded_channel();
+    let link = Link::default();
+    let terminal = Terminal::borrow()?;
+    let idle = terminal.idle();
+    let keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
+    let mut reading = tokio::task::spawn_local(input::read(to.clone()));
+    let mut screen = Screen {
+        app,
+        terminal,
+        link: link.clone(),
+        to,
+        now,
+        keep_theme,
+        dirty: true,
+        drawn: None,
+        titled: None,
+        title: String::new(),
+        ended: None,
+    };
+    screen.measure();
+    let ended = loop {
+        if let Some(goodbye) = screen.ended {
+            let (told, seen) = (screen.app.last_words(), screen.app.seen());
+            break Ok((Ended::Left { told, seen }, goodbye));
+        }
+        let frame_due = screen.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
+        let tick_due = Instant::now() + Duration::from_millis(screen.app.next_tick().unwrap_or(3_600_000));
+        tokio::select! {
+            biased;
+            done = &mut reading => match done {
+                Ok(Ok(())) => break Ok((Ended::Closed, false)),
+                Ok(Err(error)) => break Err(error),
+                Err(_) => break Err(io::Error::other("the keys are no longer read")),
+            },
+            signalled = signals.next() => screen.signalled(signalled),
+            Some(message) = messages.recv() => {
+                screen.take_in(message);
+                while let Ok(message) = messages.try_recv() {
+                    screen.take_in(message);
+                }
+            }
+            () = sleep_until(frame_due), if screen.dirty && screen.terminal.is_ready() => screen.draw()?,
+            () = idle.notified(), if screen.dirty && !screen.terminal.is_ready() => {}
+            () = sleep_until(tick_due) => screen.take_in(Msg::Tick),
+        }
+    };
+    reading.abort();
+    keeping.abort();
+    drop(screen);
+    let (ended, goodbye) = ended?;
+    if goodbye {
+        link.goodbye().await;
+    }
+    Ok(ended)
+}
+
+/// Everything that one turn of the loop works on.
+struct Screen {
+    app: App,
+    terminal: Terminal,
+    link: Link,
+    to: mpsc::UnboundedSender<Msg>,
+    now: fn() -> UnixMs,
+    keep_theme: KeepTheme,
+    /// Whether something changed since the last frame.
+    dirty: bool,
+    drawn: Option<Instant>,
+    titled: Option<Instant>,
+    title: String,
+    /// Whether the end was asked for, and with a goodbye.
+    ended: Option<bool>,
+}
+
+impl Screen {
+    fn take_in(&mut self, message: Msg) {
+        self.dirty = true;
+        for effect in self.app.update((self.now)(), message) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Call(purpose, request) => self.link.call(purpose, *request, &self.to),
+            Effect::Copy(text) => {
+                self.terminal.copy(&text);
+                self.terminal.send();
+            }
+            Effect::Open(path) => {
+                if let Err(error) = open::that_detached(&path) {
+                    let told = format!("{} can't be opened: {error}", path.display());
+                    self.told(Err(told));
+                }
+            }
+            Effect::Bell => {
+                self.terminal.bell();
+                self.terminal.send();
+            }
+            Effect::Notify(text) => {
+                self.terminal.notify(&text);
+                self.terminal.send();
+            }
+            Effect::KeepTheme(name) => {
+                if let Err(why) = (self.keep_theme)(&name) {
+                    self.told(Err(why));
+                }
+            }
+            Effect::Suspend => self.suspend(),
+            Effect::Redraw => self.anew(),
+            Effect::Quit { goodbye } => self.ended = Some(goodbye),
+        }
+    }
+
+    fn told(&mut self, told: Result<String, String>) {
+        // The loop that reads it is this one.
+        let _ = self.to.send(Msg::Told(told));
+    }
+
+    fn signalled(&mut self, signalled: Signalled) {
+        match signalled {
+            Signalled::Resized => self.measure(),
+            Signalled::Stop => self.suspend(),
+            Signalled::GoesOn => self.come_back(),
+        }
+    }
+
+    fn measure(&mut self) {
+        if let Ok((columns, rows)) = crokey::crossterm::terminal::size() {
+            self.take_in(Msg::Resize(columns, rows));
+        }
+    }
+
+    fn suspend(&mut self) {
+        terminal::give_back();
+        let stopped = signals::stop();
+        // Here it goes on.
+        self.come_back();
+        if let Err(why) = stopped {
+            self.told(Err(why));
+        }
+    }
+
+    fn come_back(&mut self) {
+        if self.terminal.take_again().is_err() {
+            self.ended = Some(false);
+        }
+        self.measure();
+    }
+
+    fn anew(&mut self) {
+        if self.terminal.forget().is_err() {
+            self.ended = Some(false);
+        }
+        self.dirty = true;
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        if self.titled.is_none_or(|titled| now - titled >= TITLE) {
+            let (title, progress) = (self.app.title(), self.app.progress());
+            let told = format!("{title} {progress:?}");
+            if told != self.title {
+                self.terminal.tell(&title, progress);
+                self.title = told;
+                self.titled = Some(now);
+            }
+        }
+        let mut hits = Hits::default();
+        let app = &self.app;
+        self.terminal.draw(|frame| hits = view::draw(app, frame))?;
+        self.app.drawn(hits);
+        self.dirty = false;
+        self.drawn = Some(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,388 @@
+//! What keys do, as a person presses them.
+
+use super::app::App;
+use super::effect::{Effect, Msg, Purpose};
+use super::overlay::Overlay;
+use super::sample::{self, NOW};
+use super::view_tests::{app_with, keys, shown};
+use crate::model::id::DownloadId;
+use crate::model::item::{Mode, Priority};
+use crate::model::request::{Act, Acted, Added, AddedHow, Place, Reply, Request};
+use crate::model::state::{FailKind, Failure, State, StateKind};
+use crate::model::update::Update;
+
+fn app() -> App {
+    app_with(sample::rows(), (80, 24), false)
+}
+
+/// The acts that were asked for, with the numbers they are for.
+fn acts(effects: &[Effect]) -> Vec<(Act, Vec<u64>)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Call(_, request) => match &**request {
+                Request::Act { select, act } => {
+                    Some((act.clone(), select.ids.iter().map(|id| id.0).collect()))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+fn answer(app: &mut App, purpose: Purpose, reply: Reply) -> Vec<Effect> {
+    app.update(NOW, Msg::Answered(purpose, Box::new(Ok(reply))))
+}
+
+fn toast(app: &App) -> String {
+    app.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default()
+}
+
+/// Puts the cursor on a download.
+fn on(app: &mut App, id: u64) {
+    assert!(app.go_to_download(DownloadId(id)), "{id} is not shown");
+}
+
+#[test]
+fn keys_do_what_the_table_says_to_the_download_under_the_cursor() {
+    let background = |mode| Act::SetMode { mode };
+    for (id, key, act) in [
+        (1, "p", Act::Pause),
+        (4, "p", Act::Resume),
+        (4, "r", Act::Resume),
+        (7, "r", Act::Retry),
+        (5, "r", Act::Retry),
+        (1, "x", Act::Cancel),
+        (1, "m", background(Mode::RealTime)),
+        (3, "m", background(Mode::Background)),
+        (1, "!", Act::SetPriority { priority: Priority::Now }),
+        (9, "K", Act::Move { to: Place::Up }),
+        (9, "J", Act::Move { to: Place::Down }),
+        (6, "d", Act::Remove),
+    ] {
+        let mut app = app();
+        on(&mut app, id);
+        assert_eq!(acts(&keys(&mut app, key)), [(act, vec![id])], "{key} on {id}");
+    }
+}
+
+#[test]
+fn a_key_that_cannot_act_says_why_and_does_nothing() {
+    for (id, key, said) in [
+        (3, "p", "real-time downloads can't pause: m switches it to background"),
+        (6, "p", "it is completed already"),
+        (7, "p", "it failed: r tries it again"),
+        (1, "r", "it is running already"),
+        (1, "o", "it is not whole yet"),
+        (1, "z", "nothing was cancelled or removed"),
+        (1, "9", "there are four panes"),
+    ] {
+        let mut app = app();
+        on(&mut app, id);
+        let effects = keys(&mut app, key);
+        assert_eq!(acts(&effects), [], "{key} on {id}");
+        assert!(toast(&app).contains(said), "{key} on {id}: {}", toast(&app));
+    }
+}
+
+#[test]
+fn marks_are_meant_before_the_cursor_and_are_gone_after() {
+    let mut app = app();
+    app.go_to(0);
+    let effects = keys(&mut app, "space space p");
+    assert_eq!(acts(&effects).len(), 1);
+    assert_eq!(acts(&effects)[0].1.len(), 2);
+    assert!(app.marks.is_empty());
+    keys(&mut app, "*");
+    assert_eq!(app.marks.len(), sample::rows().len());
+    keys(&mut app, "esc");
+    assert!(app.marks.is_empty());
+}
+
+#[test]
+fn removing_asks_only_where_bytes_would_be_lost_and_no_is_the_answer() {
+    let mut app = app();
+    on(&mut app, 1);
+    assert_eq!(acts(&keys(&mut app, "d")), []);
+    assert!(shown(&mut app).contains("38.0 MB that are here already are thrown away"));
+    assert_eq!(acts(&keys(&mut app, "enter")), []);
+    assert!(app.overlay.is_none());
+    assert_eq!(acts(&keys(&mut app, "d y")), [(Act::Remove, vec![1])]);
+    let reply = Reply::Acted(vec![Acted { id: DownloadId(1), refused: None }]);
+    answer(&mut app, Purpose::Act("removed; z takes it back"), reply);
+    assert!(keys(&mut app, "z").iter().any(|effect| matches!(effect, Effect::Call(Purpose::Undo, _))));
+}
+
+#[test]
+fn quitting_is_quick_where_nothing_is_lost() {
+    let mut app = app();
+    assert_eq!(keys(&mut app, "q"), [Effect::Quit { goodbye: true }]);
+    assert!(app.last_words().unwrap().contains("go on in the background"), "{:?}", app.last_words());
+}
+
+#[test]
+fn quitting_names_what_is_lost_and_offers_ways_out() {
+    let leaving = || {
+        let mut app = app();
+        app.own.insert(DownloadId(3));
+        assert_eq!(keys(&mut app, "q"), []);
+        app
+    };
+    let mut app = leaving();
+    let text = shown(&mut app);
+    assert!(text.contains("1 real-time download will be lost") && text.contains("Northwind Radio"), "{text}");
+    assert_eq!(keys(&mut app, "s"), []);
+    assert!(app.overlay.is_none());
+    assert_eq!(keys(&mut leaving(), "l"), [Effect::Quit { goodbye: true }]);
+    let mut app = leaving();
+    assert_eq!(acts(&keys(&mut app, "b")), [(Act::SetMode { mode: Mode::Background }, vec![3])]);
+    assert_eq!(answer(&mut app, Purpose::ThenLeave, Reply::Done), [Effect::Quit { goodbye: true }]);
+    assert_eq!(keys(&mut leaving(), "ctrl-c"), [Effect::Quit { goodbye: false }]);
+}
+
+#[test]
+fn a_real_time_download_that_this_screen_added_is_its_own() {
+    let mut app = app();
+    let added = Added { id: DownloadId(3), how: AddedHow::New };
+    answer(&mut app, Purpose::Add(Mode::RealTime), Reply::Added(vec![added]));
+    keys(&mut app, "q");
+    assert!(matches!(app.overlay, Some(Overlay::Leave(_))));
+}
+
+#[test]
+fn a_paste_is_reviewed_and_added() {
+    let mut app = app();
+    app.update(NOW, Msg::Paste("see https://a.example/x.iso and\nhttps://b.example/y.zip".into()));
+    let text = shown(&mut app);
+    assert!(text.contains("2 links") && text.contains("x.iso?") && text.contains("b.example"), "{text}");
+    // The second link is left out, and the way is real time.
+    let effects = keys(&mut app, "down space tab tab down down enter");
+    let batch = effects.iter().find_map(|effect| match effect {
+        Effect::Call(Purpose::Add(Mode::RealTime), request) => match &**request {
+            Request::Add(batch) => Some(batch),
+            _ => None,
+        },
+        _ => None,
+    });
+    let batch = batch.unwrap_or_else(|| panic!("nothing added: {effects:?}"));
+    assert_eq!(batch.downloads.len(), 1);
+    assert_eq!(batch.downloads[0].url.as_str(), "https://a.example/x.iso");
+    assert_eq!(batch.downloads[0].folder.to_str(), Some("/home/me/Downloads"));
+}
+
+#[test]
+fn what_is_here_already_is_offered_and_skipped() {
+    let mut rows = sample::rows();
+    rows[5].name = "x.iso".into();
+    rows[5].host = "a.example".into();
+    let mut app = app_with(rows, (80, 24), false);
+    app.update(NOW, Msg::Paste("https://a.example/x.iso https://a.example/new.iso".into()));
+    let text = shown(&mut app);
+    assert!(text.contains("already here, done 2 min ago: skipped"), "{text}");
+    assert!(text.contains("add 1"), "{text}");
+}
+
+#[test]
+fn a_link_can_be_typed() {
+    let mut app = app();
+    keys(&mut app, "a");
+    for c in "https://a.example/z".chars() {
+        keys(&mut app, &c.to_string());
+    }
+    let effects = keys(&mut app, "enter");
+    assert!(matches!(&effects[..], [Effect::Call(Purpose::Add(Mode::Background), _)]), "{effects:?}");
+    keys(&mut app, "a n o");
+    keys(&mut app, "enter");
+    assert!(shown(&mut app).contains("no link is in that"));
+}
+
+#[test]
+fn the_filter_is_typed_kept_and_left() {
+    let mut app = app();
+    keys(&mut app, "/ f l a c");
+    assert_eq!(app.list.shown(), 2);
+    keys(&mut app, "enter");
+    assert!(shown(&mut app).contains("filter: flac"));
+    keys(&mut app, "esc");
+    assert_eq!(app.list.shown(), sample::rows().len());
+    keys(&mut app, "/");
+    app.update(NOW, Msg::Paste("state:failed".into()));
+    assert_eq!(app.list.shown(), 1);
+}
+
+#[test]
+fn the_cursor_stays_on_its_download_when_rows_move() {
+    let mut app = app();
+    on(&mut app, 4);
+    keys(&mut app, "s s s");
+    assert_eq!(app.cursor_row().unwrap().id, DownloadId(4));
+    let mut gone = sample::row(1, "Tailspin Orchestra – 03 Delta.flac");
+    gone.state = State::Completed;
+    app.update(NOW, Msg::Changed(Box::new(Update { revision: 2, rows: vec![gone], ..Update::default() })));
+    assert_eq!(app.cursor_row().unwrap().id, DownloadId(4));
+    let removed = Update { revision: 3, removed: vec![DownloadId(4)], ..Update::default() };
+    app.update(NOW, Msg::Changed(Box::new(removed)));
+    assert!(app.cursor_row().is_some());
+}
+
+#[test]
+fn n_goes_to_what_needs_somebody() {
+    let mut app = app();
+    app.go_to(0);
+    keys(&mut app, "n");
+    assert_eq!(app.cursor_row().unwrap().state.kind(), StateKind::Failed);
+}
+
+#[test]
+fn a_failure_is_told_until_it_is_read() {
+    let mut app = app();
+    app.go_to(0);
+    let mut row = sample::row(2, "Concert.mp4");
+    row.state = State::Failed(Failure {
+        kind: FailKind::Gone,
+        text: "gone: the server says 404".into(),
+        hint: String::new(),
+    });
+    let effects =
+        app.update(NOW, Msg::Changed(Box::new(Update { revision: 2, rows: vec![row], ..Update::default() })));
+    assert!(effects.contains(&Effect::Bell));
+    assert!(shown(&mut app).contains("Concert.mp4: gone: the server says 404"));
+    on(&mut app, 2);
+    assert!(app.notice.is_none());
+}
+
+#[test]
+fn the_end_of_a_collection_is_told_once_and_of_a_file_never() {
+    let mut app = app();
+    app.update(NOW, Msg::Focus(false));
+    let mut rows = sample::rows();
+    for row in &mut rows {
+        row.state = State::Completed;
+    }
+    let first = Update {
+        revision: 2,
+        collections: Some(sample::collections(&sample::rows())),
+        rows: rows[..1].to_vec(),
+        ..Update::default()
+    };
+    assert!(!app.update(NOW, Msg::Changed(Box::new(first))).contains(&Effect::Bell));
+    let all =
+        Update { revision: 3, collections: Some(sample::collections(&rows)), rows, ..Update::default() };
+    let effects = app.update(NOW, Msg::Changed(Box::new(all)));
+    assert_eq!(
+        effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Notify(text) if text.contains("all done")))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_lost_connection_dims_and_refuses_but_shows() {
+    let mut app = app();
+    app.update(NOW, Msg::Lost("the engine ended".into()));
+    let text = shown(&mut app);
+    assert!(text.contains("reconnecting") && text.contains("Delta.flac"), "{text}");
+    assert_eq!(acts(&keys(&mut app, "p")), []);
+    assert!(toast(&app).contains("comes back by itself"));
+    app.update(NOW, Msg::Connected);
+    app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()[..2].to_vec()))));
+    assert_eq!(app.list.len(), 2);
+}
+
+#[test]
+fn a_click_means_what_was_drawn_there() {
+    use crokey::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let click = |app: &mut App, wanted: &str| {
+        let text = shown(app);
+        let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains(wanted)).unwrap();
+        let column = crate::tui::text::width(&line[..line.find(wanted).unwrap()]);
+        let event = MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column: u16::try_from(column).unwrap(),
+            row: u16::try_from(row).unwrap(),
+            modifiers: KeyModifiers::NONE,
+        };
+        app.update(NOW, Msg::Mouse(event))
+    };
+    let mut app = app();
+    click(&mut app, "Contoso");
+    assert_eq!(app.cursor_row().unwrap().id, DownloadId(4));
+    click(&mut app, "Size");
+    assert!(shown(&mut app).contains("by size"));
+    assert_eq!(acts(&click(&mut app, "go on")), [(Act::Resume, vec![4])]);
+    keys(&mut app, "d");
+    assert_eq!(acts(&click(&mut app, "y remove")), [(Act::Remove, vec![4])]);
+    keys(&mut app, "?");
+    click(&mut app, "haul");
+    assert!(app.overlay.is_none());
+}
+
+#[test]
+fn the_palette_finds_commands_by_a_few_letters() {
+    let mut app = app();
+    keys(&mut app, ":");
+    for key in "quit".chars() {
+        keys(&mut app, &key.to_string());
+    }
+    assert_eq!(keys(&mut app, "enter"), [Effect::Quit { goodbye: true }]);
+}
+
+#[test]
+fn a_theme_is_shown_while_it_is_looked_at_and_kept_when_taken() {
+    let mut app = app();
+    keys(&mut app, "t down");
+    assert_ne!(app.look.theme.name, "dark");
+    keys(&mut app, "esc");
+    assert_eq!(app.look.theme.name, "dark");
+    let effects = keys(&mut app, "t down enter");
+    assert_eq!(effects, [Effect::KeepTheme(app.look.theme.name.clone())]);
+}
+
+#[test]
+fn hostile_names_reach_no_terminal_and_keep_the_columns_straight() {
+    let names = [
+        "日本語の長い名前がここに.flac",
+        "👩‍👩‍👧‍👦 family 🎵 trip.mp4",
+        "e\u{301}e\u{301} combining.iso",
+        "שלום עולם.mp3",
+    ];
+    let rows = (1..).zip(names).map(|(id, name)| sample::row(id, name)).collect();
+    let mut app = app_with(rows, (80, 24), false);
+    let text = shown(&mut app);
+    let places: Vec<usize> = text
+        .lines()
+        .filter(|line| line.contains("62%"))
+        .map(|line| crate::tui::text::width(&line[..line.find("62%").unwrap()]))
+        .collect();
+    assert_eq!(places.len(), names.len(), "{text}");
+    assert!(places.iter().all(|place| *place == places[0]), "{text}");
+}
+
+#[test]
+fn what_happened_since_the_last_look_is_told_until_it_is_read() {
+    use crate::model::record::HistoryLine;
+    let mut options = super::view_tests::options(crate::config::theme::Depth::True, false);
+    options.seen = Some(10);
+    let mut app = App::new(options).unwrap();
+    app.update(NOW, Msg::Resize(80, 24));
+    app.update(NOW, Msg::Connected);
+    app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    let line = |number, what: &str| HistoryLine {
+        number,
+        at: NOW,
+        id: DownloadId(number),
+        name: "x".into(),
+        what: what.into(),
+        text: what.into(),
+        place: None,
+    };
+    let lines = vec![line(13, "failed"), line(12, "completed"), line(11, "completed"), line(10, "failed")];
+    answer(&mut app, Purpose::Log, Reply::History(lines));
+    assert!(shown(&mut app).contains("since 12:00: 2 done, 1 failed"), "{}", shown(&mut app));
+    assert_eq!(app.seen(), Some(13));
+    keys(&mut app, "enter");
+    assert!(!app.since.is_news());
+}

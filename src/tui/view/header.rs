@@ -1,0 +1,203 @@
+//! The line on top: what runs, waits and failed, what is left and when it is done, how fast it is; and the panes' names below it where
+//! only one is shown.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::graph;
+use crate::config::theme::Role;
+use crate::model::item::Mode;
+use crate::model::state::StateKind;
+use crate::model::time::UnixMs;
+use crate::model::units::ByteCount;
+use crate::tui::app::App;
+use crate::tui::hit::{Hit, Hits};
+use crate::tui::layout::Pane;
+use crate::tui::look::role_of;
+use crate::tui::{text, words};
+
+/// Draws the line on top. What there is no room for is left out, least useful first.
+pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let wide = area.width >= 110;
+    let width = usize::from(area.width);
+    let mut left = vec![Span::styled(" haul ", style(app, Role::Title)), Span::raw(" ")];
+    left.extend(counts(app, wide));
+    let mut right = Vec::new();
+    let chip = chip(app);
+    let rate = speed(app, wide);
+    let mode = mode(app, wide);
+    let rest = rest(app);
+    let used = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
+    let mut room = width.saturating_sub(used(&left) + used(&chip));
+    if used(&rate) <= room {
+        room -= used(&rate);
+        right.extend(rate);
+    }
+    let mut before = Vec::new();
+    if used(&rest) + 2 <= room {
+        room -= used(&rest) + 2;
+        left.push(Span::raw("  "));
+        left.extend(rest);
+    }
+    if used(&mode) <= room {
+        before.extend(mode);
+    }
+    before.extend(right);
+    before.extend(chip);
+    let gap = width.saturating_sub(used(&left) + used(&before));
+    left.push(Span::raw(" ".repeat(gap)));
+    left.extend(before);
+    frame.render_widget(Paragraph::new(Line::from(left)), area);
+}
+
+fn style(app: &App, role: Role) -> Style {
+    Style { bg: None, ..app.look.style(role) }
+}
+
+fn counts(app: &App, wide: bool) -> Vec<Span<'static>> {
+    let count = |kind: StateKind| app.totals.counts.get(&kind).copied().unwrap_or(0);
+    let running: u64 = StateKind::ALL.iter().filter(|kind| kind.is_running()).map(|kind| count(*kind)).sum();
+    let mut spans = Vec::new();
+    for (kind, number, word) in [
+        (StateKind::Downloading, running, "running"),
+        (StateKind::Waiting, count(StateKind::Waiting), "waiting"),
+        (StateKind::Queued, count(StateKind::Queued), "queued"),
+        (StateKind::Paused, count(StateKind::Paused), "paused"),
+        (StateKind::Failed, count(StateKind::Failed), "failed"),
+    ] {
+        if number == 0 {
+            continue;
+        }
+        let number = words::thousands(usize::try_from(number).unwrap_or(usize::MAX));
+        let told = if wide {
+            format!(" {number} {word} ")
+        } else {
+            format!(" {} {number} ", app.look.glyphs.state(kind, Mode::Background))
+        };
+        spans.push(Span::styled(told, style(app, role_of(kind))));
+    }
+    if spans.is_empty() {
+        let done = count(StateKind::Completed);
+        let told = match (app.loading, done) {
+            (true, _) => " reading the list".to_owned(),
+            (_, 0) => " nothing to do".to_owned(),
+            (_, done) => {
+                format!(" all {} done", words::thousands(usize::try_from(done).unwrap_or(usize::MAX)))
+            }
+        };
+        spans.push(Span::styled(told, style(app, Role::Dim)));
+    }
+    if app.totals.held {
+        spans.push(Span::styled(" held ", style(app, Role::Warning)));
+    }
+    spans
+}
+
+fn rest(app: &App) -> Vec<Span<'static>> {
+    let totals = &app.totals;
+    if totals.size == 0 || totals.left == 0 {
+        return Vec::new();
+    }
+    let here = totals.size.saturating_sub(totals.left);
+    let mut told = format!("{} of {}", ByteCount(here), ByteCount(totals.size));
+    if let Some(secs) = totals.eta_secs.filter(|secs| *secs < 30 * 86_400) {
+        let at = UnixMs(app.now.0.saturating_add(i64::try_from(secs).unwrap_or(0).saturating_mul(1000)));
+        let when = if secs < 20 * 3600 {
+            app.look.time(at)
+        } else {
+            format!("in {}", words::span(std::time::Duration::from_secs(secs)))
+        };
+        told = format!("{told}, done {when}");
+    }
+    vec![Span::styled(told, style(app, Role::Header))]
+}
+
+fn speed(app: &App, wide: bool) -> Vec<Span<'static>> {
+    let columns = if wide { 16 } else { 8 };
+    let rate = if app.connected { words::speed(app.totals.speed) } else { String::new() };
+    let spark = graph::spark(&app.speeds, columns, &app.look);
+    let lead = columns.saturating_sub(spark.width());
+    if rate.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Span::styled(
+            format!("  {} {} ", app.look.glyphs.down, text::fit_right(&rate, 9, "")),
+            style(app, Role::Accent),
+        ),
+        Span::raw(" ".repeat(lead)),
+        spark,
+        Span::raw(" "),
+    ]
+}
+
+fn mode(app: &App, wide: bool) -> Vec<Span<'static>> {
+    let word = match (app.new_mode, wide) {
+        (Mode::Background, true) => "  new: background",
+        (Mode::RealTime, true) => "  new: real time",
+        // The ordinary one needs no room where there is little.
+        (Mode::Background, false) => return Vec::new(),
+        (Mode::RealTime, false) => "  new: rt",
+    };
+    let role = if app.new_mode == Mode::RealTime { Role::Warning } else { Role::Dim };
+    vec![Span::styled(word, style(app, role))]
+}
+
+fn chip(app: &App) -> Vec<Span<'static>> {
+    let glyphs = &app.look.glyphs;
+    let place = &app.options.place;
+    if app.connected {
+        let told = if place.is_empty() {
+            format!(" {} ", glyphs.online)
+        } else {
+            format!(" {} {place} ", glyphs.online)
+        };
+        vec![Span::styled(told, style(app, Role::Success))]
+    } else {
+        let told = if app.loading && app.list.len() == 0 { "connecting" } else { "reconnecting" };
+        vec![Span::styled(format!(" {} {told} ", glyphs.offline), style(app, Role::Warning))]
+    }
+}
+
+/// Draws the panes' names.
+pub(crate) fn tabs(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits) {
+    let mut spans = Vec::new();
+    let mut x = area.x;
+    let short = area.width < 60;
+    for pane in Pane::ALL {
+        let here = pane == app.pane;
+        let name = if short && !here {
+            pane.number().to_string()
+        } else {
+            format!("{} {}", pane.number(), pane.title())
+        };
+        let told = if here { format!("[{name}]") } else { format!(" {name} ") };
+        let width = u16::try_from(text::width(&told)).unwrap_or(0);
+        hits.add(Rect { x, width, ..area }, Hit::Pane(pane));
+        x += width;
+        spans.push(Span::styled(told, style(app, if here { Role::Title } else { Role::Dim })));
+    }
+    let shown = shown(app);
+    let used: usize = spans.iter().map(Span::width).sum();
+    let gap = usize::from(area.width).saturating_sub(used + text::width(&shown) + 1);
+    if gap > 0 {
+        spans.push(Span::raw(" ".repeat(gap)));
+        spans.push(Span::styled(shown, style(app, Role::Dim)));
+    }
+    frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// `default  9 of 9`
+pub(crate) fn shown(app: &App) -> String {
+    let name = app.cursor_collection().map_or("all", |row| row.name.as_str());
+    let (shown, all) = (app.list.shown_downloads(), app.list.len());
+    format!(
+        "{}  {} of {}",
+        text::cut_end(name, 20, app.look.glyphs.ellipsis),
+        words::thousands(shown),
+        words::thousands(all)
+    )
+}

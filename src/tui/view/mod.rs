@@ -1,0 +1,103 @@
+//! Drawing: the screen as it is, from the state alone. What can be clicked is told to the caller.
+
+pub(crate) mod bar;
+pub(crate) mod collections;
+pub(crate) mod detail;
+pub(crate) mod footer;
+pub(crate) mod graph;
+pub(crate) mod header;
+pub(crate) mod library;
+pub(crate) mod log;
+pub(crate) mod pane;
+pub(crate) mod table;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use super::app::{App, Tone};
+use super::hit::Hits;
+use super::layout::{self, LEAST, Size};
+use super::text;
+use crate::config::theme::Role;
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Hits {
+    let mut hits = Hits::default();
+    let whole = frame.area();
+    frame.render_widget(Block::new().style(app.look.style(Role::Text)), whole);
+    let areas = layout::areas((whole.width, whole.height), app.pane, app.has_notice());
+    if areas.size == Size::None {
+        too_small(app, frame);
+        return hits;
+    }
+    header::draw(app, frame, areas.header);
+    if let Some(area) = areas.tabs {
+        header::tabs(app, frame, area, &mut hits);
+    }
+    if let Some(area) = areas.collections {
+        collections::draw(app, frame, area, &mut hits);
+    }
+    if let Some(area) = areas.table {
+        table::draw(app, frame, area, areas.size, &mut hits);
+    }
+    if let Some(area) = areas.detail {
+        detail::draw(app, frame, area);
+    }
+    if let Some(area) = areas.library {
+        library::draw(app, frame, area, &mut hits);
+    }
+    if let Some(area) = areas.medium {
+        library::medium(app, frame, area);
+    }
+    if let Some(area) = areas.log {
+        log::draw(app, frame, area, &mut hits);
+    }
+    if let Some(area) = areas.notice {
+        footer::notice(app, frame, area, &mut hits);
+    }
+    footer::draw(app, frame, areas.footer, &mut hits);
+    if let Some(overlay) = &app.overlay {
+        overlay.draw(app, frame, &mut hits);
+    }
+    toast(app, frame, areas.footer);
+    hits
+}
+
+fn too_small(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let told = format!("haul needs {}{}{}", LEAST.0, app.look.glyphs.times, LEAST.1);
+    let told = text::cut_end(&told, usize::from(area.width), app.look.glyphs.ellipsis);
+    let line = Rect { y: area.height / 2, height: 1.min(area.height), ..area };
+    frame.render_widget(Paragraph::new(told).centered(), line.intersection(area));
+}
+
+/// A short message, at the right above the footer.
+fn toast(app: &App, frame: &mut Frame<'_>, footer: Rect) {
+    let Some(toast) = &app.toast else { return };
+    let look = &app.look;
+    let room = usize::from(footer.width.saturating_sub(4));
+    let told = text::cut_end(&look.glyphs.plain(&toast.text), room, look.glyphs.ellipsis);
+    let role = match toast.tone {
+        Tone::Plain => Role::Text,
+        Tone::Good => Role::Success,
+        Tone::Warning => Role::Warning,
+        Tone::Bad => Role::Error,
+    };
+    let ground = look.style(Role::Toast);
+    let width = u16::try_from(text::width(&told) + 2).unwrap_or(footer.width).min(footer.width);
+    let area = Rect {
+        x: footer.right().saturating_sub(width + 1).max(footer.x),
+        y: footer.y.saturating_sub(1),
+        width,
+        height: 1,
+    };
+    frame.render_widget(Clear, area);
+    let style = Style { bg: None, ..look.style(role) };
+    frame.render_widget(
+        Paragraph::new(Line::from(Span::styled(format!(" {told}"), style))).style(ground),
+        area,
+    );
+}

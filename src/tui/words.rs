@@ -1,0 +1,310 @@
+//! Downloads in words as short as a row allows, and whole sentences where there is room.
+
+use std::time::Duration;
+
+use crate::model::item::{Mode, Priority};
+use crate::model::state::{FailKind, Failure, State, StateKind, WaitReason};
+use crate::model::time::UnixMs;
+use crate::model::units::{ByteCount, ByteRate, clock};
+use crate::model::view::DownloadRow;
+
+/// How far a download is, in hundredths; nothing where its size is not known. A hundred only when it is whole.
+pub(crate) fn percent(row: &DownloadRow) -> Option<u64> {
+    let size = row.size.filter(|size| *size > 0)?;
+    u64::try_from(u128::from(row.covered.min(size)) * 100 / u128::from(size)).ok()
+}
+
+/// How far it is, between 0 and 1; nothing where its size is not known.
+#[expect(clippy::cast_precision_loss, reason = "a bar has some hundred steps")]
+pub(crate) fn share(row: &DownloadRow) -> Option<f64> {
+    let size = row.size.filter(|size| *size > 0)?;
+    Some((row.covered.min(size)) as f64 / size as f64)
+}
+
+/// Its size, or what is here of it.
+pub(crate) fn size(row: &DownloadRow) -> String {
+    match row.size {
+        Some(size) => ByteCount(size).to_string(),
+        None if row.covered > 0 => ByteCount(row.covered).to_string(),
+        None => String::new(),
+    }
+}
+
+/// A speed; nothing where nothing moves.
+pub(crate) fn speed(bytes_per_second: u64) -> String {
+    if bytes_per_second == 0 { String::new() } else { ByteRate(bytes_per_second).to_string() }
+}
+
+/// `bg` or `rt`, or the priority where it is a special one.
+pub(crate) fn mode(row: &DownloadRow) -> &'static str {
+    match (row.mode, row.priority) {
+        (Mode::RealTime, _) => "rt",
+        (Mode::Background, Priority::Now) => "!",
+        (Mode::Background, _) => "bg",
+    }
+}
+
+/// The three ways to download, in the user's words.
+pub(crate) const WAYS: [(&str, &str); 3] = [
+    ("background, steps aside", "goes on after you quit"),
+    ("background, full speed", "goes on after you quit"),
+    ("real time, to play it now", "front first; lost if you quit"),
+];
+
+/// What a way means to the engine.
+pub(crate) fn way(at: usize) -> (Mode, Priority) {
+    match at {
+        1 => (Mode::Background, Priority::Now),
+        2 => (Mode::RealTime, Priority::Normal),
+        _ => (Mode::Background, Priority::Normal),
+    }
+}
+
+/// The most useful thing about a download now, in at most `room` columns: why it failed, for what it waits, when it was done.
+/// Nothing where its speed and time left say more.
+pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> Option<String> {
+    match &row.state {
+        State::Downloading => None,
+        State::Queued => Some(
+            match (row.mode, row.priority) {
+                (Mode::RealTime, _) => "next, real time",
+                (_, Priority::Low) => "queued, low",
+                (_, Priority::High) => "queued, high",
+                _ => "queued",
+            }
+            .into(),
+        ),
+        State::Connecting => Some("connecting".into()),
+        State::Verifying => Some("checking".into()),
+        State::Processing => Some("finishing".into()),
+        State::Paused => Some("paused".into()),
+        State::Cancelled => Some("cancelled".into()),
+        State::Completed => Some(row.ended.map_or_else(|| "done".into(), |ended| ago(now.since(ended)))),
+        State::Waiting { why, until } => Some(waiting(why, *until, now)),
+        State::Failed(failure) => Some(failed(failure)),
+    }
+}
+
+fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs) -> String {
+    let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
+    match (why, left) {
+        (WaitReason::Retry { attempt, .. }, Some(left)) => format!("try {attempt} in {left}"),
+        (WaitReason::Retry { attempt, .. }, None) => format!("try {attempt} is next"),
+        (WaitReason::HostAsked { .. }, Some(left)) => format!("host says {left}"),
+        (WaitReason::HostAsked { .. }, None) => "host says wait".into(),
+        (WaitReason::HostRefuses { .. }, _) => "host refuses: r".into(),
+        (WaitReason::LoginPage, _) => "login page?".into(),
+        (WaitReason::LinkExpired, _) => "link expired: u".into(),
+        (WaitReason::NoSpace { missing, .. }, _) => format!("needs {} more", ByteCount(*missing)),
+        (WaitReason::FolderAway { .. }, _) => "folder away".into(),
+        (WaitReason::InterfaceAway { interface }, _) => format!("{interface} is away"),
+        (WaitReason::Held, _) => "held".into(),
+    }
+}
+
+/// Why it failed, in two words.
+pub(crate) fn failed(failure: &Failure) -> String {
+    let status = failure.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 3);
+    match (failure.kind, status) {
+        (FailKind::Gone, Some(status)) => format!("gone: {status}"),
+        (FailKind::Gone, None) => "gone".into(),
+        (FailKind::Refused, Some(status)) => format!("refused: {status}"),
+        (FailKind::Refused, None) => "refused".into(),
+        (FailKind::WebPage, _) => "page, not a file".into(),
+        (FailKind::Certificate, _) => "bad certificate".into(),
+        (FailKind::Redirect, _) => "bad redirect".into(),
+        (FailKind::Protocol, _) => "bad answer".into(),
+        (FailKind::Encoded, _) => "came encoded".into(),
+        (FailKind::Checksum, _) => "wrong checksum".into(),
+        (FailKind::Changed, _) => "file changed".into(),
+        (FailKind::NoProof, _) => "no proof to join".into(),
+        (FailKind::PartGone, _) => "part file gone".into(),
+        (FailKind::NameTaken, _) => "name taken".into(),
+        (FailKind::Publish, _) => "can't be named".into(),
+        (FailKind::Local, _) => "local trouble".into(),
+        (FailKind::GaveUp, _) => "gave up".into(),
+    }
+}
+
+/// What a kind of failure is called for many at once.
+pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
+    match kind {
+        FailKind::Gone => "gone from",
+        FailKind::Refused => "refused by",
+        FailKind::WebPage => "a web page from",
+        FailKind::Certificate => "bad certificate of",
+        FailKind::Redirect => "bad redirect by",
+        FailKind::Protocol | FailKind::Encoded => "bad answer from",
+        FailKind::Checksum => "wrong checksum from",
+        FailKind::Changed => "changed at",
+        FailKind::NoProof => "no proof to join from",
+        FailKind::PartGone => "part file gone, from",
+        FailKind::NameTaken => "name taken, from",
+        FailKind::Publish | FailKind::Local => "local trouble, from",
+        FailKind::GaveUp => "gave up on",
+    }
+}
+
+/// The whole sentence about its state, and the way out where there is one.
+pub(crate) fn sentence(row: &DownloadRow, now: UnixMs) -> (String, String) {
+    match &row.state {
+        State::Failed(failure) => (failure.text.clone(), failure.hint.clone()),
+        State::Waiting { why, until } => {
+            let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
+            let text = match why {
+                WaitReason::NoSpace { missing, folder } => {
+                    format!("no space: {folder} needs {} more", ByteCount(*missing))
+                }
+                WaitReason::LinkExpired => "the link expired; its bytes are kept".to_owned(),
+                WaitReason::HostRefuses { host } => format!("{host} refuses several in a row"),
+                WaitReason::Held => "held".to_owned(),
+                other => other.to_string(),
+            };
+            let hint = match why {
+                WaitReason::LinkExpired => "u gives it a new link",
+                WaitReason::HostRefuses { .. } => "r tries one, and all if that works",
+                WaitReason::Held => "P releases everything",
+                WaitReason::LoginPage => "log in to the network; it goes on by itself",
+                WaitReason::NoSpace { .. } | WaitReason::FolderAway { .. } => {
+                    "it goes on by itself when that is back"
+                }
+                _ => "r tries at once",
+            };
+            (left.map_or_else(|| text.clone(), |left| format!("{text}, {left} left")), hint.into())
+        }
+        State::Downloading => {
+            let left = row.eta_secs.map(|secs| format!("{} left", clock(secs)));
+            let text = [left, row.remark.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            (if text.is_empty() { "downloading".into() } else { text }, String::new())
+        }
+        State::Completed => (
+            row.ended.map_or_else(|| "done".into(), |ended| format!("done {}", ago(now.since(ended)))),
+            String::new(),
+        ),
+        State::Cancelled => {
+            ("cancelled; its bytes are kept until it is removed".into(), "r takes it up again".into())
+        }
+        State::Paused => ("paused".into(), "p goes on".into()),
+        other => (other.kind().word().into(), String::new()),
+    }
+}
+
+/// Whether a person should look at it.
+pub(crate) fn needs_you(state: &State) -> bool {
+    match state {
+        State::Failed(_) => true,
+        State::Waiting { why, .. } => matches!(
+            why,
+            WaitReason::HostRefuses { .. }
+                | WaitReason::LoginPage
+                | WaitReason::LinkExpired
+                | WaitReason::NoSpace { .. }
+                | WaitReason::FolderAway { .. }
+                | WaitReason::InterfaceAway { .. }
+        ),
+        _ => false,
+    }
+}
+
+/// A span in its largest unit: `42 s`, `5 min`, `3 h`, `2 d`.
+pub(crate) fn span(time: Duration) -> String {
+    let secs = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3600 => format!("{} min", secs / 60),
+        3600..172_800 => format!("{} h", secs / 3600),
+        _ => format!("{} d", secs / 86_400),
+    }
+}
+
+/// How long ago something was.
+pub(crate) fn ago(time: Duration) -> String {
+    if time < Duration::from_secs(5) { "just now".into() } else { format!("{} ago", span(time)) }
+}
+
+/// `1 download`, `2 downloads`.
+pub(crate) fn downloads(count: usize) -> String {
+    if count == 1 { "1 download".into() } else { format!("{} downloads", thousands(count)) }
+}
+
+/// `12 345`: digits in groups.
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The order in which states are sorted: what moves, what is wrong, what waits, what is over.
+pub(crate) fn state_rank(kind: StateKind) -> u8 {
+    match kind {
+        StateKind::Processing => 0,
+        StateKind::Verifying => 1,
+        StateKind::Downloading => 2,
+        StateKind::Connecting => 3,
+        StateKind::Failed => 4,
+        StateKind::Waiting => 5,
+        StateKind::Paused => 6,
+        StateKind::Queued => 7,
+        StateKind::Completed => 8,
+        StateKind::Cancelled => 9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::row;
+
+    #[test]
+    fn a_row_says_the_most_useful_thing_in_few_columns() {
+        let now = UnixMs(1_000_000);
+        let said = |state: State| {
+            let mut row = row(1, "x");
+            row.state = state;
+            row.ended = Some(UnixMs(1_000_000 - 120_000));
+            remark(&row, now).unwrap_or_default()
+        };
+        let wait = |why| State::Waiting { why, until: Some(now.after(Duration::from_secs(42))) };
+        let fail = |kind, text: &str| State::Failed(Failure { kind, text: text.into(), hint: String::new() });
+        for (state, words) in [
+            (State::Downloading, ""),
+            (State::Completed, "2 min ago"),
+            (wait(WaitReason::HostAsked { host: "h".into() }), "host says 42 s"),
+            (wait(WaitReason::Retry { attempt: 3, text: "reset".into() }), "try 3 in 42 s"),
+            (
+                wait(WaitReason::NoSpace { missing: 312_000_000_000, folder: "/data".into() }),
+                "needs 312 GB more",
+            ),
+            (fail(FailKind::Gone, "gone: the server says 404"), "gone: 404"),
+            (fail(FailKind::Refused, "the server refuses it: 403 Forbidden"), "refused: 403"),
+        ] {
+            assert_eq!(said(state.clone()), words);
+            assert!(said(state).chars().count() <= 17);
+        }
+    }
+
+    #[test]
+    fn a_hundred_percent_is_only_what_is_whole() {
+        let mut row = row(1, "x");
+        (row.size, row.covered) = (Some(1_000_000), 999_999);
+        assert_eq!(percent(&row), Some(99));
+        row.covered = 1_000_000;
+        assert_eq!(percent(&row), Some(100));
+        row.size = None;
+        assert_eq!(percent(&row), None);
+    }
+
+    #[test]
+    fn numbers_are_read_in_groups() {
+        assert_eq!(
+            (thousands(7), thousands(1234), thousands(100_000)),
+            ("7".into(), "1 234".into(), "100 000".into())
+        );
+    }
+}

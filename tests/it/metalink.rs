@@ -1,0 +1,178 @@
+//! Metalink files: mirrors are used together, a bad one is dropped and its bytes are fetched elsewhere, names stay in their folder.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+use toml::toml;
+
+use crate::support::content::first_difference;
+use crate::support::machine::{Machine, Outcome};
+use crate::support::site::Site;
+
+const SIZE: usize = 8 << 20;
+const PIECE: usize = 512 << 10;
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+/// A document for a file with these places, the best first, and with sums of pieces where that is asked.
+fn document(site: &Site, name: &str, content: &[u8], pieces: bool, places: &[&str]) -> String {
+    let mut text = format!(
+        "<?xml version='1.0'?><metalink xmlns='urn:ietf:params:xml:ns:metalink'><file name='{name}'><size>{}</size>\
+         <hash type='sha-256'>{}</hash>",
+        content.len(),
+        hex(content)
+    );
+    if pieces {
+        write!(text, "<pieces type='sha-256' length='{PIECE}'>").unwrap();
+        for piece in content.chunks(PIECE) {
+            write!(text, "<hash>{}</hash>", hex(piece)).unwrap();
+        }
+        text.push_str("</pieces>");
+    }
+    for (priority, place) in places.iter().enumerate() {
+        write!(text, "<url priority='{}'>{}</url>", priority + 1, site.fill(place)).unwrap();
+    }
+    text + "</file></metalink>"
+}
+
+/// Gets what a document lists, from a machine that is thrown away, and checks that it is the good file.
+fn get(site: &Site, pieces: bool, places: &[&str], more: &[&str]) -> Outcome {
+    let machine = Machine::new();
+    let content = site.content("good").unwrap();
+    let list = machine.put("x.meta4", &document(site, "file.iso", &content, pieces, places));
+    let list = list.display().to_string();
+    site.forget();
+    let outcome = machine.get(&[&[list.as_str(), "-n", "4"], more].concat());
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let held = std::fs::read(machine.file("file.iso")).unwrap();
+    assert_eq!(first_difference(&held, &content), None, "{}", outcome.told());
+    assert_eq!(machine.names(), ["file.iso"], "{}", outcome.told());
+    outcome
+}
+
+fn site() -> Site {
+    let site = Site::start(None);
+    site.serve("good", toml! { size = "8 MiB" rate = "16 MiB" });
+    site
+}
+
+/// Bytes that went out of a file since the last look.
+fn sent(site: &Site, name: &str) -> u64 {
+    site.log().iter().filter(|seen| seen.name == name).map(|seen| seen.sent).sum()
+}
+
+#[test]
+fn mirrors_are_used_together_whatever_their_tags() {
+    let site = site();
+    site.serve("mirror", toml! { size = "8 MiB" rate = "16 MiB" etag = "\"else\"" modified = "older" });
+    site.serve("third", toml! { size = "8 MiB" rate = "16 MiB" etag = "" modified = "none" });
+    let outcome = get(&site, true, &["{site}/good", "{other}/mirror", "{site}/third"], &[]);
+    for name in ["good", "mirror", "third"] {
+        assert!(sent(&site, name) > SIZE as u64 / 10, "{name} gave little: {}", outcome.told());
+    }
+    assert!(!outcome.stderr.contains("samples"), "{}", outcome.told());
+}
+
+#[test]
+fn a_mirror_with_wrong_bytes_is_dropped_and_only_its_pieces_are_fetched_again() {
+    let site = site();
+    site.serve("bad", toml! { size = "8 MiB" version = 2 rate = "16 MiB" });
+    let outcome = get(&site, true, &["{site}/good", "{other}/bad"], &[]);
+    let (good, bad) = (sent(&site, "good"), sent(&site, "bad"));
+    assert!(bad > 0, "the mirror was never used: {}", outcome.told());
+    // All of it is 8 MiB; anew it would be 8 more, beside what it gave before.
+    assert!(good < (SIZE + SIZE / 2) as u64, "{good} bytes came from the good one: {}", outcome.told());
+}
+
+#[test]
+fn without_sums_of_pieces_all_that_mirrors_gave_is_fetched_from_the_source() {
+    let site = site();
+    site.serve("bad", toml! { size = "8 MiB" flip = [7_000_000, 5_000_000, 3_000_000] rate = "16 MiB" });
+    get(&site, false, &["{site}/good", "{other}/bad"], &[]);
+}
+
+#[test]
+fn a_mirror_of_another_size_and_one_that_has_nothing_are_dropped() {
+    let site = site();
+    site.serve("short", toml! { size = "7 MiB" rate = "16 MiB" });
+    for places in [
+        ["{site}/good", "{other}/short", "{other}/nothing"],
+        ["{other}/nothing", "{other}/short", "{site}/good"],
+        ["{other}/short", "{site}/good", "{other}/nothing"],
+    ] {
+        get(&site, true, &places, &[]);
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_everywhere_never_gets_its_name() {
+    let site = site();
+    let machine = Machine::new();
+    let content = site.content("good").unwrap();
+    site.serve("bad", toml! { size = "8 MiB" version = 2 });
+    site.serve("short", toml! { size = "7 MiB" });
+    for (places, said) in [
+        (&["{site}/bad", "{other}/bad"][..], "not what the Metalink says"),
+        (&["{site}/short"], "were announced"),
+    ] {
+        let list = machine.put("x.meta4", &document(&site, "file.iso", &content, true, places));
+        let outcome = machine.get(&[list.display().to_string().as_str(), "-n", "4"]);
+        assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+        assert!(outcome.stderr.contains(said), "{}", outcome.told());
+        assert!(!machine.file("file.iso").exists());
+    }
+}
+
+#[test]
+fn secrets_go_to_the_source_and_to_no_mirror() {
+    let site = site();
+    site.serve("mirror", toml! { size = "8 MiB" rate = "16 MiB" });
+    get(&site, true, &["{site}/good", "{other}/mirror"], &["--header", "X-Token:secret"]);
+    let log = site.log();
+    assert!(log.iter().any(|seen| seen.name == "mirror"));
+    for seen in &log {
+        assert_eq!(seen.request.header("x-token").is_some(), seen.name == "good", "{}", seen.name);
+    }
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_folder_is_made_safe() {
+    let (site, machine) = (site(), Machine::new());
+    let content = site.content("good").unwrap();
+    for name in ["../evil.iso", "/evil.iso", "a/../../evil.iso", "..\\evil.iso"] {
+        let list = machine.put("x.meta4", &document(&site, name, &content, false, &["{site}/good"]));
+        let outcome = machine.get(&[list.display().to_string().as_str(), "--again"]);
+        assert!(outcome.status.success(), "{}", outcome.told());
+    }
+    let beside: Vec<_> =
+        std::fs::read_dir(machine.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(beside.iter().all(|name| !name.to_string_lossy().contains("evil")), "{beside:?}");
+    assert_eq!(machine.names().len(), 4, "{:?}", machine.names());
+    assert!(machine.names().iter().all(|name| name.starts_with("evil")), "{:?}", machine.names());
+}
+
+#[test]
+fn a_kill_while_bad_pieces_are_fetched_again_brings_none_of_them_back() {
+    let site = site();
+    let machine = Machine::new();
+    let content = site.content("good").unwrap();
+    site.serve("bad", toml! { size = "8 MiB" version = 2 rate = "16 MiB" });
+    let list =
+        machine.put("x.meta4", &document(&site, "file.iso", &content, true, &["{site}/good", "{other}/bad"]));
+    let list = list.display().to_string();
+    // Past all of the file, in the middle of what is fetched again.
+    site.hold_after(SIZE as u64 + (2 << 20));
+    let mut running = machine.spawn(&["get", &list, "-n", "2"]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.kill();
+    site.release();
+    let outcome = machine.get(&[list.as_str()]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let held = std::fs::read(machine.file("file.iso")).unwrap();
+    assert_eq!(first_difference(&held, &content), None, "{}", outcome.told());
+}

@@ -1,0 +1,261 @@
+//! The real program in a terminal: what a person sees and presses, and that the terminal is theirs again at the end.
+
+use std::ffi::OsString;
+
+use rustix::process::Signal;
+use toml::toml;
+
+use crate::support::machine::Machine;
+use crate::support::site::Site;
+use crate::support::terminal::{Start, Terminal};
+
+const NORMAL: (u16, u16) = (80, 24);
+
+/// Starts the program on a machine; `more` is its environment beside the machine's.
+fn open(machine: &Machine, args: &[&str], size: (u16, u16), more: &[(&str, &str)]) -> Terminal {
+    let mut words: Vec<OsString> = vec!["--state".into(), machine.state().into()];
+    words.extend(args.iter().map(OsString::from));
+    start(machine, env!("CARGO_BIN_EXE_haul"), words, size, more)
+}
+
+fn start(
+    machine: &Machine,
+    program: &str,
+    args: Vec<OsString>,
+    size: (u16, u16),
+    more: &[(&str, &str)],
+) -> Terminal {
+    let state = machine.state();
+    let folder = |name: &str| state.with_file_name(name).into_os_string();
+    let mut environment: Vec<(OsString, OsString)> = vec![
+        ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
+        ("LANG".into(), "C.UTF-8".into()),
+        ("TZ".into(), "UTC".into()),
+        ("TERM".into(), "xterm-256color".into()),
+        ("HOME".into(), folder("home")),
+        ("XDG_CONFIG_HOME".into(), folder("config")),
+        ("XDG_STATE_HOME".into(), folder("state")),
+        ("XDG_RUNTIME_DIR".into(), folder("runtime")),
+        ("HAUL_TEST_STALL_MS".into(), "600000".into()),
+    ];
+    environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    Terminal::start(Start { program: program.into(), args, environment, folder: machine.downloads(), size })
+}
+
+fn here(machine: &Machine) -> Terminal {
+    let terminal = open(machine, &["--here"], NORMAL, &[]);
+    terminal.wait_for("nothing to do");
+    terminal
+}
+
+/// A site that has given the first bytes of a file and holds the rest, and a screen on which it runs.
+fn with_one_running() -> (Site, Machine, Terminal) {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "16 MiB" });
+    site.hold_after(6 << 20);
+    let mut terminal = here(&machine);
+    terminal.paste(&site.fill("{site}/file.bin"));
+    terminal.wait_for("1 link");
+    terminal.send("\r");
+    terminal.wait_until("it runs", |text| text.contains("file.bin") && text.contains('%'));
+    (site, machine, terminal)
+}
+
+/// Leaves, and sees the terminal as it was.
+fn leave(terminal: &mut Terminal, key: &str) -> String {
+    terminal.send(key);
+    let (status, text) = terminal.farewell();
+    assert!(status.success(), "{status}: {text}");
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+    assert!(terminal.is_cooked());
+    text
+}
+
+#[test]
+fn it_opens_invites_and_leaves_the_terminal_as_it_was() {
+    let machine = Machine::new();
+    let mut terminal = here(&machine);
+    assert!(terminal.is_full_screen());
+    assert!(!terminal.is_cooked());
+    terminal.wait_for("Press a to add a link");
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn a_link_is_pasted_runs_pauses_goes_on_and_is_done() {
+    let (site, machine, mut terminal) = with_one_running();
+    terminal.send("p");
+    terminal.wait_until("the row says so", |text| row(text, "file.bin").contains("paused"));
+    site.release();
+    terminal.send("p");
+    terminal.wait_until("it is done", |text| row(text, "file.bin").contains('✓'));
+    assert_eq!(std::fs::metadata(machine.file("file.bin")).unwrap().len(), 16 << 20);
+    leave(&mut terminal, "q");
+}
+
+/// The line of the table that holds a text.
+fn row(text: &str, name: &str) -> String {
+    text.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_cancel_is_taken_back() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.send("x");
+    terminal.wait_until("the row says so", |text| row(text, "file.bin").contains("cancelled"));
+    terminal.send("z");
+    terminal.wait_until("it is back", |text| !row(text, "file.bin").contains("cancelled"));
+}
+
+#[test]
+fn the_mode_is_switched_and_a_key_that_can_not_act_says_why() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.send("m");
+    terminal.wait_until("it is real time", |text| row(text, "file.bin").contains("rt"));
+    terminal.send("p");
+    terminal.wait_for("real-time downloads can't pause");
+    terminal.send("q");
+    terminal.wait_for("will be lost");
+    terminal.send("s");
+    terminal.wait_gone("will be lost");
+    terminal.send("m");
+    terminal.wait_until("it is background", |text| row(text, "file.bin").contains("bg"));
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn a_burst_of_keys_that_spells_a_link_is_a_paste() {
+    let machine = Machine::new();
+    let mut terminal = here(&machine);
+    terminal.send("https://a.example/quick.iso");
+    terminal.wait_until("it is reviewed", |text| text.contains("1 link") && text.contains("quick.iso"));
+    terminal.send("\x1b");
+    terminal.wait_gone("Add downloads");
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn a_paste_may_be_a_command_that_a_browser_copied() {
+    let machine = Machine::new();
+    let mut terminal = here(&machine);
+    terminal.paste("curl 'https://a.example/x?token=hush' -H 'Authorization: hush' -o 'name.iso'\n");
+    let text = terminal.wait_until("it is reviewed", |text| text.contains("name.iso"));
+    assert!(!text.contains("hush"), "{text}");
+}
+
+#[test]
+fn the_list_is_filtered_and_whole_again() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.send("/");
+    terminal.send("nothing like it");
+    terminal.wait_until("it is filtered out", |text| row(text, "file.bin").is_empty());
+    terminal.send("\x1b");
+    terminal.send("\x1b");
+    terminal.wait_until("it is back", |text| row(text, "file.bin").contains('%'));
+}
+
+#[test]
+fn it_fits_every_size_and_says_what_it_needs() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.resize(120, 36);
+    terminal.wait_until("panes stand side by side", |text| {
+        text.contains("╭ 3 Library") && text.contains("parts")
+    });
+    terminal.resize(50, 10);
+    terminal.wait_for("file.bin");
+    terminal.resize(30, 6);
+    terminal.wait_for("needs 40");
+    terminal.resize(80, 24);
+    terminal.wait_until("all is back", |text| row(text, "file.bin").contains('%'));
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.close();
+    terminal.wait_end();
+}
+
+#[test]
+fn sigterm_gives_the_terminal_back() {
+    let (_site, _machine, mut terminal) = with_one_running();
+    terminal.signal(Signal::TERM);
+    let (status, _) = terminal.farewell();
+    assert_eq!(status.exit_code(), 143);
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+}
+
+#[test]
+fn no_colour_means_none() {
+    let machine = Machine::new();
+    let mut terminal = open(&machine, &["--here"], NORMAL, &[("NO_COLOR", "1")]);
+    terminal.wait_for("nothing to do");
+    leave(&mut terminal, "q");
+    let raw = terminal.raw();
+    for sequence in ["\x1b[38", "\x1b[48", "\x1b[31m", "\x1b[36m"] {
+        assert!(!raw.contains(sequence), "{sequence:?} is written");
+    }
+}
+
+#[test]
+fn the_shell_comes_to_the_front_and_the_screen_comes_back() {
+    let machine = Machine::new();
+    let state = machine.state();
+    let haul = format!("{} --state {} --here", env!("CARGO_BIN_EXE_haul"), state.display());
+    let script = format!("set -m; {haul}; echo STOPPED; read word; fg >/dev/null; echo ENDED");
+    let mut terminal = start(&machine, "/bin/sh", vec!["-c".into(), script.into()], NORMAL, &[]);
+    terminal.wait_for("nothing to do");
+    terminal.send("\x1a");
+    terminal.wait_for("STOPPED");
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+    terminal.send("\n");
+    terminal.wait_for("nothing to do");
+    terminal.send("q");
+    terminal.wait_for("ENDED");
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+}
+
+/// The demo on a machine, and the folder in which it keeps what it has.
+fn demo(machine: &Machine) -> (Terminal, std::path::PathBuf) {
+    let folder = machine.state().with_file_name("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    let terminal = open(machine, &["demo"], (120, 36), &[("TMPDIR", folder.to_str().unwrap())]);
+    (terminal, folder)
+}
+
+fn entries(folder: &std::path::Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn the_demo_shows_everything_and_leaves_nothing_behind() {
+    let machine = Machine::new();
+    let (mut terminal, folder) = demo(&machine);
+    for (name, state) in [
+        ("Tailspin", "ago"),
+        ("Fabrikam", "404"),
+        ("rain.wav", "host says"),
+        ("Contoso", "paused"),
+        ("Wingtip", "cancelled"),
+    ] {
+        terminal.wait_until(&format!("{name} is {state}"), |text| {
+            text.lines().any(|line| line.contains(name) && line.contains(state))
+        });
+    }
+    assert_eq!(entries(&folder), 1);
+    leave(&mut terminal, "q");
+    assert_eq!(entries(&folder), 0);
+    assert_eq!(entries(&machine.downloads()), 0);
+}
+
+#[test]
+fn a_demo_that_is_ended_from_outside_leaves_nothing_behind() {
+    let machine = Machine::new();
+    let (mut terminal, folder) = demo(&machine);
+    terminal.wait_for("Proseware");
+    terminal.signal(Signal::TERM);
+    let (status, _) = terminal.farewell();
+    assert_eq!(status.exit_code(), 143);
+    assert_eq!(entries(&folder), 0);
+    assert_eq!(terminal.asked(), Vec::<&str>::new());
+}
