@@ -1,8 +1,7 @@
-//! From what is asked for to what the engine takes: entries become batches that share their settings, each small
-//! enough for one message.
+//! From what is asked for to what the engine takes: entries become one batch whose downloads share their settings. Where it is too big for
+//! one message, `client` cuts it, and the engine takes it whole.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,9 +15,6 @@ use crate::links::entry::{Entry, Override};
 use crate::model::id::CollectionId;
 use crate::model::item::{Credentials, Mode, NewDownload, Priority, Taken, TransferSettings};
 use crate::model::request::Batch;
-
-/// Bytes of JSON in one batch, at most: a message holds 1 MiB.
-const BATCH_BYTES: usize = 1000 * 1000;
 
 /// What all entries have in common.
 #[derive(Debug)]
@@ -53,8 +49,8 @@ pub(crate) struct Target {
 /// All that is to be added.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    /// In messages.
-    pub(crate) batches: Vec<Batch>,
+    /// What is asked of the engine.
+    pub(crate) batch: Batch,
     /// Where each download goes, in the same order.
     pub(crate) targets: Vec<Target>,
 }
@@ -81,18 +77,11 @@ pub(crate) fn order(entries: Vec<Entry>, common: &Common, context: &Context) -> 
             settings: 0,
             extras: entry.extras,
         };
-        let bytes = json_len(&new) + 16;
-        if batch.bytes + bytes > BATCH_BYTES && !batch.batch.downloads.is_empty() {
-            order.batches.push(std::mem::take(&mut batch).batch);
-        }
         new.settings = batch.place(own, &common.settings);
-        batch.bytes += bytes;
         batch.batch.downloads.push(new);
         order.targets.push(target);
     }
-    if !batch.batch.downloads.is_empty() {
-        order.batches.push(batch.batch);
-    }
+    order.batch = batch.batch;
     Ok(order)
 }
 
@@ -176,7 +165,6 @@ impl Desk<'_> {
 #[derive(Default)]
 struct Open {
     batch: Batch,
-    bytes: usize,
     places: HashMap<OwnSettings, usize>,
 }
 
@@ -197,28 +185,9 @@ impl Open {
         for own in &own.overrides {
             own.apply(&mut settings);
         }
-        self.bytes += json_len(&settings) + 1;
         self.batch.settings.push(settings);
         let place = self.batch.settings.len() - 1;
         self.places.insert(own, place);
         place
     }
-}
-
-/// Counts the bytes of a value's JSON without keeping them.
-fn json_len<T: serde::Serialize>(value: &T) -> usize {
-    struct Count(usize);
-    impl io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // What can't be written as JSON fails when it is sent, with its name.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }

@@ -22,8 +22,7 @@ use crate::links::{entry, quantity};
 use crate::model::checksum::Checksum;
 use crate::model::id::CollectionId;
 use crate::model::item::{GiveUp, Mode, Priority};
-use crate::model::request::{Act, Added, AddedHow, Batch, Limits, Reply, Request};
-use crate::model::selector::Selector;
+use crate::model::request::{Added, AddedHow, Batch, Limits, Reply, Request};
 
 /// How long `get` goes on without a byte.
 const GIVE_UP: Duration = Duration::from_mins(10);
@@ -100,7 +99,7 @@ pub(crate) async fn add<E: Engine>(
     let intake = take_in(args, Manner::Leaves, context, output)?;
     let order = order(intake.entries, &intake.common, context)?;
     set_parallel(args, engine).await?;
-    let added = add_all(engine, order.batches).await?;
+    let added = add_all(engine, order.batch).await?;
     for one in &added {
         if args.json {
             output.json(one)?;
@@ -136,10 +135,10 @@ pub(crate) async fn get<E: Engine>(
     intake.common.settings.tries.get_or_insert(TRIES);
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));
     let order = order(intake.entries, &intake.common, context)?;
-    let modes: Vec<_> = order.batches.iter().flat_map(|batch| &batch.downloads).map(|new| new.mode).collect();
+    let modes: Vec<_> = order.batch.downloads.iter().map(|new| new.mode).collect();
     let begun = once_pressed(interrupts, async {
         set_parallel(args, engine).await?;
-        let added = add_all(engine, order.batches).await?;
+        let added = add_all(engine, order.batch).await?;
         let open = added.iter().filter(|one| one.how != AddedHow::AlreadyHere).map(|one| one.id);
         for ids in open.collect::<Vec<_>>().chunks(IDS_AT_ONCE) {
             engine.call(Request::Attend { ids: ids.to_vec() }).await?;
@@ -176,25 +175,15 @@ async fn set_parallel<E: Engine>(args: &GetArgs, engine: &E) -> Result<(), CliEr
     Ok(())
 }
 
-/// Adds all of them or none: what went before a refusal is taken out again.
-async fn add_all<E: Engine>(engine: &E, batches: Vec<Batch>) -> Result<Vec<Added>, CliError> {
-    let mut added: Vec<Added> = Vec::new();
-    for batch in batches {
-        match engine.call(Request::Add(batch)).await {
-            Ok(Reply::Added(mut more)) => added.append(&mut more),
-            Ok(other) => return Err(unexpected(&other)),
-            Err(error) => {
-                let new = added.iter().filter(|one| one.how == AddedHow::New).map(|one| one.id);
-                let select = Selector { ids: new.collect(), ..Selector::default() };
-                if !select.is_empty() {
-                    // The refusal is what the person must hear of, whatever becomes of this.
-                    let _ = engine.call(Request::Act { select, act: Act::Remove }).await;
-                }
-                return Err(error);
-            }
-        }
+/// Adds all of them or none.
+async fn add_all<E: Engine>(engine: &E, batch: Batch) -> Result<Vec<Added>, CliError> {
+    if batch.downloads.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(added)
+    match engine.call(Request::Add(batch)).await? {
+        Reply::Added(added) => Ok(added),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// Waits for an answer over one press of Ctrl-C, and tells whether there was one; a second one leaves.
@@ -374,19 +363,16 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_refusal_in_the_middle_takes_back_what_went_before() {
+    async fn a_long_list_is_asked_for_as_one_and_refused_as_one() {
         let engine = Scripted::new(|request| match request {
-            Request::Add(batch) if batch.downloads.len() < 5000 => {
+            Request::Add(_) => {
                 Some(Err(CliError::Refused(Refusal::new(RefusalKind::Taken, "the name is taken", ""))))
             }
             _ => None,
         });
         let told = told(&engine, 20_000, "", 0, |_| {}).await;
         assert_eq!(told.code, Err(2));
-        let Some(Request::Act { select, act: Act::Remove }) = engine.requests().pop() else {
-            panic!("not taken back")
-        };
-        assert!(select.ids.len() > 5000, "{}", select.ids.len());
+        assert_eq!(engine.asked(), ["add 20000"]);
     }
 
     #[tokio::test(flavor = "current_thread")]

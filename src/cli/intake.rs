@@ -224,8 +224,8 @@ mod tests {
         get: GetArgs,
     }
 
-    /// The batches of a command line in a folder that has `list`, `many`, `x.meta4` and `down/`.
-    fn batches(line: &str, manner: Manner) -> Result<Vec<Batch>, CliError> {
+    /// The batch of a command line in a folder that has `list`, `many`, `x.meta4` and `down/`.
+    fn batch(line: &str, manner: Manner) -> Result<Batch, CliError> {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("down")).unwrap();
         fs::write(
@@ -244,23 +244,25 @@ mod tests {
         let (mut output, _, _) = output();
         let args = Line::try_parse_from(std::iter::once("get").chain(line.split_whitespace())).unwrap().get;
         let intake = take_in(&args, manner, &context, &mut output)?;
-        let mut batches = order(intake.entries, &intake.common, &context)?.batches;
-        for new in batches.iter_mut().flat_map(|batch| &mut batch.downloads) {
+        let mut batch = order(intake.entries, &intake.common, &context)?.batch;
+        for new in &mut batch.downloads {
             new.folder = new.folder.strip_prefix(home.path()).unwrap().to_owned();
         }
-        Ok(batches)
+        Ok(batch)
     }
 
     #[test]
     fn one_link_goes_to_where_get_is_run_at_once() {
-        let batch = &batches("http://a.example/x", Manner::Stays).unwrap()[0];
+        let batch = batch("http://a.example/x", Manner::Stays).unwrap();
         let new = &batch.downloads[0];
         assert_eq!((new.priority, new.mode, new.name.as_deref()), (Priority::Now, Mode::Background, None));
         assert_eq!(batch.settings[0].umask, Some(0o022));
-        assert_eq!(
-            batches("http://a.example/x", Manner::Leaves).unwrap()[0].downloads[0].priority,
-            Priority::Normal
-        );
+    }
+
+    #[test]
+    fn what_is_only_added_takes_its_turn() {
+        let batch = batch("http://a.example/x", Manner::Leaves).unwrap();
+        assert_eq!(batch.downloads[0].priority, Priority::Normal);
     }
 
     #[test]
@@ -274,7 +276,7 @@ mod tests {
             ("x.meta4", "", "m.iso", Taken::Number),
             ("-i x.meta4", "", "m.iso", Taken::Number),
         ] {
-            let batch = &batches(line, Manner::Stays).unwrap()[0];
+            let batch = batch(line, Manner::Stays).unwrap();
             let new = &batch.downloads[0];
             assert_eq!((new.folder.to_str().unwrap(), new.name.as_deref()), (folder, Some(name)), "{line}");
             assert_eq!(batch.settings[new.settings].taken, taken, "{line}");
@@ -283,7 +285,7 @@ mod tests {
 
     #[test]
     fn settings_are_shared_by_all_that_have_the_same() {
-        let batch = &batches("http://b.example/x -i list --limit 1000", Manner::Leaves).unwrap()[0];
+        let batch = batch("http://b.example/x -i list --limit 1000", Manner::Leaves).unwrap();
         let places: Vec<_> = batch.downloads.iter().map(|new| new.settings).collect();
         assert_eq!(places, [0, 0, 1]);
         assert_eq!(batch.settings[1].headers.len(), 1);
@@ -291,19 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_goes_in_few_messages_that_each_fit() {
-        let batches = batches("-i many", Manner::Leaves).unwrap();
-        assert!((2..6).contains(&batches.len()), "{}", batches.len());
-        assert_eq!(batches.iter().map(|batch| batch.downloads.len()).sum::<usize>(), 20_000);
-        for batch in &batches {
-            assert_eq!(batch.settings.len(), 1);
-            assert!(serde_json::to_vec(batch).unwrap().len() < 1024 * 1024);
-        }
+    fn a_long_list_shares_one_set_of_settings() {
+        let batch = batch("-i many", Manner::Leaves).unwrap();
+        assert_eq!((batch.downloads.len(), batch.settings.len()), (20_000, 1));
     }
 
     #[test]
     fn the_bytes_of_a_stream_lie_in_the_spool() {
-        let batch = &batches("http://a.example/x -o -", Manner::Stays).unwrap()[0];
+        let batch = batch("http://a.example/x -o -", Manner::Stays).unwrap();
         assert!(batch.settings[0].streamed);
         assert_eq!(batch.downloads[0].name, None);
     }
@@ -331,13 +328,13 @@ mod tests {
             ("http://a.example/x --proxy gopher://p", "no kind of proxy"),
             ("http://a.example/x --user me:hush", "takes a name only"),
         ] {
-            let error = batches(line, Manner::Stays).unwrap_err();
+            let error = batch(line, Manner::Stays).unwrap_err();
             assert_eq!(error.status().code(), 2, "{line}");
             let lines = error.lines().join("\n");
             assert!(lines.contains(said), "{line}: {lines}");
             assert!(!lines.contains("hush"), "{lines}");
         }
-        let error = batches("http://a.example/x --mode real-time", Manner::Leaves).unwrap_err();
+        let error = batch("http://a.example/x --mode real-time", Manner::Leaves).unwrap_err();
         assert!(error.hint().contains("haul get"));
     }
 }

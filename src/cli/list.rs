@@ -207,7 +207,7 @@ mod tests {
         };
         let batch = |text: &str| {
             let listed = links::list::parse(text.as_bytes()).unwrap();
-            order(listed.entries, &common, &context).unwrap().batches.remove(0)
+            order(listed.entries, &common, &context).unwrap().batch
         };
         let added = batch(text);
         let (mut output, data, _) = output();

@@ -13,6 +13,7 @@ use super::updates::Feed;
 use super::{ClientError, Link};
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::request::{Refusal, RefusalKind, Request};
+use crate::model::shelf::LibraryRequest;
 use crate::protocol::PROTOCOL;
 use crate::protocol::error::{METHOD_NOT_FOUND, RpcError};
 use crate::protocol::frame::{Frames, MAX_ANSWER};
@@ -452,6 +453,13 @@ fn only_looks(ask: &Ask) -> bool {
                 | Request::Totals
                 | Request::History { .. }
                 | Request::Attend { .. }
+                | Request::Library(
+                    LibraryRequest::Shelf { .. }
+                        | LibraryRequest::List(_)
+                        | LibraryRequest::Show { .. }
+                        | LibraryRequest::Cover { .. }
+                        | LibraryRequest::ScanState { .. }
+                )
         ),
         Ask::Own(own) => {
             matches!(own, Own::Status | Own::Log { .. } | Own::Read { .. } | Own::Sum { .. })

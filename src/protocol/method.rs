@@ -116,6 +116,12 @@ pub const METHODS: &[Method] = &[
         "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
     ),
     method("set_limits", r#"{"parallel":4}"#, "`done`", "Changes the engine's own limits."),
+    method(
+        "library",
+        r#"{"what":"show","id":3}"#,
+        "`library`",
+        "Something of the library: shelves, entries, covers, scans.",
+    ),
 ];
 
 /// The names of the object model's methods, as the code knows them.

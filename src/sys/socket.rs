@@ -62,7 +62,7 @@ mod tests {
         let mut text = [0; 3];
         TcpStream::from(found).read_exact(&mut text).unwrap();
         assert_eq!(&text, b"yes");
-        let wrong = duplicate_of(other.peer_addr().unwrap(), near.local_addr().unwrap());
+        let wrong = duplicate_of(other.local_addr().unwrap(), near.local_addr().unwrap());
         assert_eq!(wrong.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

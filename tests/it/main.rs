@@ -4,6 +4,7 @@
 //! - `demo` goes to the built-in shop;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
+//! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished;
 //! - `moving` gives downloads other names and folders half way;
 //! - `power` cuts the power of a real disk;
