@@ -1,4 +1,4 @@
-//! The library: what finished media is and what is in it. Everything that a file says is read by [`serve`] in a process of its
+//! The library: what finished media is and what is in it. Everything that a file says is read by [`serve()`] in a process of its
 //! own, with caps on memory and time, and asked for through [`Reader`]; the process that owns the engine never parses a tag.
 
 mod asf;
