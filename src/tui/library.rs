@@ -88,7 +88,7 @@ impl Library {
                 self.fill(at, shelves);
             }
             LibraryReply::Rows(rows) => {
-                let shelves = rows.rows.into_iter().map(|row| Shelf::of_row(row, at)).collect();
+                let shelves = rows.rows.iter().map(|row| Shelf::of_row(row, at)).collect();
                 self.fill(at, shelves);
             }
             LibraryReply::Detail(detail) => describe(&mut self.shelves, &detail),
@@ -212,7 +212,7 @@ impl Shelf {
         Self { name: node.label, count, at: node.at, ..Self::default() }
     }
 
-    fn of_row(row: MediaRow, at: &ShelfPath) -> Self {
+    fn of_row(row: &MediaRow, at: &ShelfPath) -> Self {
         let name = match row.track {
             Some(track) => format!("{track} {}", row.title),
             None => row.title.clone(),
