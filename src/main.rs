@@ -25,7 +25,7 @@ use haul::engine::{Engine, Holder, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
 use haul::model::item::Credentials;
-use haul::model::settings::EngineSettings;
+use haul::model::settings::{EngineSettings, Eyes};
 use haul::model::time::UnixMs;
 use haul::tui::{self, Surroundings};
 use tokio::signal::unix::{SignalKind, signal};
@@ -595,7 +595,8 @@ fn read_netrc(home: Option<&std::path::Path>, url: &url::Url) -> Result<Option<C
     Ok(netrc::find(&text, url.host_str().unwrap_or_default()))
 }
 
-/// The engine's settings. The two variables make stalls and retries quick for tests.
+/// The engine's settings. The variables make stalls and retries quick for tests, and let them run on a machine that is never idle,
+/// or without one of the governor's eyes.
 fn settings() -> EngineSettings {
     let mut settings = EngineSettings { tag_reader: tag_reader(), ..EngineSettings::default() };
     if let Some(stall) = test_ms("HAUL_TEST_STALL_MS") {
@@ -607,6 +608,10 @@ fn settings() -> EngineSettings {
     if let Some(every) = test_ms("HAUL_TEST_CHECKPOINT_MS") {
         settings.checkpoint_every = every;
     }
+    settings.idle = std::env::var_os("HAUL_TEST_NOT_IDLE").is_none();
+    let blind = std::env::var("HAUL_TEST_WITHOUT").unwrap_or_default();
+    let sees = |eye: &str| !blind.split(',').any(|closed| closed == eye);
+    settings.eyes = Eyes { sockets: sees("sockets"), counters: sees("counters"), probe: sees("probe") };
     settings
 }
 
