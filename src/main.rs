@@ -28,7 +28,7 @@ use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
 use haul::model::item::Credentials;
 use haul::model::request::Refusal;
-use haul::model::settings::{Settings, SettingsSource};
+use haul::model::settings::{Eyes, Settings, SettingsSource};
 use haul::model::time::UnixMs;
 use haul::tui::{self, Surroundings};
 use tokio::signal::unix::{SignalKind, signal};
@@ -626,7 +626,8 @@ fn settings(named: Option<PathBuf>) -> Result<(Source, Settings), ConfigError> {
     Ok((Rc::new(RefCell::new(Hurried(source))), hurry(settings)))
 }
 
-/// The settings' source, with three variables over it that make stalls, retries and checkpoints quick for tests.
+/// The settings' source, with variables over it that make stalls, retries and checkpoints quick for tests, and
+/// let them run on a machine that is never idle, or without one of the governor's eyes.
 struct Hurried(config::Source);
 
 impl SettingsSource for Hurried {
@@ -645,6 +646,10 @@ fn hurry(mut settings: Settings) -> Settings {
     engine.stall = test_ms("HAUL_TEST_STALL_MS").unwrap_or(engine.stall);
     engine.backoff_first = test_ms("HAUL_TEST_BACKOFF_MS").unwrap_or(engine.backoff_first);
     engine.checkpoint_every = test_ms("HAUL_TEST_CHECKPOINT_MS").unwrap_or(engine.checkpoint_every);
+    engine.idle = std::env::var_os("HAUL_TEST_NOT_IDLE").is_none();
+    let blind = std::env::var("HAUL_TEST_WITHOUT").unwrap_or_default();
+    let sees = |eye: &str| !blind.split(',').any(|closed| closed == eye);
+    engine.eyes = Eyes { sockets: sees("sockets"), counters: sees("counters"), probe: sees("probe") };
     settings
 }
 

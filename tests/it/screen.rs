@@ -197,29 +197,11 @@ fn no_colour_means_none() {
     }
 }
 
-#[test]
-fn the_shell_comes_to_the_front_and_the_screen_comes_back() {
-    let machine = Machine::new();
-    let state = machine.state();
-    let haul = format!("{} --state {} --here", env!("CARGO_BIN_EXE_haul"), state.display());
-    let script = format!("set -m; {haul}; echo STOPPED; read word; fg >/dev/null; echo ENDED");
-    let mut terminal = start(&machine, "/bin/sh", vec!["-c".into(), script.into()], NORMAL, &[]);
-    terminal.wait_for("nothing to do");
-    terminal.send("\x1a");
-    terminal.wait_for("STOPPED");
-    assert_eq!(terminal.asked(), Vec::<&str>::new());
-    terminal.send("\n");
-    terminal.wait_for("nothing to do");
-    terminal.send("q");
-    terminal.wait_for("ENDED");
-    assert_eq!(terminal.asked(), Vec::<&str>::new());
-}
-
 /// The demo on a machine, and the folder in which it keeps what it has.
 fn demo(machine: &Machine) -> (Terminal, std::path::PathBuf) {
     let folder = machine.state().with_file_name("tmp");
     std::fs::create_dir(&folder).unwrap();
-    let terminal = open(machine, &["demo"], (120, 36), &[("TMPDIR", folder.to_str().unwrap())]);
+    let terminal = open(machine, &["demo"], (120, 44), &[("TMPDIR", folder.to_str().unwrap())]);
     (terminal, folder)
 }
 

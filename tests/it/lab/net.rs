@@ -49,10 +49,9 @@ impl Space {
 
     /// A command that runs in it, to which a program and its words are added.
     pub(super) fn command(&self) -> Command {
-        // A session of its own, as the agent has: the processor is shared out by sessions. What is measured is the line, so
-        // the program may use the processor like everybody.
+        // A session of its own, as the agent has: the processor is shared out by sessions.
         let mut command = Command::new("setsid");
-        command.args(["ip", "netns", "exec", &self.name, "env", "HAUL_TEST_NOT_IDLE=1"]);
+        command.args(["ip", "netns", "exec", &self.name]);
         command
     }
 

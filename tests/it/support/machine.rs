@@ -189,6 +189,8 @@ impl Machine {
             .env("XDG_RUNTIME_DIR", root.join("runtime"))
             .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
             .env("HAUL_TEST_BACKOFF_MS", self.backoff.as_millis().to_string())
+            // A machine that runs tests is never idle: in the idle class nothing would come.
+            .env("HAUL_TEST_NOT_IDLE", "1")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
