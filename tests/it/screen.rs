@@ -215,7 +215,7 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
     let (mut terminal, folder) = demo(&machine);
     for (name, state) in [
         ("Tailspin", "ago"),
-        ("Fabrikam", "404"),
+        ("trailer.webm", "404"),
         ("rain.wav", "host says"),
         ("Contoso", "paused"),
         ("Wingtip", "cancelled"),
