@@ -73,6 +73,11 @@ impl Hooks {
         self.running.is_empty() && self.storing == 0 && !self.due
     }
 
+    /// What runs is stopped: that nothing runs then is no end of everything.
+    pub(super) fn is_interrupted(&mut self) {
+        self.has_ended = false;
+    }
+
     /// Lets go of the programs that run: they are left alone.
     pub(super) fn let_go(&mut self) {
         self.due = false;
@@ -190,7 +195,7 @@ impl Core {
         for collection in std::mem::take(&mut self.hooks.ended) {
             self.look_for_end(collection);
         }
-        if self.hooks.has_ended && !self.stopping && self.nothing_is_left() {
+        if self.hooks.has_ended && self.nothing_is_left() {
             self.hooks.has_ended = false;
             if self.hooks.armed.remove(&EVERYTHING) {
                 let is_wanted = !self.config.hooks.on_idle.is_empty();
