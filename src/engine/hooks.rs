@@ -195,6 +195,8 @@ impl Core {
         for collection in std::mem::take(&mut self.hooks.ended) {
             self.look_for_end(collection);
         }
+        self.start_waiting();
+        // Last, because what was started just now comes first.
         if self.hooks.has_ended && self.nothing_is_left() {
             self.hooks.has_ended = false;
             if self.hooks.armed.remove(&EVERYTHING) {
@@ -203,6 +205,10 @@ impl Core {
                 self.store_hook(ticket);
             }
         }
+    }
+
+    /// Starts the programs of events that wait in the store, as many as may run at a time.
+    fn start_waiting(&mut self) {
         if !self.hooks.due || self.hooks.running.len() >= AT_ONCE {
             return;
         }
@@ -213,6 +219,7 @@ impl Core {
                 continue;
             }
             if self.hooks.running.len() >= AT_ONCE {
+                self.hooks.due = true;
                 break;
             }
             self.start_hook(number, call);
