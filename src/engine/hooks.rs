@@ -73,6 +73,11 @@ impl Hooks {
         self.running.is_empty() && self.storing == 0 && !self.due
     }
 
+    /// What runs is stopped: that nothing runs then is no end of everything.
+    pub(super) fn is_interrupted(&mut self) {
+        self.has_ended = false;
+    }
+
     /// Lets go of the programs that run: they are left alone.
     pub(super) fn let_go(&mut self) {
         self.due = false;
@@ -190,7 +195,9 @@ impl Core {
         for collection in std::mem::take(&mut self.hooks.ended) {
             self.look_for_end(collection);
         }
-        if self.hooks.has_ended && !self.stopping && self.nothing_is_left() {
+        self.start_waiting();
+        // Last, because what was started just now comes first.
+        if self.hooks.has_ended && self.nothing_is_left() {
             self.hooks.has_ended = false;
             if self.hooks.armed.remove(&EVERYTHING) {
                 let is_wanted = !self.config.hooks.on_idle.is_empty();
@@ -198,6 +205,10 @@ impl Core {
                 self.store_hook(ticket);
             }
         }
+    }
+
+    /// Starts the programs of events that wait in the store, as many as may run at a time.
+    fn start_waiting(&mut self) {
         if !self.hooks.due || self.hooks.running.len() >= AT_ONCE {
             return;
         }
@@ -208,6 +219,7 @@ impl Core {
                 continue;
             }
             if self.hooks.running.len() >= AT_ONCE {
+                self.hooks.due = true;
                 break;
             }
             self.start_hook(number, call);

@@ -245,6 +245,9 @@ impl Engine {
         let mut core = self.core.borrow_mut();
         core.stopping = true;
         core.patience_ends = Some(Instant::now() + hooks::PATIENCE);
+        if core.queue.running() > 0 {
+            core.hooks.is_interrupted();
+        }
         for id in core.queue.ids_running() {
             let real_time = core.items.get(&id).is_some_and(|item| item.record.mode == Mode::RealTime);
             if real_time {
