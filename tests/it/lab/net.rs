@@ -85,7 +85,9 @@ fn ip(words: &[&str]) {
 
 /// Whether a lab can be built here: by root, with namespaces, TUN and `ip`. Says what is missing, or fails where nothing may be skipped.
 pub(super) fn is_possible() -> bool {
-    let name = format!("haul-lab-{}-try", std::process::id());
+    static LAST: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = LAST.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("haul-lab-{}-try-{number}", std::process::id());
     let run = |words: &[&str]| {
         Command::new("ip")
             .args(words)
