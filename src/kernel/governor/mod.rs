@@ -17,11 +17,11 @@
 //! | all connections stay open while stepping aside | the kernel goes on filling their buffers, a segment each round trip. All but one are closed after 300 ms |
 //! | a line that stalls for 10 to 60 ms at a time, as on a busy machine | no rival is seen in it; what is lost alone is the stalls' own (99 % at 10 ms, 75 % at 60 ms) |
 //!
-//! Measured in the lab (`tests/it/lab`) on two processors that were never idle, so with the noise of that: beside a bulk download
-//! on the same host, 50 Mbit/s with 200 ms of buffer, the foreground keeps 97.0 to 99.7 %, the background yields in 0.2 to
-//! 0.4 s and is back in 0.6 to 0.8 s; 97.5 % where the foreground is on another host; 99.4 % against BBR; a page takes
-//! no longer. Not told apart on such a machine: what the background reaches alone at a gigabit, `fq_codel` with the foreground elsewhere
-//! (85 %), a buffer of 20 ms (88 %).
+//! Measured in the lab (`tests/it/lab`, a debug build, median of three rounds on two processors of which 70 % were idle): beside a bulk
+//! download on the same host, 50 Mbit/s with 200 ms of buffer, the foreground keeps 99.2 % and the background yields in 0.3 s and is
+//! back in 0.7 s; alone it reaches 99 % and adds 6 ms to the 95th percentile of the round trip. On processors that were never idle two of
+//! three runs kept only 89 to 92 %. The other lines of the lab were measured on such processors only, where what the
+//! machine gives and what the line gives can't be told apart: `fq_codel` with the foreground elsewhere 85 %, a buffer of 20 ms 88 %.
 
 mod arrived;
 mod blind;
