@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
@@ -54,11 +54,14 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // Nobody may connect in the moment between its making and a chmod.
-    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    // Nobody else may connect in the moment between its making and the chmod. The mask is the whole process's: the owner's own bits
+    // stay out of it, so that a folder that another thread makes meanwhile can still be entered.
+    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let listener = UnixListener::bind(path);
     rustix::process::umask(before);
-    listener
+    let listener = listener?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 /// Makes a folder that only its owner can use, and refuses one that somebody else could have put there.
@@ -135,7 +138,6 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
