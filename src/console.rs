@@ -58,7 +58,15 @@ pub(crate) async fn open(
         Some(client) => Box::pin(std::future::ready(Ok(client))),
         None => connect(),
     });
-    let options = match options(surroundings, &shown, downloads, umask) {
+    // Asked of the terminal before anything else reads it.
+    let pictures = match tui::Pictures::of(surroundings, |name| std::env::var(name).ok()) {
+        Ok(pictures) => pictures,
+        Err(why) => {
+            cli::complain(&why, "take the variable away, or put it right");
+            return Status::Usage;
+        }
+    };
+    let options = match options(surroundings, &shown, downloads, umask, pictures) {
         Ok(options) => options,
         Err(error) => {
             cli::complain(&error.to_string(), "take the file away, or put it right");
@@ -90,6 +98,7 @@ fn options(
     shown: &Shown,
     downloads: PathBuf,
     umask: u32,
+    pictures: Option<tui::Pictures>,
 ) -> Result<tui::Options, ThemeError> {
     let own = folder().map(|folder| folder.join("themes"));
     let (themes, wrong) = own.map_or_else(|| (Themes::built_in(), Vec::new()), |own| Themes::load(&own));
@@ -97,6 +106,8 @@ fn options(
         return Err(error);
     }
     let local = shown.host.is_empty();
+    let player = std::env::var("HAUL_PLAYER").unwrap_or_default();
+    let player = player.split_whitespace().map(str::to_owned).collect();
     let usual = if surroundings.light { "light" } else { "dark" };
     let theme =
         theme_file().and_then(|file| std::fs::read_to_string(file).ok()).map(|name| name.trim().to_owned());
@@ -119,6 +130,8 @@ fn options(
         seen: seen.and_then(|text| text.trim().parse().ok()),
         bell: true,
         notify: true,
+        pictures,
+        player,
     })
 }
 

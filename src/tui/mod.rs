@@ -10,10 +10,14 @@ mod hit;
 mod input;
 mod layout;
 mod library;
+#[cfg(test)]
+mod library_tests;
 mod link;
 mod list;
 mod look;
 mod overlay;
+mod picture;
+mod player;
 #[cfg(test)]
 mod sample;
 mod screen;
@@ -36,6 +40,7 @@ pub use app::{App, Options};
 pub use effect::{Effect, Msg, Purpose};
 pub use hit::Hits;
 pub use link::{Connect, Connecting};
+pub use picture::{How, Pictures};
 pub use screen::{Ended, KeepTheme, run};
 pub use surroundings::Surroundings;
 pub use view::draw;

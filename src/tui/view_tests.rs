@@ -35,6 +35,8 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         seen: None,
         bell: true,
         notify: true,
+        pictures: None,
+        player: Vec::new(),
     }
 }
 

@@ -62,6 +62,8 @@ fn app() -> App {
         seen: None,
         bell: false,
         notify: false,
+        pictures: None,
+        player: Vec::new(),
     })
     .unwrap();
     app.update(UnixMs(0), Msg::Resize(200, 50));

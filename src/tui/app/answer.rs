@@ -26,7 +26,7 @@ impl App {
                 }
             }
             (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
-            (Purpose::Library(at), Reply::Library(reply)) => self.library.put(&at, reply),
+            (Purpose::Library(asked), Reply::Library(reply)) => self.shelf_answered(asked, reply),
             (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
             (Purpose::SetMode(mode), Reply::Acted(acted)) => self.mode_set(mode, &acted),
             (Purpose::Act(word), Reply::Acted(acted)) => self.acted(word, &acted),
@@ -65,9 +65,10 @@ impl App {
             Purpose::Detail(_) => self.asked.detail = None,
             Purpose::Log => self.asked.log = false,
             Purpose::ThenLeave => self.leaving = false,
+            Purpose::Library(asked) => return self.shelf_refused(asked, &told(refusal)),
             _ => {}
         }
-        if !matches!(purpose, Purpose::Detail(_) | Purpose::Library(_)) {
+        if !matches!(purpose, Purpose::Detail(_)) {
             self.say(Tone::Bad, told(refusal));
         }
     }

@@ -9,6 +9,7 @@ mod keys;
 mod leave;
 mod mouse;
 mod news;
+mod shelf;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -76,6 +77,10 @@ pub struct Options {
     pub bell: bool,
     /// Whether the desktop is told of the same.
     pub notify: bool,
+    /// How covers are shown; none where they are not.
+    pub pictures: Option<crate::tui::Pictures>,
+    /// What plays finished media: a program and its arguments; the system's own where it is empty.
+    pub player: Vec<String>,
 }
 
 /// The state of the screen.
@@ -228,10 +233,14 @@ impl App {
                 self.connected = false;
                 self.asked.detail = None;
             }
-            Msg::Changed(update) => self.changed(*update),
+            Msg::Changed(update) => {
+                self.shelf_news(&update);
+                self.changed(*update);
+            }
             Msg::Answered(purpose, answer) => self.answered(purpose, *answer),
             Msg::Told(Ok(text)) => self.say(Tone::Good, text),
             Msg::Told(Err(text)) => self.say(Tone::Bad, text),
+            Msg::Pictured(id, room, picture) => self.pictured(id, room, picture),
         }
         self.ask_for_detail();
         self.ask_for_shelves();
@@ -245,7 +254,7 @@ impl App {
 
     /// Whether anything on the screen changes by itself soon: then a tick is due within this many milliseconds.
     pub fn next_tick(&self) -> Option<u64> {
-        let moving = self.totals.speed > 0 || self.list.drifts();
+        let moving = self.totals.speed > 0 || self.list.drifts() || self.library.due.is_some();
         if self.toast.is_some() || moving {
             return Some(if self.look.calm { 1000 } else { 500 });
         }
@@ -307,16 +316,6 @@ impl App {
             self.asked.detail_at = self.now.0;
             self.asked.detail_stale = false;
             self.call(Purpose::Detail(id), Request::Show { id, reveal: false });
-        }
-    }
-
-    /// What the library's pane shows is asked for when it is shown.
-    fn ask_for_shelves(&mut self) {
-        let shown = self.pane == Pane::Library || self.room() == super::layout::Size::Wide;
-        if self.connected && !self.loading && shown {
-            for (at, request) in self.library.wants() {
-                self.call(Purpose::Library(at), Request::Library(request));
-            }
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod dialog;
 pub(crate) mod edit;
 pub(crate) mod help;
 pub(crate) mod leave;
+pub(crate) mod medium;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
@@ -23,6 +24,7 @@ use confirm::Confirm;
 use edit::Edit;
 use help::Help;
 use leave::Leave;
+use medium::{Reshelve, TakeOut};
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
@@ -42,12 +44,18 @@ pub(crate) enum Overlay {
     Help(Help),
     /// Leaving, where something would be lost.
     Leave(Leave),
+    /// The whole of what is known of a finished file, and which line comes first.
+    Medium(usize),
     /// Every command.
     Palette(Palette),
     /// One of several.
     Pick(Pick),
     /// One line of text.
     Prompt(Prompt),
+    /// The distributor and the kind of a finished file.
+    Reshelve(Reshelve),
+    /// The ways to take a finished file out of the library.
+    TakeOut(TakeOut),
 }
 
 impl Overlay {
@@ -56,17 +64,16 @@ impl Overlay {
         match self {
             Self::Add(add) => add.key(key, app).map(|add| Self::Add(Box::new(add))),
             Self::Confirm(confirm) => confirm.key(key, app).map(Self::Confirm),
-            Self::Detail(top) => match typed::plain_code(key) {
-                Some(KeyCode::Down | KeyCode::Char('j')) => Some(Self::Detail(top + 1)),
-                Some(KeyCode::Up | KeyCode::Char('k')) => Some(Self::Detail(top.saturating_sub(1))),
-                _ => None,
-            },
+            Self::Detail(top) => scrolled(key, top).map(Self::Detail),
             Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
             Self::Help(help) => help.key(key).map(Self::Help),
             Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
+            Self::Medium(top) => scrolled(key, top).map(Self::Medium),
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
+            Self::Reshelve(reshelve) => reshelve.key(key, app).map(Self::Reshelve),
+            Self::TakeOut(take_out) => take_out.key(key, app),
         }
     }
 
@@ -77,6 +84,7 @@ impl Overlay {
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
+            Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
             other => Some(other),
         }
     }
@@ -88,6 +96,7 @@ impl Overlay {
             Self::Edit(edit) => edit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
+            Self::Reshelve(reshelve) => reshelve.paste(text),
             _ => false,
         }
     }
@@ -101,9 +110,21 @@ impl Overlay {
             Self::Edit(edit) => edit.draw(app, frame, hits),
             Self::Help(help) => help.draw(app, frame, hits),
             Self::Leave(leave) => leave.draw(app, frame, hits),
+            Self::Medium(top) => medium::draw(*top, app, frame, hits),
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
+            Self::Reshelve(reshelve) => reshelve.draw(app, frame, hits),
+            Self::TakeOut(take_out) => take_out.draw(app, frame, hits),
         }
+    }
+}
+
+/// The first line after a key; none where the key closes the page.
+fn scrolled(key: KeyCombination, top: usize) -> Option<usize> {
+    match typed::plain_code(key) {
+        Some(KeyCode::Down | KeyCode::Char('j')) => Some(top + 1),
+        Some(KeyCode::Up | KeyCode::Char('k')) => Some(top.saturating_sub(1)),
+        _ => None,
     }
 }
