@@ -47,6 +47,7 @@ pub(super) fn detail(row: &MediaRow) -> MediaDetail {
         text: text.into(),
         origin,
         place: None,
+        set_by: None,
         instead_of: Vec::new(),
     };
     let shop = MediaValue {
@@ -118,7 +119,7 @@ fn answer(request: &LibraryRequest) -> LibraryReply {
                     && (!query.duplicates || row.copies > 1)
                     && row.title.to_lowercase().contains(&query.text)
             });
-            LibraryReply::Rows(MediaRows { rows: found.collect(), more: false })
+            LibraryReply::Rows(MediaRows { rows: found.collect(), more: false, newest: false })
         }
         LibraryRequest::Show { id } => {
             let title = ["", "Harbour", "Ferry", "Delta"][usize::try_from(id.0).unwrap()];
@@ -401,7 +402,7 @@ fn a_long_shelf_comes_page_by_page() {
     press(&mut app, "right right right down right right right right");
     let page = |from: u64, more| {
         let rows = (from..from + 3).map(|id| row(id, &format!("Song {id}"))).collect();
-        Reply::Library(LibraryReply::Rows(MediaRows { rows, more }))
+        Reply::Library(LibraryReply::Rows(MediaRows { rows, more, newest: false }))
     };
     let effects = keys(&mut app, "right");
     let (what, request) = asked(&effects).remove(0);

@@ -19,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) rows: Vec<MediaRow>,
     /// Whether there is more.
     pub(crate) more: bool,
+    /// Whether there are so many that the newest come first, whatever the order is.
+    pub(crate) newest: bool,
     /// The find under the cursor.
     pub(crate) at: usize,
     /// The text that is asked for now, and after how many of its finds.
@@ -55,8 +57,13 @@ impl Found {
         }
         let (text, after) = (self.text().to_owned(), if is_settled { self.rows.len() } else { 0 });
         self.flying = Some((text.clone(), after));
-        let query =
-            LibraryQuery { text: text.clone(), offset: after as u64, limit: PAGE, ..LibraryQuery::default() };
+        let query = LibraryQuery {
+            text: text.clone(),
+            offset: after as u64,
+            limit: PAGE,
+            quick: true,
+            ..LibraryQuery::default()
+        };
         Some((text, after, LibraryRequest::List(order.of(query))))
     }
 
@@ -73,7 +80,7 @@ impl Found {
         } else {
             self.rows.extend(found.rows);
         }
-        self.more = found.more;
+        (self.more, self.newest) = (found.more, found.newest);
         self.of = Some(text.to_owned());
     }
 

@@ -29,7 +29,8 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         _ if app.pane != Pane::Library || count == 0 => String::new(),
         Some(found) => {
             let more = if found.more { "+" } else { "" };
-            format!("{}{more} found", words::thousands(found.rows.len()))
+            let newest = if found.newest { ", newest first" } else { "" };
+            format!("{}{more} found{newest}", words::thousands(found.rows.len()))
         }
         None => {
             let order = if library.order.turned { app.look.glyphs.rising } else { app.look.glyphs.falling };

@@ -180,7 +180,8 @@ fn valued(app: &App, value: &MediaValue, columns: usize) -> Vec<Line<'static>> {
         Field::Duration => value.text.parse().map_or_else(|_| value.text.clone(), |ms: u64| clock(ms / 1000)),
         _ => value.text.clone(),
     };
-    let mut lines = vec![labelled(app, value.field.word(), &shown, said_by(value.origin), columns)];
+    let by = value.set_by.as_ref().map_or_else(|| said_by(value.origin).to_owned(), ToString::to_string);
+    let mut lines = vec![labelled(app, value.field.word(), &shown, &by, columns)];
     let room = columns.saturating_sub(LABEL);
     let mut under = |text: String| {
         let cut = text::cut_end(&text, room, app.look.glyphs.ellipsis);
