@@ -107,7 +107,8 @@ fn options(
     }
     let local = shown.host.is_empty();
     let player = std::env::var("HAUL_PLAYER").unwrap_or_default();
-    let player = player.split_whitespace().map(str::to_owned).collect();
+    let player: Vec<String> = player.split_whitespace().map(str::to_owned).collect();
+    let player = if player.is_empty() { haul::config::player() } else { player };
     let usual = if surroundings.light { "light" } else { "dark" };
     let theme =
         theme_file().and_then(|file| std::fs::read_to_string(file).ok()).map(|name| name.trim().to_owned());

@@ -51,9 +51,9 @@ fn main() -> ExitCode {
     if let Some(status) = cli::run_alone(&args) {
         return status.into();
     }
-    if matches!(args.command, Some(Command::Tags)) {
+    if let Some(Command::Tags { write }) = args.command {
         // It ends with whoever asked it: then nobody is left to tell.
-        return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        return haul::library::serve(write).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     if let Some(Command::Demo(demo)) = &args.command {
         return if demo.serve { stage::open_shop() } else { stage::show() };
@@ -650,6 +650,7 @@ fn hurry(mut settings: Settings) -> Settings {
     let blind = std::env::var("HAUL_TEST_WITHOUT").unwrap_or_default();
     let sees = |eye: &str| !blind.split(',').any(|closed| closed == eye);
     engine.eyes = Eyes { sockets: sees("sockets"), counters: sees("counters"), probe: sees("probe") };
+    settings.library.watch_every = test_ms("HAUL_TEST_WATCH_MS");
     settings
 }
 

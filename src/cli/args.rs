@@ -120,7 +120,11 @@ pub enum Command {
     Demo(DemoArgs),
     /// The process that reads tags for the library.
     #[command(hide = true, name = "__tags")]
-    Tags,
+    Tags {
+        /// Let it change the file that it is asked to.
+        #[arg(long)]
+        write: bool,
+    },
     /// Bring a finished file home from the machine that --host names
     Pull(PullArgs),
     /// The process that owns the downloads: start, stop, status, log, install

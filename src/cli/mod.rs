@@ -155,7 +155,7 @@ async fn dispatch<E: Engine + Files>(
             pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
         // Those that need no client were carried out before there was one.
-        Command::Completions { .. } | Command::Config(_) | Command::Agent(_) | Command::Tags => {
+        Command::Completions { .. } | Command::Config(_) | Command::Agent(_) | Command::Tags { .. } => {
             Ok(Status::Done)
         }
     }

@@ -3,6 +3,7 @@
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::hooks::HOOKS;
 use super::host::OWN;
+use super::library::LIBRARY;
 use super::preset;
 use super::setting::Setting;
 
@@ -31,6 +32,8 @@ pub fn commented() -> String {
         lines(OWN.iter(), |setting| setting.example.to_owned()),
         "\n# Programs to run when something happened, once for each event, beside everything else.\n#\n#[hooks]\n".to_owned(),
         lines(HOOKS.iter(), |setting| setting.example.to_owned()),
+        "\n# What is done with finished media.\n#\n#[library]\n".to_owned(),
+        lines(LIBRARY.iter(), |setting| setting.example.to_owned()),
     ]
     .concat()
 }

@@ -9,6 +9,7 @@ mod hooks;
 mod host;
 mod init;
 pub mod keymap;
+mod library;
 mod locate;
 mod nearest;
 mod preset;
@@ -30,6 +31,8 @@ use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
 pub use self::init::commented;
+use self::library::LIBRARY;
+pub use self::library::player;
 pub use self::locate::{Place, usual_folder};
 pub use self::nearest::nearest;
 use self::preset::Preset;
@@ -38,7 +41,7 @@ pub use self::save::{create, save};
 use self::setting::{Found, Layer};
 pub use self::show::{Effective, Origin};
 pub use self::source::Source;
-use crate::model::settings::{Hooks, Settings};
+use crate::model::settings::{Hooks, LibrarySettings, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -49,10 +52,11 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    library: Layer<LibrarySettings>,
 }
 
 /// Names on the top level.
-const TOP: [&str; 5] = ["preset", "engine", "presets", "hosts", "hooks"];
+const TOP: [&str; 6] = ["preset", "engine", "presets", "hosts", "hooks", "library"];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -101,10 +105,14 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let library = table.get("library").and_then(|section| {
+            let table = found.table("library", section)?;
+            Some(found.layer("library", table, &[LIBRARY], &[]))
+        });
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            let hooks = hooks.unwrap_or_default();
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks });
+            let (hooks, library) = (hooks.unwrap_or_default(), library.unwrap_or_default());
+            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks, library });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -128,7 +136,15 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            library: self.library(),
         }
+    }
+
+    /// Returns what is done with finished media, and what plays it.
+    pub fn library(&self) -> LibrarySettings {
+        let mut library = LibrarySettings::default();
+        self.library.apply(&mut library);
+        library
     }
 
     fn hooks(&self) -> Hooks {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
+use super::library::LIBRARY;
 use super::problem::place;
 
 /// One setting as it holds.
@@ -72,6 +73,13 @@ impl Config {
                 self.hooks.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
             let value = (setting.show)(&hooks);
             all.push(Effective { section: "hooks".into(), name: setting.name, value, origin });
+        }
+        let library = self.library();
+        for setting in LIBRARY {
+            let origin =
+                self.library.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
+            let value = (setting.show)(&library);
+            all.push(Effective { section: "library".into(), name: setting.name, value, origin });
         }
         for rule in &self.hosts {
             let section = format!("hosts {}", rule.host);

@@ -71,6 +71,11 @@ pub(super) fn text(value: &Value<'_>) -> Read<String> {
     text.map(str::to_owned).ok_or_else(|| "a text in quotes goes here".into())
 }
 
+/// Reads yes or no.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
+}
+
 /// Reads one of some words.
 pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T> {
     let all = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>();

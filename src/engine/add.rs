@@ -106,8 +106,9 @@ impl Core {
             .filter(|id| {
                 self.items.get(id).is_some_and(|item| {
                     let record = &item.record;
+                    let asked_into = record.extras.as_ref().and_then(|extras| extras.asked_into.as_ref());
                     record.source_url == new.url
-                        && new.folder.as_ref() == Some(&*record.folder)
+                        && new.folder.as_ref() == Some(asked_into.unwrap_or(&*record.folder))
                         && new.name.as_ref().is_none_or(|name| *name == record.name)
                         && (new.name.is_some() || !record.name_is_given)
                 })

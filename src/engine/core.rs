@@ -474,6 +474,8 @@ impl Core {
             && !self.held
             && !self.keeps_removed()
             && self.hooks.is_quiet()
+            && self.librarian.as_ref().is_none_or(super::librarian::Librarian::is_quiet)
+            && self.config.library.watch.is_empty()
     }
 }
 

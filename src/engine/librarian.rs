@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::library::walk::Walk;
-use crate::library::{self, Reader, Trouble};
+use crate::library::{self, Reader, Rewriter, Trouble, Unwritten};
 use crate::model::id::DownloadId;
 use crate::model::media::{FileFacts, Info, MediaFacts, MediaId, MediaRecord, ToShelve};
 use crate::model::printable::printable;
+use crate::model::settings::LibrarySettings;
 use crate::model::shelf::ScanProgress;
 use crate::model::time::UnixMs;
 use crate::store::db::{Db, Durability};
@@ -27,6 +28,8 @@ const GROUP: usize = 200;
 const HOLD_BACK: Duration = Duration::from_millis(500);
 /// After so long without work the process that reads tags ends until it is needed again.
 const REST: Duration = Duration::from_secs(30);
+/// How often watched folders are looked through.
+const WATCH_EVERY: Duration = Duration::from_secs(30);
 /// How long what was finished is still shelved while the engine ends; the rest is done after the next start.
 const LAST_WORK: Duration = Duration::from_secs(3);
 /// Scans whose result is kept for whoever asks.
@@ -39,6 +42,17 @@ enum Job {
     Shelve(ToShelve),
     Scan(u64, Vec<PathBuf>),
     Cover(PathBuf, u32, oneshot::Sender<Result<Option<Vec<u8>>, Trouble>>),
+    Settle(LibrarySettings),
+}
+
+/// What the engine hears of the librarian.
+pub(super) enum News {
+    /// Nothing is left to do.
+    Quiet,
+    /// A finished file has other bytes now: so many.
+    Rewritten(DownloadId, u64, String),
+    /// What is known of a file could not be written into it.
+    Left(DownloadId, String),
 }
 
 /// The librarian, as the engine sees it.
@@ -58,6 +72,8 @@ struct Desk {
 struct Scans {
     last: u64,
     recent: VecDeque<ScanProgress>,
+    /// Jobs that were given and are not done.
+    open: usize,
     ending_since: Option<Instant>,
 }
 
@@ -79,14 +95,23 @@ impl Desk {
 
 impl Librarian {
     /// Starts the thread. Without a program that reads tags, files are shelved by their names.
-    pub(super) fn start(db: Db, program: Option<PathBuf>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        db: Db,
+        program: Option<PathBuf>,
+        settings: LibrarySettings,
+        news: mpsc::UnboundedSender<News>,
+    ) -> std::io::Result<Self> {
         let (jobs, incoming) = channel();
         let desk = Arc::<Desk>::default();
         let shared = Arc::clone(&desk);
         let thread = std::thread::Builder::new().name("librarian".into()).spawn(move || {
             Work {
                 db,
+                rewriter: program.clone().map(Rewriter::new),
                 reader: program.map(Reader::new),
+                watched: None,
+                settings,
+                news,
                 desk: shared,
                 shelved: Vec::new(),
                 done: Vec::new(),
@@ -118,6 +143,16 @@ impl Librarian {
         begun
     }
 
+    /// Takes other settings over.
+    pub(super) fn settle(&self, settings: LibrarySettings) {
+        self.give(Job::Settle(settings));
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.desk.with(|scans| scans.open == 0)
+    }
+
     /// How far a scan is.
     pub(super) fn scan_state(&self, number: u64) -> Option<ScanProgress> {
         self.desk.with(|scans| scans.recent.iter().find(|scan| scan.scan == number).cloned())
@@ -136,6 +171,7 @@ impl Librarian {
 
     fn give(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
+            self.desk.with(|scans| scans.open += 1);
             // A thread that is gone has lost nothing: what is to be shelved is in the store.
             let _ = jobs.send(job);
         }
@@ -158,6 +194,11 @@ impl Drop for Librarian {
 struct Work {
     db: Db,
     reader: Option<Reader>,
+    rewriter: Option<Rewriter>,
+    settings: LibrarySettings,
+    /// When the watched folders are to be looked through again.
+    watched: Option<Instant>,
+    news: mpsc::UnboundedSender<News>,
     desk: Arc<Desk>,
     /// What was read and is not stored yet.
     shelved: Vec<MediaRecord>,
@@ -178,7 +219,7 @@ impl Work {
                     Err(TryRecvError::Disconnected) => break,
                     Err(TryRecvError::Empty) => {
                         self.store(Durability::Relaxed);
-                        match jobs.recv_timeout(REST) {
+                        match jobs.recv_timeout(self.patience()) {
                             Ok(job) => Some(job),
                             Err(RecvTimeoutError::Disconnected) => break,
                             Err(RecvTimeoutError::Timeout) => None,
@@ -187,34 +228,83 @@ impl Work {
                 },
             };
             match next {
+                None if self.is_watch_due() => self.watch(jobs, &mut waiting),
                 None => {
-                    if let Some(reader) = &mut self.reader {
-                        reader.rest();
-                    }
+                    self.reader.iter_mut().for_each(Reader::rest);
+                    self.rewriter.iter_mut().for_each(Rewriter::rest);
                 }
                 // What somebody looks at and what was just finished goes before what is left of a scan.
-                Some(Job::Scan(number, folders)) => self.scan(number, &folders, &mut |work| {
-                    while let Ok(job) = jobs.try_recv() {
-                        match job {
-                            Job::Scan(..) => waiting.push_back(job),
-                            small => work.small(small),
-                        }
-                    }
-                }),
+                Some(Job::Scan(number, folders)) => {
+                    self.scan(number, &folders, &mut |work| work.between(jobs, &mut waiting));
+                    self.is_done();
+                }
                 Some(small) => self.small(small),
             }
         }
         self.store(Durability::Durable);
     }
 
+    /// Does what came while many files are looked at, but for what takes many itself.
+    fn between(&mut self, jobs: &Receiver<Job>, waiting: &mut VecDeque<Job>) {
+        while let Ok(job) = jobs.try_recv() {
+            match job {
+                Job::Scan(..) => waiting.push_back(job),
+                small => self.small(small),
+            }
+        }
+    }
+
+    /// A job is done.
+    fn is_done(&mut self) {
+        let open = self.desk.with(|scans| {
+            scans.open = scans.open.saturating_sub(1);
+            scans.open
+        });
+        if open == 0 {
+            self.store(Durability::Relaxed);
+            // An engine that is gone needs no news.
+            let _ = self.news.send(News::Quiet);
+        }
+    }
+
+    /// How long to wait for the next job.
+    fn patience(&self) -> Duration {
+        match self.watched {
+            _ if self.settings.watch.is_empty() => REST,
+            None => Duration::ZERO,
+            Some(at) => at.saturating_duration_since(Instant::now()).min(REST),
+        }
+    }
+
+    fn is_watch_due(&self) -> bool {
+        !self.settings.watch.is_empty() && self.watched.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Looks through the watched folders. What takes long is done less often: it may cost a hundredth of the time.
+    fn watch(&mut self, jobs: &Receiver<Job>, waiting: &mut VecDeque<Job>) {
+        let begin = Instant::now();
+        // What is away now comes back.
+        let folders: Vec<_> = self.settings.watch.iter().filter(|folder| folder.is_dir()).cloned().collect();
+        if !folders.is_empty() {
+            self.scan(0, &folders, &mut |work| work.between(jobs, waiting));
+        }
+        let every = self.settings.watch_every.unwrap_or(WATCH_EVERY);
+        self.watched = Some(Instant::now() + every.max(begin.elapsed() * 100));
+    }
+
     /// Does what takes one file.
     fn small(&mut self, job: Job) {
         match job {
+            Job::Settle(settings) => {
+                self.watched = self.watched.filter(|_| settings.watch == self.settings.watch);
+                self.settings = settings;
+            }
             Job::Shelve(file) => self.shelve(file),
             Job::Cover(path, side, answer) => self.cover(&path, side, answer),
             // They take many.
-            Job::Scan(..) => {}
+            Job::Scan(..) => return,
         }
+        self.is_done();
     }
 
     fn cover(&mut self, path: &Path, side: u32, answer: oneshot::Sender<Result<Option<Vec<u8>>, Trouble>>) {
@@ -229,7 +319,10 @@ impl Work {
     fn shelve(&mut self, to: ToShelve) {
         // What is gone or another file by now was moved or changed by somebody: a scan finds it where it is.
         if let Some(file) = library::look(&to.path) {
-            let (facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
+            let (mut facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
+            if self.settings.write_tags && trouble.is_none() && facts.kind.is_some() {
+                self.rewrite(&to, &mut facts);
+            }
             let record = MediaRecord {
                 download: Some(to.download),
                 source: Some(to.source),
@@ -241,6 +334,28 @@ impl Work {
         }
         self.done.push(to.download);
         self.store_if_due();
+    }
+
+    /// Writes what came with the download into its file, where that lacks it.
+    fn rewrite(&mut self, to: &ToShelve, facts: &mut MediaFacts) {
+        let (Some(rewriter), Some(reader)) = (&mut self.rewriter, &mut self.reader) else { return };
+        let news = match rewriter.rewrite(&to.path, facts, &to.given, reader) {
+            Ok((now, set)) => {
+                let words: Vec<_> = set.keys().map(|field| field.word()).collect();
+                let told = format!(
+                    "its tags were written: {}; the file is no longer what the server sent",
+                    words.join(", ")
+                );
+                *facts = now;
+                News::Rewritten(to.download, facts.file.size, told)
+            }
+            Err(Unwritten::Nothing) => return,
+            Err(Unwritten::Left(why)) => {
+                News::Left(to.download, printable(&format!("its tags were left alone: {why}")).into_owned())
+            }
+        };
+        // An engine that is gone needs no news.
+        let _ = self.news.send(news);
     }
 
     /// Reads a file; what can't be read is known by its name.

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use data_encoding::BASE64;
 
 use super::core::Core;
+use super::librarian::News;
 use super::{Engine, refuse, stored};
-use crate::model::media::{MediaId, ToShelve};
+use crate::model::folders::{EXAMPLE, Folders, FoldersError, Values};
+use crate::model::media::{Field, MediaId, MediaKind, MediaRecord, ToShelve};
+use crate::model::printable::printable;
 use crate::model::request::{Refusal, RefusalKind};
-use crate::model::shelf::{LibraryQuery, LibraryReply, LibraryRequest, ScanProgress};
+use crate::model::shelf::{LibraryQuery, LibraryReply, LibraryRequest, ScanProgress, Sorted};
+use crate::store::db::Db;
+use crate::store::error::StoreError;
 
 /// Entries that one request may change.
 const MOST_CHANGED: usize = 100_000;
@@ -18,6 +23,23 @@ impl Core {
     pub(super) fn shelve(&self, file: ToShelve) {
         if let Some(librarian) = &self.librarian {
             librarian.shelve(file);
+        }
+    }
+
+    /// Takes in what the librarian tells.
+    pub(super) fn hear_librarian(&mut self, news: News) {
+        match news {
+            // Whether the engine has something to do is asked after this.
+            News::Quiet => {}
+            News::Left(id, text) => self.tell(id, "tags", text),
+            News::Rewritten(id, size, text) => {
+                if let Some(item) = self.items.get_mut(&id) {
+                    item.record.size = Some(size);
+                    self.store(id);
+                    self.touch(id);
+                }
+                self.tell(id, "tags", text);
+            }
         }
     }
 }
@@ -69,6 +91,21 @@ impl Engine {
                     self.core.borrow().librarian.as_ref().and_then(|librarian| librarian.scan_state(scan));
                 let none = || Refusal::new(RefusalKind::NotFound, format!("there is no scan {scan}"), "");
                 found.map(LibraryReply::Scan).ok_or_else(none)
+            }
+            LibraryRequest::Folders { template, query } => {
+                let configured = self.core.borrow().config.library.folders.clone();
+                let folders = match template {
+                    Some(text) => text.parse().map(Some).map_err(|error: FoldersError| {
+                        Refusal::new(RefusalKind::BadRequest, format!("`{text}`: {error}"), EXAMPLE)
+                    })?,
+                    None => configured,
+                };
+                let none = || {
+                    let hint = "name one, or set `library.folders` in the config";
+                    Refusal::new(RefusalKind::NotFound, "there is no template of folders", hint)
+                };
+                let folders = folders.ok_or_else(none)?;
+                aside(move || sorted(&db, &folders, &query)).await.map(LibraryReply::Sorted)
             }
             LibraryRequest::Stats => aside(move || db.library_stats()).await.map(LibraryReply::Stats),
         }
@@ -131,9 +168,44 @@ impl Engine {
     }
 }
 
+/// Where files would go.
+fn sorted(db: &Db, folders: &Folders, query: &LibraryQuery) -> Result<Vec<Sorted>, StoreError> {
+    let mut sorted = Vec::new();
+    for row in db.media_rows(query)?.rows {
+        let Some(record) = db.media(row.id)? else { continue };
+        let name = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let known = Known { kind: row.kind, record: &record, name: &name };
+        let path = printable(&record.path.to_string_lossy()).into_owned();
+        let to = super::publisher::safe_names(folders, &known).join("/");
+        sorted.push(Sorted { id: row.id, path, to });
+    }
+    Ok(sorted)
+}
+
+/// What a template is filled with for an entry: what a person changed counts too.
+struct Known<'a> {
+    kind: MediaKind,
+    record: &'a MediaRecord,
+    name: &'a str,
+}
+
+impl Values for Known<'_> {
+    fn kind(&self) -> MediaKind {
+        self.kind
+    }
+
+    fn text(&self, field: Field) -> Option<&str> {
+        self.record.text(field)
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
 /// Asks the store away from the engine's thread: a large library must not make a download wait.
 async fn aside<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, crate::store::error::StoreError> + Send + 'static,
+    ask: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Refusal> {
     let answer = tokio::task::spawn_blocking(ask).await.map_err(|_| stopping())?;
     answer.map_err(|error| refuse(&error))

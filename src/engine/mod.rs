@@ -114,10 +114,14 @@ impl Engine {
         let (news, incoming) = mpsc::unbounded_channel();
         let (to_saved, saved) = mpsc::unbounded_channel();
         let (to_published, published) = mpsc::unbounded_channel();
+        let (to_shelved, shelved) = mpsc::unbounded_channel();
         let no_thread = |error: std::io::Error| StoreError::io("can't start", "a thread", &error);
         let checkpointer = Checkpointer::start(db.clone(), to_saved).map_err(no_thread)?;
-        let publisher = Publisher::start(db.clone(), to_published).map_err(no_thread)?;
-        let librarian = Librarian::start(db.clone(), settings.tag_reader.clone()).map_err(no_thread)?;
+        let publisher =
+            Publisher::start(db.clone(), to_published, settings.tag_reader.clone()).map_err(no_thread)?;
+        let librarian =
+            Librarian::start(db.clone(), settings.tag_reader.clone(), config.library.clone(), to_shelved)
+                .map_err(no_thread)?;
         let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
         let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
         let background = if settings.idle { Class::Idle } else { Class::FullShare };
@@ -183,7 +187,12 @@ impl Engine {
         }
         let (to_idle, idle) = watch::channel(false);
         let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };
-        let drive = Box::pin(drive(engine.clone(), incoming, saved, published, hooked, to_idle, lock));
+        let drive = Box::pin(drive(
+            engine.clone(),
+            Ears { incoming, saved, published, shelved, hooked },
+            to_idle,
+            lock,
+        ));
         Ok(Started { engine, drive, damaged: opened.damaged })
     }
 
@@ -517,6 +526,9 @@ impl Core {
             let rule = config.hosts.iter().rev().find(|rule| rule.host == *host && rule.limit.is_some());
             bucket.set_rate(rule.and_then(|rule| rule.limit).unwrap_or(0));
         }
+        if let Some(librarian) = &self.librarian {
+            librarian.settle(config.library.clone());
+        }
         self.config = config;
         let hosts: BTreeSet<String> = self
             .queue
@@ -546,16 +558,17 @@ impl Core {
     }
 }
 
+/// Everybody who tells the loop something.
+struct Ears {
+    incoming: mpsc::UnboundedReceiver<transfer::News>,
+    saved: mpsc::UnboundedReceiver<checkpointer::Saved>,
+    published: mpsc::UnboundedReceiver<Vec<publisher::Published>>,
+    shelved: mpsc::UnboundedReceiver<librarian::News>,
+    hooked: mpsc::UnboundedReceiver<hooks::HookNews>,
+}
+
 /// The loop: hears what transfers, checkpointer and publisher tell, ends waits, samples speeds, makes checkpoints.
-async fn drive(
-    engine: Engine,
-    mut news: mpsc::UnboundedReceiver<transfer::News>,
-    mut saved: mpsc::UnboundedReceiver<checkpointer::Saved>,
-    mut published: mpsc::UnboundedReceiver<Vec<publisher::Published>>,
-    mut hooked: mpsc::UnboundedReceiver<hooks::HookNews>,
-    idle: watch::Sender<bool>,
-    lock: Lock,
-) {
+async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bool>, lock: Lock) {
     engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
     let listening = tokio::task::spawn_local(engine.clone().listen_to_network());
@@ -595,16 +608,17 @@ async fn drive(
             }
         };
         tokio::select! {
-            Some(first) = news.recv() => {
+            Some(first) = ears.incoming.recv() => {
                 let mut core = engine.core.borrow_mut();
                 core.hear(first);
-                while let Ok(next) = news.try_recv() {
+                while let Ok(next) = ears.incoming.try_recv() {
                     core.hear(next);
                 }
             }
-            Some(done) = saved.recv() => engine.core.borrow_mut().saved(done),
-            Some(done) = published.recv() => engine.core.borrow_mut().published(done),
-            Some(news) = hooked.recv() => engine.core.borrow_mut().hear_hook(news),
+            Some(done) = ears.saved.recv() => engine.core.borrow_mut().saved(done),
+            Some(done) = ears.published.recv() => engine.core.borrow_mut().published(done),
+            Some(news) = ears.shelved.recv() => engine.core.borrow_mut().hear_librarian(news),
+            Some(news) = ears.hooked.recv() => engine.core.borrow_mut().hear_hook(news),
             () = engine.wake.notified() => {}
             () = sleep => {
                 let now = Instant::now();

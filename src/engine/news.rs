@@ -317,6 +317,8 @@ impl Core {
             media_type: checkpoint.media_type.clone(),
             given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
             set_by: record.extras.as_ref().and_then(|extras| extras.set_by.clone()),
+            folders: self.config.library.folders.clone(),
+            is_sorted: false,
             ending,
         };
         if let Some(publisher) = &self.publisher {
@@ -334,13 +336,25 @@ impl Core {
             }
             match result {
                 Ok(path) => {
+                    let mut moved = false;
                     if let Some(item) = self.items.get_mut(&id) {
                         if let Some(name) = path.file_name() {
                             item.record.name = name.to_string_lossy().into_owned();
                         }
                         item.record.size = Some(size);
+                        if let Some(folder) =
+                            path.parent().filter(|folder| *folder != item.record.folder.as_path())
+                        {
+                            let asked_into = item.record.folder.as_ref().clone();
+                            item.record.extras.get_or_insert_default().asked_into = Some(asked_into);
+                            item.record.folder = Arc::new(folder.to_owned());
+                            moved = true;
+                        }
                     }
                     self.complete(id, Some(size), ended);
+                    if moved {
+                        self.store(id);
+                    }
                     self.hook_done(id);
                 }
                 Err(error) => {

@@ -6,10 +6,13 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::library;
+use crate::fetch::name::sanitise;
+use crate::library::{self, Reader};
+use crate::model::folders::{Folders, Values};
 use crate::model::hook::HookCall;
 use crate::model::id::DownloadId;
-use crate::model::media::{Info, SetBy, ToShelve};
+use crate::model::item::Taken;
+use crate::model::media::{Field, Info, MediaKind, SetBy, ToShelve};
 use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
@@ -44,6 +47,10 @@ pub(super) struct Publish {
     pub(super) given: Info,
     /// Which setting gave its distributor.
     pub(super) set_by: Option<SetBy>,
+    /// In which folders finished media stands.
+    pub(super) folders: Option<Folders>,
+    /// Whether it was sorted into them.
+    pub(super) is_sorted: bool,
 }
 
 impl Publish {
@@ -59,6 +66,78 @@ impl Publish {
             set_by: self.set_by.clone(),
         })
     }
+}
+
+/// What the template of folders is filled with.
+struct Known<'a> {
+    kind: MediaKind,
+    read: &'a Info,
+    given: &'a Info,
+    name: &'a str,
+}
+
+impl Values for Known<'_> {
+    fn kind(&self) -> MediaKind {
+        self.kind
+    }
+
+    fn text(&self, field: Field) -> Option<&str> {
+        let text = self.read.get(&field).or_else(|| self.given.get(&field))?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+impl Publish {
+    /// Gives finished media the folders and the name of the template. Whoever named the file keeps its name, and what can't be sorted
+    /// in stays where it was asked into: nothing here keeps a download from its end.
+    fn sort_in(&mut self, reader: Option<&mut Reader>) {
+        let Some(folders) = self.folders.take() else { return };
+        let path = self.ending.folder.join(&self.ending.name);
+        let media_type = self.media_type.as_deref();
+        if self.ending.taken != Taken::Number || !library::may_be_media(&path, media_type) {
+            return;
+        }
+        let by_name = || library::by_name(&path, media_type);
+        let part = self.ending.part.path();
+        let facts = reader.and_then(|reader| reader.read(&part, media_type).ok()).unwrap_or_else(by_name);
+        let Some((kind, _)) = facts.kind.or_else(|| by_name().kind) else { return };
+        let known = Known { kind, read: &facts.info, given: &self.given, name: &self.ending.name };
+        let mut names = safe_names(&folders, &known);
+        let Some(name) = names.pop() else { return };
+        let folder = names.iter().fold(self.ending.folder.as_ref().clone(), |folder, name| folder.join(name));
+        if make_folder(&self.ending.folder, &folder, self.ending.umask).is_ok() {
+            self.ending.folder = Arc::new(folder);
+            self.ending.name = name;
+            self.is_sorted = true;
+        }
+    }
+}
+
+/// Fills a template: each part is one safe name.
+pub(super) fn safe_names(folders: &Folders, values: &dyn Values) -> Vec<String> {
+    let safe = |name: &String| sanitise(name).unwrap_or_else(|| "Unknown".into());
+    folders.fill(values).iter().map(safe).collect()
+}
+
+/// Makes a folder below another one, safe against a power cut; one that is there is taken as it is.
+fn make_folder(base: &Path, folder: &Path, umask: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    // What is away is not made: a disk that comes back would be hidden below it.
+    if !base.is_dir() {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o777 & !umask).create(folder)?;
+    for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(base)) {
+        std::fs::File::open(above)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// What became of it.
@@ -83,12 +162,20 @@ impl Publisher {
     pub(super) fn start(
         db: Db,
         published: tokio_mpsc::UnboundedSender<Vec<Published>>,
+        tag_reader: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let (parts, incoming) = mpsc::channel::<Publish>();
         let thread = std::thread::Builder::new().name("publisher".into()).spawn(move || {
+            let mut reader = tag_reader.map(Reader::new);
             while let Ok(first) = incoming.recv() {
                 let mut group = vec![first];
                 group.extend(incoming.try_iter().take(GROUP - 1));
+                for part in &mut group {
+                    part.sort_in(reader.as_mut());
+                }
+                if let Some(reader) = &mut reader {
+                    reader.rest();
+                }
                 // An engine that is gone needs no answer.
                 let _ = published.send(publish(&db, group));
             }
@@ -179,6 +266,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
             Ok(Some(path)) => {
                 completed.push(Completed {
                     id: ending.id,
+                    folder: path.parent().filter(|_| way.part.is_sorted).map(Path::to_owned),
                     name: ending.name.clone(),
                     size: ending.size,
                     ended,

@@ -95,11 +95,18 @@ impl Core {
                     .unwrap_or_default();
                 let size = std::fs::metadata(&intent.target).map_or(0, |facts| facts.len());
                 let mut kept = None;
+                let target = intent.target.parent().map(Path::to_owned);
+                let folder = target.filter(|folder| {
+                    self.items.get(&id).is_some_and(|item| item.record.folder.as_path() != folder)
+                });
                 let media_type =
                     self.items.get(&id).and_then(|item| item.record.checkpoint.as_ref()?.media_type.clone());
                 if let Some(item) = self.items.get_mut(&id) {
                     kept = item.record.checkpoint.take().and_then(|held| held.of_finished(size));
                     item.record.state = State::Completed;
+                    if let Some(folder) = &folder {
+                        item.record.folder = std::sync::Arc::new(folder.clone());
+                    }
                     item.record.name.clone_from(&name);
                     item.record.name_is_final = true;
                     item.record.size = Some(size);
@@ -114,7 +121,7 @@ impl Core {
                 let hook = self.hook_call(id, HookEvent::Done).filter(|_| is_wanted);
                 // What can't be committed now is found out again at the next start.
                 drop(self.db.end_publish(
-                    vec![Completed { id, name, size, ended, hook, kept, shelve }],
+                    vec![Completed { id, folder, name, size, ended, hook, kept, shelve }],
                     Vec::new(),
                     self.settings.history,
                 ));

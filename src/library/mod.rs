@@ -10,14 +10,17 @@ mod matroska;
 mod mp4;
 pub mod read;
 mod reader;
+mod rewrite;
 mod serve;
 mod source;
 mod streams;
 mod tags;
 pub mod walk;
 mod wire;
+mod write;
 
 pub use reader::{Reader, Trouble};
+pub use rewrite::{Rewriter, Unwritten};
 pub use serve::serve;
 
 use std::path::Path;

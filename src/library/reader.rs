@@ -9,10 +9,12 @@ use std::time::Duration;
 use data_encoding::BASE64;
 
 use super::wire::{Answer, Ask};
-use crate::model::media::MediaFacts;
+use crate::model::media::{Info, MediaFacts};
 
 /// How long one file may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long one file may take to be written.
+const WRITE_PATIENCE: Duration = Duration::from_mins(1);
 /// Longest answer: a cover in base64.
 const MOST_ANSWER: u64 = 8 << 20;
 /// How often a file is tried that ended the process.
@@ -35,6 +37,8 @@ pub enum Trouble {
 /// A process that reads tags. Dropping this ends it.
 pub struct Reader {
     program: PathBuf,
+    /// Whether its process may change a file.
+    writes: bool,
     patience: Duration,
     running: Option<Running>,
 }
@@ -56,7 +60,24 @@ impl Drop for Running {
 impl Reader {
     /// Returns a reader that runs `PROGRAM __tags`, not started yet.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, patience: PATIENCE, running: None }
+        Self { program, writes: false, patience: PATIENCE, running: None }
+    }
+
+    /// Returns one whose process may change a file, not started yet.
+    pub(super) fn that_writes(program: PathBuf) -> Self {
+        Self { writes: true, patience: WRITE_PATIENCE, ..Self::new(program) }
+    }
+
+    /// Writes values into a file's tags, in place: for a copy that nobody needs yet.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn write(&mut self, path: &Path, set: &Info) -> Result<(), Trouble> {
+        match self.ask(&Ask::write(path, set))? {
+            Answer::Written => Ok(()),
+            Answer::Failed(text) => Err(Trouble::Unreadable(text)),
+            Answer::Facts(_) | Answer::Cover(_) => Err(strange()),
+        }
     }
 
     /// Reads a file.
@@ -67,7 +88,7 @@ impl Reader {
         match self.ask(&Ask::new(path, media_type, None))? {
             Answer::Facts(facts) => Ok(*facts),
             Answer::Failed(text) => Err(Trouble::Unreadable(text)),
-            Answer::Cover(_) => Err(Trouble::Unreadable("the reader answered something else".into())),
+            Answer::Cover(_) | Answer::Written => Err(strange()),
         }
     }
 
@@ -84,7 +105,7 @@ impl Reader {
                 Ok(Some(bytes))
             }
             Answer::Failed(text) => Err(Trouble::Unreadable(text)),
-            Answer::Facts(_) => Err(Trouble::Unreadable("the reader answered something else".into())),
+            Answer::Facts(_) | Answer::Written => Err(strange()),
         }
     }
 
@@ -99,7 +120,7 @@ impl Reader {
             let running = match &mut self.running {
                 Some(running) => running,
                 none => {
-                    let started = start(&self.program);
+                    let started = start(&self.program, self.writes);
                     none.insert(started.map_err(|error| Trouble::NoReader(error.to_string()))?)
                 }
             };
@@ -135,9 +156,14 @@ impl Running {
     }
 }
 
-fn start(program: &Path) -> io::Result<Running> {
+fn strange() -> Trouble {
+    Trouble::Unreadable("the reader answered something else".into())
+}
+
+fn start(program: &Path, writes: bool) -> io::Result<Running> {
     let mut child = Command::new(program)
         .arg("__tags")
+        .args(writes.then_some("--write"))
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())

@@ -1,4 +1,5 @@
-//! The process that reads tags: asked on stdin, answers on stdout, ends with its stdin. It caps itself before it reads anything.
+//! The process that reads tags, and the one that writes them: asked on stdin, answers on stdout, ends with its stdin. It caps itself
+//! before it reads anything.
 
 use std::io::{self, BufRead, Read as _, Write};
 
@@ -7,24 +8,27 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::cover::small;
-use super::read;
 use super::wire::{Answer, Ask};
+use super::{read, write};
 
 /// Address space, in bytes: what takes more ends the process, not the machine.
 const MOST_MEMORY: u64 = 512 << 20;
+/// Largest file that is written.
+const MOST_WRITTEN: u64 = 4 << 30;
 /// Seconds of processor time for one file.
 const MOST_SECONDS: u64 = 10;
 /// Longest question.
 const MOST_LINE: u64 = 64 << 10;
 
-/// Answers questions until there are no more. To be called in a process that does nothing else.
+/// Answers questions until there are no more; only where `writes` it may change a file. To be called in a process that does nothing
+/// else.
 ///
 /// # Errors
 /// Nobody asks or listens any more.
-pub fn serve() -> io::Result<()> {
+pub fn serve(writes: bool) -> io::Result<()> {
     cap(Resource::As, MOST_MEMORY)?;
-    // It has nothing to write, and its end leaves nothing behind.
-    cap(Resource::Fsize, 0)?;
+    // Who reads has nothing to write; and the end of either leaves nothing behind.
+    cap(Resource::Fsize, if writes { MOST_WRITTEN } else { 0 })?;
     cap(Resource::Core, 0)?;
     let (mut asked, mut answers) = (io::stdin().lock(), io::stdout().lock());
     let mut line = String::new();
@@ -37,7 +41,7 @@ pub fn serve() -> io::Result<()> {
         let hard = getrlimit(Resource::Cpu).maximum;
         let most = hard.map_or(used + MOST_SECONDS, |hard| hard.min(used + MOST_SECONDS));
         setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: hard })?;
-        let answer = answer(&line);
+        let answer = answer(&line, writes);
         serde_json::to_writer(&mut answers, &answer)?;
         answers.write_all(b"\n")?;
         answers.flush()?;
@@ -50,13 +54,16 @@ fn cap(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
-fn answer(line: &str) -> Answer {
+fn answer(line: &str, writes: bool) -> Answer {
     let Some((ask, path)) = serde_json::from_str::<Ask>(line)
         .ok()
         .and_then(|ask| Some((ask.path()?, ask)).map(|(path, ask)| (ask, path)))
     else {
         return Answer::Failed("that is no question".into());
     };
+    if let Some(set) = ask.set.as_ref().filter(|_| writes) {
+        return write::write(&path, set).map_or_else(Answer::Failed, |()| Answer::Written);
+    }
     let answered = match ask.cover {
         None => read::read(&path, ask.media_type.as_deref()).map(|facts| Answer::Facts(Box::new(facts))),
         Some(side) => read::cover(&path).map(|found| match found.map(|bytes| small(&bytes, side)) {

@@ -29,7 +29,7 @@ use super::source::Source;
 use crate::model::media::Field;
 
 /// Largest single thing in a tag that is taken into memory.
-const MOST_ITEM: usize = 8 << 20;
+pub(super) const MOST_ITEM: usize = 8 << 20;
 
 /// Reads a file with lofty, where its format is one that lofty truly reads: it takes AVI, FLV, Matroska and MPEG streams for
 /// MPEG audio.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use crate::model::media::MediaFacts;
+use crate::model::media::{Info, MediaFacts};
 
 /// A question.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub(super) struct Ask {
     /// Whether its cover is wanted instead of what is known of it: so many pixels a side at most.
     #[serde(default)]
     pub(super) cover: Option<u32>,
+    /// What is to be written into it; only the process that writes does that.
+    #[serde(default)]
+    pub(super) set: Option<Info>,
 }
 
 /// An answer.
@@ -30,14 +33,20 @@ pub(super) enum Answer {
     Facts(Box<MediaFacts>),
     /// Its cover, as a JPEG or PNG in base64.
     Cover(Option<String>),
-    /// It can't be read, and why.
+    /// It was written.
+    Written,
+    /// It can't be read or written, and why.
     Failed(String),
 }
 
 impl Ask {
     pub(super) fn new(path: &Path, media_type: Option<&str>, cover: Option<u32>) -> Self {
         let path = HEXLOWER.encode(path.as_os_str().as_bytes());
-        Self { path, media_type: media_type.map(str::to_owned), cover }
+        Self { path, media_type: media_type.map(str::to_owned), cover, set: None }
+    }
+
+    pub(super) fn write(path: &Path, set: &Info) -> Self {
+        Self { set: Some(set.clone()), ..Self::new(path, None, None) }
     }
 
     pub(super) fn path(&self) -> Option<PathBuf> {

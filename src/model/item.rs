@@ -330,6 +330,9 @@ pub struct Extras {
     /// Item info that was given with the request, by name: Title, Album, Distributor and so on.
     #[serde(skip_serializing_if = "is_default")]
     pub info: BTreeMap<String, String>,
+    /// The folder that it was asked into, where the template of folders then gave it another one below that.
+    #[serde(skip_serializing_if = "is_default")]
+    pub asked_into: Option<PathBuf>,
     /// Which setting gave the distributor, where the request named none.
     #[serde(skip_serializing_if = "is_default")]
     pub set_by: Option<SetBy>,

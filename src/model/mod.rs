@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod coverage;
 pub mod file_name;
+pub mod folders;
 pub mod heard;
 pub mod hook;
 pub mod host;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::folders::Folders;
 use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
 use super::request::{Refusal, RefusalKind};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub hosts: Vec<HostRule>,
     /// Programs to run when something happened.
     pub hooks: Hooks,
+    /// What is done with finished media.
+    pub library: LibrarySettings,
 }
 
 /// Where the engine's settings come from, and where a change of them is kept. Called at the start, and when somebody asks
@@ -193,6 +196,21 @@ pub struct Hooks {
     pub on_idle: Vec<String>,
     /// How long each may take; a default where none is set.
     pub deadline: Option<Duration>,
+}
+
+/// What is done with finished media.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LibrarySettings {
+    /// Whether what is known of a file is written into it, where it lacks that.
+    pub write_tags: bool,
+    /// In which folders it stands, below its download's own.
+    pub folders: Option<Folders>,
+    /// Folders that are looked through again and again.
+    pub watch: Vec<PathBuf>,
+    /// How often, where it is not as often as is usual.
+    pub watch_every: Option<Duration>,
+    /// What plays it: a program and its arguments; for clients.
+    pub player: Vec<String>,
 }
 
 /// What the engine may use and how long it waits. Every number can be set in the config.

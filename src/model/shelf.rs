@@ -58,6 +58,14 @@ pub enum LibraryRequest {
         /// Which.
         scan: u64,
     },
+    /// Where a template of folders would put files; nothing is moved. Answer: [`LibraryReply::Sorted`].
+    Folders {
+        /// The template; the one of the config where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        template: Option<String>,
+        /// Which files.
+        query: LibraryQuery,
+    },
     /// Counts. Answer: [`LibraryReply::Stats`].
     Stats,
 }
@@ -78,8 +86,21 @@ pub enum LibraryReply {
     Changed(u64),
     /// How far a scan is.
     Scan(ScanProgress),
+    /// Where files would go.
+    Sorted(Vec<Sorted>),
     /// Counts.
     Stats(LibraryStats),
+}
+
+/// Where a template would put a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sorted {
+    /// The entry.
+    pub id: MediaId,
+    /// Where it is, printable.
+    pub path: String,
+    /// The folders and the name that it would get, below its download's folder.
+    pub to: String,
 }
 
 /// How the files of a kind are put on shelves.

@@ -48,6 +48,8 @@ const PRIORITY_SHIFT: u32 = 4;
 pub struct Completed {
     /// Which.
     pub id: DownloadId,
+    /// The file's folder, where it is another one than the download had.
+    pub folder: Option<PathBuf>,
     /// The file's name in its folder.
     pub name: String,
     /// Size in bytes.
@@ -152,6 +154,11 @@ impl Db {
                     let kept = item.kept.as_ref().map(json).transpose()?;
                     done.execute(params![number(item.id.0), item.name, NAME_IS_FINAL, state, item.ended.0, number(item.size), kept])?;
                     over.execute([number(item.id.0)])?;
+                    if let Some(folder) = &item.folder {
+                        let folder = intern(db, "folders", "path", &folder.as_os_str().as_bytes())?;
+                        db.prepare_cached("UPDATE downloads SET folder = ?2 WHERE id = ?1")?
+                            .execute(params![number(item.id.0), folder])?;
+                    }
                     if let Some(shelve) = &item.shelve {
                         note_to_shelve(db, shelve)?;
                     }
@@ -589,6 +596,7 @@ mod tests {
         update(late, record(3), true);
         let completed = Completed {
             id: DownloadId(4),
+            folder: None,
             name: "whole".into(),
             size: 7,
             ended: UnixMs(9),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::support::machine::Machine;
-use super::support::site::Site;
+use super::support::site::{DEADLINE, Site};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name)
@@ -134,4 +134,137 @@ fn hostile_files_are_shelved_and_stop_nothing() {
     let outcome = machine.run(&["library", "list"]);
     let text = String::from_utf8(outcome.stdout).unwrap();
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+}
+
+/// Sets the library's part of the config.
+fn set(machine: &Machine, text: &str) {
+    std::fs::create_dir_all(machine.config()).unwrap();
+    std::fs::write(machine.config().join("config.toml"), text).unwrap();
+}
+
+/// The value of a field, in an entry's details.
+fn value<'a>(detail: &'a Value, field: &str) -> &'a Value {
+    let values = detail["values"].as_array().unwrap();
+    values.iter().find(|value| value["field"] == field).unwrap_or(&Value::Null)
+}
+
+#[test]
+fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    set(&machine, "[library]\nwrite_tags = true\n");
+    site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
+    site.serve("film.wmv", toml::toml! { fixture = "media/film.wmv" });
+    let list = format!(
+        "{0}/bare.opus\tprovider=Wingtip\tdistributor=Other\n{0}/film.wmv\tprovider=Wingtip\tdisc=2\n",
+        site.fill("{site}")
+    );
+    let list = machine.put("list", &list);
+    let outcome = machine.get(&["-i", list.to_str().unwrap()]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let file = machine.file("bare.opus");
+    let rows = library(&machine, &["search", "opus"]);
+    let detail = library(&machine, &["show", &rows[0]["id"].to_string()]).remove(0);
+    let provider = value(&detail, "provider");
+    assert_eq!((&provider["text"], &provider["origin"]), (&"Wingtip".into(), &"file".into()));
+    assert_eq!(value(&detail, "distributor")["text"], "Tailspin Records");
+    let bytes = std::fs::read(&file).unwrap();
+    assert_ne!(bytes, std::fs::read(fixture("sound.opus")).unwrap());
+    assert!(bytes.windows(16).any(|part| part == b"PROVIDER=Wingtip"));
+    // What can't be written is as it came, and the history says what became of both.
+    assert_eq!(std::fs::read(machine.file("film.wmv")).unwrap(), std::fs::read(fixture("film.wmv")).unwrap());
+    assert_eq!(machine.names(), ["bare.opus", "film.wmv"]);
+    let history = String::from_utf8(machine.run(&["history"]).stdout).unwrap();
+    assert!(history.contains("tags were written: provider"), "{history}");
+    assert!(history.contains("left alone") && history.contains("can't be written"), "{history}");
+    // It is still the download's own file.
+    let again = machine.get(&[&site.fill("{site}/bare.opus")]);
+    assert!(again.status.success() && again.stderr.contains("already here"), "{}", again.told());
+    assert_eq!(machine.names(), ["bare.opus", "film.wmv"]);
+}
+
+#[test]
+fn finished_media_goes_into_its_folders_and_never_over_a_file() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let template = "{kind}/{distributor}/{album_artist}/{album}/{track:02} {title}.{ext}";
+    set(&machine, &format!("[library]\nfolders = \"{template}\"\n"));
+    site.serve("x.flac", toml::toml! { fixture = "media/plain.flac" });
+    site.serve("y.flac", toml::toml! { fixture = "media/plain.flac" });
+    site.serve("data.iso", toml::toml! { size = "1 MiB" });
+    let outcome = machine.get(&[&site.fill("{site}/x.flac"), &site.fill("{site}/data.iso")]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let folder = "Music/Tailspin Records/Tailspin Crew/The Album";
+    let file = machine.file(folder).join("03 Delta.flac");
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(fixture("plain.flac")).unwrap());
+    assert_eq!(machine.names(), ["Music", "data.iso"]);
+    // The same again is here already; another one with the same tags gets a number.
+    let again = machine.get(&[&site.fill("{site}/x.flac")]);
+    assert!(again.status.success() && again.stderr.contains("already here"), "{}", again.told());
+    assert!(machine.get(&[&site.fill("{site}/y.flac")]).status.success());
+    assert!(machine.file(folder).join("03 Delta (1).flac").exists());
+    // Whoever names a file means it.
+    let named = machine.get(&["-o", "mine.flac", &site.fill("{site}/y.flac")]);
+    assert!(named.status.success() && machine.file("mine.flac").exists(), "{}", named.told());
+    // A look at a template moves nothing.
+    let sorted = library(&machine, &["folders", "{year}/{artist} - {title}"]);
+    assert_eq!(sorted[0]["to"], "2006/Tailspin - Delta.flac");
+    let wrong = machine.run(&["library", "folders", "{colour}"]);
+    assert!(!wrong.status.success() && wrong.stderr.contains("{colour} is no value"), "{}", wrong.told());
+    assert!(file.exists());
+    let show = String::from_utf8(machine.run(&["config", "show"]).stdout).unwrap();
+    assert!(show.contains("{track:02} {title}.{ext}"), "{show}");
+}
+
+#[test]
+fn info_is_there_before_the_first_byte_and_fills_what_the_file_lacks() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    set(&machine, "[[hosts]]\nmatch = \"127.0.0.1\"\ndistributor = \"Rule Shop\"\n");
+    site.serve("silent.mp4", toml::toml! { fixture = "media/silent.mp4" });
+    site.hold_after(0);
+    let given = "title=Given Title\tartist=Given Artist\talbum=Given Album\ttrack=4\tduration=3:45\tprovider=Wingtip\trating=80";
+    let list = machine.put("list", &format!("{}/silent.mp4\t{given}\n", site.fill("{site}")));
+    let added = machine.run(&["add", "-i", list.to_str().unwrap()]);
+    assert!(added.status.success(), "{}", added.told());
+    let before = String::from_utf8(machine.run(&["show", "1"]).stdout).unwrap();
+    for part in ["Given Title", "Given Artist", "Given Album", "Wingtip", "Rule Shop"] {
+        assert!(before.contains(part), "{part:?} in\n{before}");
+    }
+    site.release();
+    let waited = machine.run(&["wait", "1"]);
+    assert!(waited.status.success(), "{}", waited.told());
+    let end = std::time::Instant::now() + DEADLINE;
+    let rows = loop {
+        let rows = library(&machine, &["list"]);
+        if !rows.is_empty() {
+            break rows;
+        }
+        assert!(std::time::Instant::now() < end, "it was never shelved");
+    };
+    let detail = library(&machine, &["show", &rows[0]["id"].to_string()]).remove(0);
+    for (field, text) in
+        [("title", "Given Title"), ("album", "Given Album"), ("track", "4"), ("rating", "80")]
+    {
+        let value = value(&detail, field);
+        assert_eq!((&value["text"], &value["origin"]), (&text.into(), &"download".into()), "{field}");
+    }
+    assert_eq!(value(&detail, "distributor")["set_by"]["rule"], "127.0.0.1");
+    assert_eq!(detail["kind_from"], "streams");
+}
+
+#[test]
+fn watched_folders_keep_the_agent_and_what_comes_into_them_is_shelved() {
+    let mut machine = Machine::with_agent();
+    machine.set("HAUL_TEST_WATCH_MS", "50");
+    let folder = machine.file("music");
+    std::fs::create_dir(&folder).unwrap();
+    set(&machine, &format!("[library]\nwatch = [{:?}]\n", folder.to_str().unwrap()));
+    assert_eq!(library(&machine, &["list"]), Vec::<Value>::new());
+    std::fs::copy(fixture("plain.flac"), folder.join("new.flac")).unwrap();
+    let end = std::time::Instant::now() + DEADLINE;
+    while library(&machine, &["list"]).is_empty() {
+        assert!(std::time::Instant::now() < end, "it was never shelved");
+    }
+    std::fs::remove_file(folder.join("new.flac")).unwrap();
+    while library(&machine, &["stats"])[0]["missing"] != 1 {
+        assert!(std::time::Instant::now() < end, "it was never missed");
+    }
 }

@@ -1,6 +1,7 @@
 //! `haul library`: what was finished, on its shelves.
 
 mod change;
+mod folders;
 mod list;
 mod play;
 mod scan;
@@ -9,6 +10,7 @@ mod show;
 use clap::{Args, Subcommand};
 
 use self::change::{DeleteArgs, EditArgs, RemoveArgs};
+use self::folders::FoldersArgs;
 use self::list::{FindArgs, ListArgs, StatsArgs, TreeArgs};
 use self::play::PlayArgs;
 use self::scan::{ScanArgs, WatchArgs};
@@ -44,7 +46,7 @@ enum What {
     Show(ShowArgs),
     /// Take existing folders in; files that are as they were are not read again
     Scan(ScanArgs),
-    /// Take folders in, and what comes into them, until Ctrl-C
+    /// Take folders in, and what comes into them, until Ctrl-C; `library.watch` in the config does so for good
     Watch(WatchArgs),
     /// Look at every file again and list those that are not where they were
     Missing(StatsArgs),
@@ -59,6 +61,8 @@ enum What {
     Remove(RemoveArgs),
     /// Delete the files of entries for good
     Delete(DeleteArgs),
+    /// Show where a template of folders would put files; nothing is moved
+    Folders(FoldersArgs),
     /// Count
     Stats(StatsArgs),
 }
@@ -88,6 +92,7 @@ pub(crate) async fn library<E: Engine>(
         What::Edit(args) => change::edit(*args, engine, output).await,
         What::Remove(args) => change::remove(args, engine, output).await,
         What::Delete(args) => change::delete(args, engine, output).await,
+        What::Folders(args) => folders::folders(args, engine, output).await,
         What::Stats(args) => list::stats(&args, engine, output).await,
     }
 }

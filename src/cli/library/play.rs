@@ -23,7 +23,7 @@ pub(super) struct PlayArgs {
     /// Which entry
     #[arg(value_name = "ID", value_parser = entry)]
     id: MediaId,
-    /// Player, with arguments; the system's own where none is named
+    /// Player, with arguments; the config's, or the system's own, where none is named
     #[arg(long, value_name = "COMMAND", env = "HAUL_PLAYER")]
     player: Option<String>,
     /// Only print the path
@@ -56,9 +56,10 @@ pub(super) async fn play<E: Engine>(
         ));
     }
     let failed = |source| CliError::Handing { what: format!("can't play {}", detail.path), source };
-    match args.player.as_deref().map(|player| player.split_whitespace().collect::<Vec<_>>()) {
-        Some(words) if !words.is_empty() => {
-            let mut player = Command::new(words[0]);
+    let named = args.player.as_deref().map(|player| player.split_whitespace().map(str::to_owned).collect());
+    match named.unwrap_or_else(crate::config::player) {
+        words if !words.is_empty() => {
+            let mut player = Command::new(&words[0]);
             player
                 .args(&words[1..])
                 .arg(&path)

@@ -1,0 +1,120 @@
+//! Finished files whose tags are written: through a temporary copy that is looked over before it takes the file's place at once. What
+//! goes wrong before that leaves the file as it is.
+
+use std::fs::{File, FileTimes};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::reader::Reader;
+use super::{look, write};
+use crate::model::media::{FileFacts, Info, MediaFacts};
+
+/// Why nothing was written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritten {
+    /// The file lacks nothing that is known.
+    #[error("it lacks nothing")]
+    Nothing,
+    /// It can't be; it is as it was.
+    #[error("{0}")]
+    Left(String),
+}
+
+/// Writes tags, with a process of its own that does it.
+pub struct Rewriter {
+    writer: Reader,
+}
+
+impl Rewriter {
+    /// Returns one that runs `PROGRAM __tags --write`, not started yet.
+    pub fn new(program: PathBuf) -> Self {
+        Self { writer: Reader::that_writes(program) }
+    }
+
+    /// Ends the process until it is needed again.
+    pub fn rest(&mut self) {
+        self.writer.rest();
+    }
+
+    /// Writes what is known and the file lacks into it. Returns what is in the new file, and what was written.
+    ///
+    /// # Errors
+    /// Why the file is as it was.
+    pub fn rewrite(
+        &mut self,
+        path: &Path,
+        facts: &MediaFacts,
+        known: &Info,
+        reader: &mut Reader,
+    ) -> Result<(MediaFacts, Info), Unwritten> {
+        let lacks = |(field, _): &(_, _)| write::can_hold(*field) && !facts.info.contains_key(field);
+        let set: Info = known.clone().into_iter().filter(lacks).collect();
+        if set.is_empty() {
+            return Err(Unwritten::Nothing);
+        }
+        let left = |error: io::Error| Unwritten::Left(error.to_string());
+        let folder = path.parent().ok_or_else(|| Unwritten::Left("it is in no folder".into()))?;
+        let mut copy = tempfile::Builder::new().prefix(".haul-").tempfile_in(folder).map_err(left)?;
+        let mut from = open(path, facts.file).map_err(left)?;
+        let facts_before = from.metadata().map_err(left)?;
+        io::copy(&mut from, copy.as_file_mut()).map_err(left)?;
+        self.writer.write(copy.path(), &set).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
+        let again = reader.read(copy.path(), None).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
+        if let Some(what) = differs(facts, &again, &set) {
+            return Err(Unwritten::Left(format!("what came of it has {what}")));
+        }
+        let written = File::open(copy.path()).map_err(left)?;
+        written.set_permissions(facts_before.permissions()).map_err(left)?;
+        // The time stays that of the download: it is what the server said of it.
+        let times = FileTimes::new().set_modified(facts_before.modified().map_err(left)?);
+        File::options()
+            .append(true)
+            .open(copy.path())
+            .and_then(|file| file.set_times(times))
+            .map_err(left)?;
+        written.sync_all().map_err(left)?;
+        if look(path) != Some(facts.file) {
+            return Err(Unwritten::Left("it was changed in the meantime".into()));
+        }
+        copy.persist(path).map_err(|error| left(error.error))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(left)?;
+        let file = look(path).unwrap_or(again.file);
+        Ok((MediaFacts { file, kind: facts.kind, ..again }, set))
+    }
+}
+
+/// Opens the very file that was read.
+fn open(path: &Path, expected: FileFacts) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let file = File::from(rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?);
+    if super::source::facts_of(&file.metadata()?) == expected {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it was changed in the meantime"))
+    }
+}
+
+/// What in a written file is not as it should be.
+fn differs(before: &MediaFacts, after: &MediaFacts, set: &Info) -> Option<&'static str> {
+    use crate::model::media::Field::Duration;
+    let length = |facts: &MediaFacts| facts.info.get(&Duration).and_then(|text| text.parse::<i64>().ok());
+    let far = match (length(before), length(after)) {
+        (Some(before), Some(after)) => (before - after).abs() > 50,
+        (before, after) => before != after,
+    };
+    let kept = before.info.iter().filter(|(field, _)| **field != Duration);
+    match () {
+        () if before.format != after.format => Some("another format"),
+        () if before.frame != after.frame || far => Some("another length or size of pictures"),
+        () if before.has_cover != after.has_cover => Some("another cover"),
+        () if !kept.into_iter().all(|(field, text)| after.info.get(field) == Some(text)) => {
+            Some("other values")
+        }
+        () if !set.keys().all(|field| after.info.contains_key(field)) => Some("not what was written"),
+        () => None,
+    }
+}
