@@ -641,9 +641,13 @@ async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bool>, lock: 
     core.forget_removed(true);
     // Threads end before the lock goes: whoever takes it next finds everything written.
     core.threads = [Vec::new(), Vec::new()];
-    core.checkpointer = None;
     core.publisher = None;
     core.librarian = None;
+    // What it did in its last moments is written down, too.
+    while let Ok(news) = ears.shelved.try_recv() {
+        core.hear_librarian(news);
+    }
+    core.checkpointer = None;
     drop(lock);
 }
 

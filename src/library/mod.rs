@@ -15,6 +15,7 @@ mod serve;
 mod source;
 mod streams;
 mod tags;
+pub mod tried;
 pub mod walk;
 mod wire;
 mod write;

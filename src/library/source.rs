@@ -27,7 +27,11 @@ impl Source {
     /// Opens a regular file: no link, no pipe, no device.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        Self::of(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Takes an open file, if it is a regular one.
+    pub(super) fn of(file: File) -> io::Result<Self> {
         let found = file.metadata()?;
         if !found.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));

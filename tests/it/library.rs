@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::screen::{leave, open};
 use super::support::machine::Machine;
 use super::support::site::{DEADLINE, Site};
+use super::support::terminal::Terminal;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name)
@@ -155,7 +157,7 @@ fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
     site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
     site.serve("film.wmv", toml::toml! { fixture = "media/film.wmv" });
     let list = format!(
-        "{0}/bare.opus\tprovider=Wingtip\tdistributor=Other\n{0}/film.wmv\tprovider=Wingtip\tdisc=2\n",
+        "{0}/bare.opus\tinfo.Provider=Wingtip\tdistributor=Other\n{0}/film.wmv\tinfo.Provider=Wingtip\tinfo.PartOfSet=2\n",
         site.fill("{site}")
     );
     let list = machine.put("list", &list);
@@ -220,7 +222,7 @@ fn info_is_there_before_the_first_byte_and_fills_what_the_file_lacks() {
     set(&machine, "[[hosts]]\nmatch = \"127.0.0.1\"\ndistributor = \"Rule Shop\"\n");
     site.serve("silent.mp4", toml::toml! { fixture = "media/silent.mp4" });
     site.hold_after(0);
-    let given = "title=Given Title\tartist=Given Artist\talbum=Given Album\ttrack=4\tduration=3:45\tprovider=Wingtip\trating=80";
+    let given = "title=Given Title\tartist=Given Artist\talbum=Given Album\tinfo.TrackNumber=4\tinfo.Duration=3:45\tinfo.Provider=Wingtip\tinfo.UserRating=80";
     let list = machine.put("list", &format!("{}/silent.mp4\t{given}\n", site.fill("{site}")));
     let added = machine.run(&["add", "-i", list.to_str().unwrap()]);
     assert!(added.status.success(), "{}", added.told());
@@ -240,9 +242,11 @@ fn info_is_there_before_the_first_byte_and_fills_what_the_file_lacks() {
         assert!(std::time::Instant::now() < end, "it was never shelved");
     };
     let detail = library(&machine, &["show", &rows[0]["id"].to_string()]).remove(0);
-    for (field, text) in
-        [("title", "Given Title"), ("album", "Given Album"), ("track", "4"), ("rating", "80")]
-    {
+    // What the file says stands over what was given; that is shown beside it.
+    for (field, text) in [("title", "Given Title"), ("album", "Given Album")] {
+        assert_eq!(value(&detail, field)["instead_of"][0][1], text);
+    }
+    for (field, text) in [("rating", "80"), ("provider", "Wingtip")] {
         let value = value(&detail, field);
         assert_eq!((&value["text"], &value["origin"]), (&text.into(), &"download".into()), "{field}");
     }
@@ -267,4 +271,43 @@ fn watched_folders_keep_the_agent_and_what_comes_into_them_is_shelved() {
     while library(&machine, &["stats"])[0]["missing"] != 1 {
         assert!(std::time::Instant::now() < end, "it was never missed");
     }
+}
+
+/// Waits until the program has written something, whatever the screen shows of it.
+fn wait_for_raw(terminal: &Terminal, what: &str) {
+    let end = std::time::Instant::now() + DEADLINE;
+    while !terminal.raw().contains(what) {
+        assert!(std::time::Instant::now() < end, "{what:?} was never written");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn the_pane_finds_shows_and_plays_on_a_terminal_that_says_what_it_can() {
+    let machine = Machine::new();
+    let folder = music(&machine);
+    scan(&machine, &folder);
+    let played = machine.put("played", "");
+    let player = machine.put("player", "#!/bin/sh\nprintf %s \"$1\" > \"$(dirname \"$0\")/played\"\n");
+    std::fs::set_permissions(&player, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let colours = [("COLORTERM", "truecolor"), ("HAUL_PLAYER", player.to_str().unwrap())];
+    let mut terminal = open(&machine, &["--here"], (100, 36), &colours);
+    // It is asked once and answers: sixels, and cells of 10 by 20 pixels.
+    wait_for_raw(&terminal, "\x1b[5n");
+    terminal.send("\x1b[?62;4c\x1b[6;20;10t\x1b[0n");
+    terminal.wait_for("nothing to do");
+    terminal.send("3");
+    terminal.wait_until("the shelves are there", |text| text.contains("Other") && text.contains("Video"));
+    terminal.send("/");
+    terminal.send("id3v23");
+    terminal.wait_until("it is found", |text| text.contains("1 found") && text.contains("number"));
+    wait_for_raw(&terminal, "\x1bP");
+    terminal.send("\r");
+    terminal.send("o");
+    terminal.wait_for("playing id3v23.mp3");
+    let end = std::time::Instant::now() + DEADLINE;
+    while std::fs::read_to_string(&played).unwrap() != folder.join("id3v23.mp3").to_str().unwrap() {
+        assert!(std::time::Instant::now() < end, "it was not played");
+    }
+    leave(&mut terminal, "q");
 }

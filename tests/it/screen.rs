@@ -12,7 +12,7 @@ use crate::support::terminal::{Start, Terminal};
 const NORMAL: (u16, u16) = (80, 24);
 
 /// Starts the program on a machine; `more` is its environment beside the machine's.
-fn open(machine: &Machine, args: &[&str], size: (u16, u16), more: &[(&str, &str)]) -> Terminal {
+pub(crate) fn open(machine: &Machine, args: &[&str], size: (u16, u16), more: &[(&str, &str)]) -> Terminal {
     let mut words: Vec<OsString> = vec!["--state".into(), machine.state().into()];
     words.extend(args.iter().map(OsString::from));
     start(machine, env!("CARGO_BIN_EXE_haul"), words, size, more)
@@ -62,7 +62,7 @@ fn with_one_running() -> (Site, Machine, Terminal) {
 }
 
 /// Leaves, and sees the terminal as it was.
-fn leave(terminal: &mut Terminal, key: &str) -> String {
+pub(crate) fn leave(terminal: &mut Terminal, key: &str) -> String {
     terminal.send(key);
     let (status, text) = terminal.farewell();
     assert!(status.success(), "{status}: {text}");
