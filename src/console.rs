@@ -66,7 +66,10 @@ pub(crate) async fn open(
         }
     };
     let theme_file = theme_file();
-    let keep_theme = Box::new(move |name: &str| keep(theme_file.as_deref(), name));
+    let keep_theme = Box::new(move |name: &str| {
+        panic_if_asked();
+        keep(theme_file.as_deref(), name)
+    });
     match tui::run(connect, options, now, keep_theme).await {
         Ok(Ended::Left { told, seen }) => {
             let kept = shown.state.as_ref().map(|state| state.join("screen.seen")).zip(seen);
@@ -120,6 +123,12 @@ fn options(
         bell: true,
         notify: true,
     })
+}
+
+/// A test sees what becomes of the terminal.
+fn panic_if_asked() {
+    let is_asked = cfg!(debug_assertions) && std::env::var_os("HAUL_TEST_PANIC").is_some();
+    assert!(!is_asked, "asked to panic");
 }
 
 /// The folder of what a person sets.

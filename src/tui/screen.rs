@@ -10,7 +10,7 @@ use super::app::{App, Options};
 use super::effect::{Effect, Msg};
 use super::hit::Hits;
 use super::link::{Connect, Link};
-use super::signals::{self, Signalled, Signals};
+use super::signals::{self, Signalled, Signals, Stopped};
 use super::terminal::{self, Terminal};
 use super::{input, view};
 use crate::model::time::UnixMs;
@@ -53,7 +53,7 @@ pub async fn run(
     let link = Link::default();
     let terminal = Terminal::borrow()?;
     let idle = terminal.idle();
-    let keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
+    let mut keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
     let mut reading = tokio::task::spawn_local(input::read(to.clone()));
     let mut screen = Screen {
         app,
@@ -74,6 +74,9 @@ pub async fn run(
             let (told, seen) = (screen.app.last_words(), screen.app.seen());
             break Ok((Ended::Left { told, seen }, goodbye));
         }
+        if terminal::is_broken() {
+            break Err(io::Error::other("a part of it broke down; what it said is above"));
+        }
         let frame_due = screen.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
         let tick_due = Instant::now() + Duration::from_millis(screen.app.next_tick().unwrap_or(3_600_000));
         tokio::select! {
@@ -83,6 +86,7 @@ pub async fn run(
                 Ok(Err(error)) => break Err(error),
                 Err(_) => break Err(io::Error::other("the keys are no longer read")),
             },
+            _ = &mut keeping => break Err(io::Error::other("nobody minds the connection any more")),
             signalled = signals.next() => screen.signalled(signalled),
             Some(message) = messages.recv() => {
                 screen.take_in(message);
@@ -156,7 +160,7 @@ impl Screen {
                     self.told(Err(why));
                 }
             }
-            Effect::Suspend => self.suspend(),
+            Effect::Suspend => self.suspend(Stopped::All),
             Effect::Redraw => self.anew(),
             Effect::Quit { goodbye } => self.ended = Some(goodbye),
         }
@@ -170,7 +174,7 @@ impl Screen {
     fn signalled(&mut self, signalled: Signalled) {
         match signalled {
             Signalled::Resized => self.measure(),
-            Signalled::Stop => self.suspend(),
+            Signalled::Stop => self.suspend(Stopped::Alone),
             Signalled::GoesOn => self.come_back(),
         }
     }
@@ -181,13 +185,15 @@ impl Screen {
         }
     }
 
-    fn suspend(&mut self) {
+    fn suspend(&mut self, whom: Stopped) {
+        if !signals::has_shell() {
+            return self.told(Err("there is no shell to go back to".into()));
+        }
         terminal::give_back();
-        let stopped = signals::stop();
-        // Here it goes on.
-        self.come_back();
-        if let Err(why) = stopped {
-            self.told(Err(why));
+        // Where it stops, the signal that lets it go on takes the terminal again.
+        if let Err(error) = signals::stop(whom) {
+            self.come_back();
+            self.told(Err(format!("it can't stop: {error}")));
         }
     }
 

@@ -24,6 +24,8 @@ use crate::model::printable::printable;
 
 /// Whether the terminal is borrowed now.
 static BORROWED: AtomicBool = AtomicBool::new(false);
+/// Whether anything panicked.
+static BROKEN: AtomicBool = AtomicBool::new(false);
 
 /// A borrowed terminal. Dropping it gives it back.
 pub(crate) struct Terminal {
@@ -72,7 +74,9 @@ impl Terminal {
 
     /// Forgets what is on the screen: the next frame draws everything.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        // Not `clear`: that asks the terminal where its cursor is, and the answer would come among the keys.
+        let size = self.screen.size()?;
+        self.screen.resize(size.into())
     }
 
     /// Puts a text on the clipboard of the terminal that a person sits at, wherever haul runs.
@@ -118,7 +122,6 @@ impl Terminal {
     /// Takes it again, and draws everything anew.
     pub(crate) fn take_again(&mut self) -> io::Result<()> {
         take()?;
-        self.busy.store(false, Ordering::Release);
         self.forget()
     }
 }
@@ -131,10 +134,12 @@ impl Drop for Terminal {
 
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
-    BORROWED.store(true, Ordering::Release);
+    let was_borrowed = BORROWED.swap(true, Ordering::AcqRel);
     let mut out = io::stdout().lock();
-    // The window's title is put aside until the terminal is given back.
-    out.write_all(b"\x1b[22;2t")?;
+    if !was_borrowed {
+        // The window's title is put aside until the terminal is given back.
+        out.write_all(b"\x1b[22;2t")?;
+    }
     queue!(
         out,
         EnterAlternateScreen,
@@ -168,12 +173,18 @@ pub(crate) fn give_back() {
     let _ = disable_raw_mode();
 }
 
+/// Whether anything panicked since the terminal was borrowed first: then it is given back, and nothing may draw on it.
+pub(crate) fn is_broken() -> bool {
+    BROKEN.load(Ordering::Acquire)
+}
+
 /// A panic is told on a terminal that can show it.
 fn give_back_before_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            BROKEN.store(true, Ordering::Release);
             give_back();
             before(panic);
         }));
@@ -210,14 +221,16 @@ fn writer(busy: Arc<AtomicBool>, idle: Arc<Notify>) -> io::Result<mpsc::Sender<V
     let (sender, frames) = mpsc::channel::<Vec<u8>>();
     std::thread::Builder::new().name("screen".into()).spawn(move || {
         for frame in frames {
+            let mut out = io::stdout().lock();
+            // Asked with the lock in hand: what gives the terminal back has it for its last words.
             if BORROWED.load(Ordering::Acquire) {
-                let mut out = io::stdout().lock();
                 // A terminal that is gone is noticed where its keys come from.
                 let _ = out.write_all(b"\x1b[?2026h");
                 let _ = out.write_all(&frame);
                 let _ = out.write_all(b"\x1b[?2026l");
                 let _ = out.flush();
             }
+            drop(out);
             busy.store(false, Ordering::Release);
             idle.notify_one();
         }

@@ -88,6 +88,11 @@ impl Terminal {
         self.send(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
+    /// Draws as another program would that has the same terminal.
+    pub(crate) fn scribble(&self, text: &str) {
+        self.shown.lock().parser.process(text.as_bytes());
+    }
+
     /// Gives the terminal another size.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.shown.lock().parser.screen_mut().set_size(cells(rows), cells(columns));

@@ -1,5 +1,7 @@
 //! The real program in a terminal: what a person sees and presses, and that the terminal is theirs again at the end.
 
+mod ends;
+
 use std::ffi::OsString;
 
 use rustix::process::Signal;
@@ -37,6 +39,7 @@ fn start(
         ("XDG_STATE_HOME".into(), folder("state")),
         ("XDG_RUNTIME_DIR".into(), folder("runtime")),
         ("HAUL_TEST_STALL_MS".into(), "600000".into()),
+        ("HAUL_TEST_NOT_IDLE".into(), "1".into()),
     ];
     environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
     Terminal::start(Start { program: program.into(), args, environment, folder: machine.downloads(), size })
@@ -169,22 +172,6 @@ fn it_fits_every_size_and_says_what_it_needs() {
     terminal.wait_for("needs 40");
     terminal.resize(80, 24);
     terminal.wait_until("all is back", |text| row(text, "file.bin").contains('%'));
-}
-
-#[test]
-fn a_terminal_that_is_closed_ends_it() {
-    let (_site, _machine, mut terminal) = with_one_running();
-    terminal.close();
-    terminal.wait_end();
-}
-
-#[test]
-fn sigterm_gives_the_terminal_back() {
-    let (_site, _machine, mut terminal) = with_one_running();
-    terminal.signal(Signal::TERM);
-    let (status, _) = terminal.farewell();
-    assert_eq!(status.exit_code(), 143);
-    assert_eq!(terminal.asked(), Vec::<&str>::new());
 }
 
 #[test]
