@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::app::{App, Options};
 use super::effect::{Effect, Msg};
 use super::hit::Hits;
+use super::keep::Keep;
 use super::link::{Connect, Link};
 use super::signals::{self, Signalled, Signals, Stopped};
 use super::terminal::{self, Terminal};
@@ -19,9 +20,6 @@ use crate::model::time::UnixMs;
 const FRAME: Duration = Duration::from_millis(33);
 /// How often the window's title may change.
 const TITLE: Duration = Duration::from_secs(1);
-
-/// Keeps a theme's name for the next start; the error is a sentence.
-pub type KeepTheme = Box<dyn Fn(&str) -> Result<(), String>>;
 
 /// How the screen ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +43,13 @@ pub async fn run(
     connect: Connect,
     options: Options,
     now: fn() -> UnixMs,
-    keep_theme: KeepTheme,
+    keep: Box<dyn Keep>,
 ) -> io::Result<Ended> {
     let app = App::new(options).map_err(|error| io::Error::other(error.to_string()))?;
     let mut signals = Signals::listen()?;
     let (to, mut messages) = mpsc::unbounded_channel();
     let link = Link::default();
-    let terminal = Terminal::borrow()?;
+    let terminal = Terminal::borrow(app.options.ui.mouse)?;
     let idle = terminal.idle();
     let mut keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
     let mut reading = tokio::task::spawn_local(input::read(to.clone()));
@@ -61,11 +59,11 @@ pub async fn run(
         link: link.clone(),
         to,
         now,
-        keep_theme,
+        keep,
         dirty: true,
         drawn: None,
         titled: None,
-        title: String::new(),
+        told: None,
         ended: None,
     };
     screen.measure();
@@ -116,12 +114,13 @@ struct Screen {
     link: Link,
     to: mpsc::UnboundedSender<Msg>,
     now: fn() -> UnixMs,
-    keep_theme: KeepTheme,
+    keep: Box<dyn Keep>,
     /// Whether something changed since the last frame.
     dirty: bool,
     drawn: Option<Instant>,
     titled: Option<Instant>,
-    title: String,
+    /// The title and the progress that the terminal shows.
+    told: Option<(Option<String>, Option<u8>)>,
     /// Whether the end was asked for, and with a goodbye.
     ended: Option<bool>,
 }
@@ -155,10 +154,16 @@ impl Screen {
                 self.terminal.notify(&text);
                 self.terminal.send();
             }
-            Effect::KeepTheme(name) => {
-                if let Err(why) = (self.keep_theme)(&name) {
-                    self.told(Err(why));
+            Effect::ListSettings => {
+                let listed = self.keep.list();
+                self.tell(Msg::Settings(listed));
+            }
+            Effect::Change(change) => {
+                let kept = self.keep.change(&change);
+                if let Ok(kept) = &kept {
+                    self.terminal.use_mouse(kept.ui.mouse);
                 }
+                self.tell(Msg::Kept(change, kept.map(Box::new)));
             }
             Effect::Suspend => self.suspend(Stopped::All),
             Effect::Redraw => self.anew(),
@@ -167,8 +172,12 @@ impl Screen {
     }
 
     fn told(&mut self, told: Result<String, String>) {
+        self.tell(Msg::Told(told));
+    }
+
+    fn tell(&mut self, message: Msg) {
         // The loop that reads it is this one.
-        let _ = self.to.send(Msg::Told(told));
+        let _ = self.to.send(message);
     }
 
     fn signalled(&mut self, signalled: Signalled) {
@@ -214,11 +223,10 @@ impl Screen {
     fn draw(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if self.titled.is_none_or(|titled| now - titled >= TITLE) {
-            let (title, progress) = (self.app.title(), self.app.progress());
-            let told = format!("{title} {progress:?}");
-            if told != self.title {
-                self.terminal.tell(&title, progress);
-                self.title = told;
+            let told = (self.app.title(), self.app.progress());
+            if self.told.as_ref() != Some(&told) {
+                self.terminal.tell(told.0.as_deref(), told.1);
+                self.told = Some(told);
                 self.titled = Some(now);
             }
         }

@@ -24,6 +24,10 @@ use crate::model::printable::printable;
 
 /// Whether the terminal is borrowed now.
 static BORROWED: AtomicBool = AtomicBool::new(false);
+/// Whether the task bar shows how far everything is.
+static IN_TASK_BAR: AtomicBool = AtomicBool::new(false);
+/// Takes that away.
+const NO_PROGRESS: &str = "\u{1b}]9;4;0;0\u{1b}\\";
 /// Whether anything panicked.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
@@ -34,6 +38,8 @@ pub(crate) struct Terminal {
     writer: mpsc::Sender<Vec<u8>>,
     busy: Arc<AtomicBool>,
     idle: Arc<Notify>,
+    /// Whether the mouse is asked for.
+    mouse: bool,
 }
 
 impl Terminal {
@@ -41,14 +47,14 @@ impl Terminal {
     ///
     /// # Errors
     /// It can't be switched to raw mode, or the system gives no thread.
-    pub(crate) fn borrow() -> io::Result<Self> {
+    pub(crate) fn borrow(mouse: bool) -> io::Result<Self> {
         give_back_before_panics();
         let page = Page::default();
         let (busy, idle) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let writer = writer(Arc::clone(&busy), Arc::clone(&idle))?;
         let screen = Ratatui::new(CrosstermBackend::new(page.clone()))?;
-        let terminal = Self { screen, page, writer, busy, idle };
-        take()?;
+        let terminal = Self { screen, page, writer, busy, idle, mouse };
+        take(mouse)?;
         Ok(terminal)
     }
 
@@ -96,13 +102,31 @@ impl Terminal {
         self.page.put(&format!("\u{1b}]9;{text}\u{1b}\\"));
     }
 
-    /// Says in the window's title and in the task bar how far everything is.
-    pub(crate) fn tell(&mut self, title: &str, progress: Option<u8>) {
-        let _ = queue!(self.page, SetTitle(printable(title)));
-        self.page.put(&match progress {
-            Some(percent) => format!("\u{1b}]9;4;1;{percent}\u{1b}\\"),
-            None => "\u{1b}]9;4;0;0\u{1b}\\".to_owned(),
-        });
+    /// Says in the window's title and in the task bar how far everything is. Progress that was never shown is never taken away:
+    /// not every terminal knows what it is.
+    pub(crate) fn tell(&mut self, title: Option<&str>, progress: Option<u8>) {
+        if let Some(title) = title {
+            let _ = queue!(self.page, SetTitle(printable(title)));
+        }
+        if let Some(percent) = progress {
+            IN_TASK_BAR.store(true, Ordering::Release);
+            self.page.put(&format!("\u{1b}]9;4;1;{percent}\u{1b}\\"));
+        } else if IN_TASK_BAR.swap(false, Ordering::AcqRel) {
+            self.page.put(NO_PROGRESS);
+        }
+    }
+
+    /// Asks for the mouse, or leaves it to the terminal.
+    pub(crate) fn use_mouse(&mut self, mouse: bool) {
+        if self.mouse == mouse {
+            return;
+        }
+        self.mouse = mouse;
+        let _ = if mouse {
+            queue!(self.page, EnableMouseCapture)
+        } else {
+            queue!(self.page, DisableMouseCapture)
+        };
     }
 
     /// Hands on what is written, where nothing else is on its way.
@@ -121,7 +145,7 @@ impl Terminal {
 
     /// Takes it again, and draws everything anew.
     pub(crate) fn take_again(&mut self) -> io::Result<()> {
-        take()?;
+        take(self.mouse)?;
         self.forget()
     }
 }
@@ -132,7 +156,7 @@ impl Drop for Terminal {
     }
 }
 
-fn take() -> io::Result<()> {
+fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     let was_borrowed = BORROWED.swap(true, Ordering::AcqRel);
     let mut out = io::stdout().lock();
@@ -140,14 +164,10 @@ fn take() -> io::Result<()> {
         // The window's title is put aside until the terminal is given back.
         out.write_all(b"\x1b[22;2t")?;
     }
-    queue!(
-        out,
-        EnterAlternateScreen,
-        EnableBracketedPaste,
-        EnableMouseCapture,
-        EnableFocusChange,
-        cursor::Hide
-    )?;
+    queue!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
+    if mouse {
+        queue!(out, EnableMouseCapture)?;
+    }
     out.flush()
 }
 
@@ -166,7 +186,10 @@ pub(crate) fn give_back() {
         cursor::Show,
         LeaveAlternateScreen
     );
-    out.extend_from_slice(b"\x1b]9;4;0;0\x1b\\\x1b[23;2t");
+    if IN_TASK_BAR.swap(false, Ordering::AcqRel) {
+        out.extend_from_slice(NO_PROGRESS.as_bytes());
+    }
+    out.extend_from_slice(b"\x1b[23;2t");
     let stdout = io::stdout();
     let _ = stdout.lock().write_all(&out);
     let _ = stdout.lock().flush();

@@ -1,6 +1,7 @@
 //! The real program in a terminal: what a person sees and presses, and that the terminal is theirs again at the end.
 
 mod ends;
+mod settings;
 
 use std::ffi::OsString;
 
@@ -53,10 +54,16 @@ fn here(machine: &Machine) -> Terminal {
 
 /// A site that has given the first bytes of a file and holds the rest, and a screen on which it runs.
 fn with_one_running() -> (Site, Machine, Terminal) {
+    with_one_running_in(&[])
+}
+
+/// The same with more in the environment.
+fn with_one_running_in(more: &[(&str, &str)]) -> (Site, Machine, Terminal) {
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "16 MiB" });
     site.hold_after(6 << 20);
-    let mut terminal = here(&machine);
+    let mut terminal = open(&machine, &["--here"], NORMAL, more);
+    terminal.wait_for("nothing to do");
     terminal.paste(&site.fill("{site}/file.bin"));
     terminal.wait_for("1 link");
     terminal.send("\r");

@@ -118,6 +118,12 @@ impl Terminal {
         self.wait_until(&format!("{text:?} is shown"), |shown| shown.contains(text))
     }
 
+    /// Waits until the program wrote a text, seen or not.
+    pub(crate) fn wait_for_raw(&self, text: &str) {
+        let holds = |state: &State| state.raw.windows(text.len()).any(|part| part == text.as_bytes());
+        self.wait(&format!("{text:?} is written"), |state| holds(state).then_some(()));
+    }
+
     /// Waits until a text is no longer on the screen.
     pub(crate) fn wait_gone(&self, text: &str) -> String {
         self.wait_until(&format!("{text:?} is gone"), |shown| !shown.contains(text))
