@@ -42,7 +42,8 @@ impl Played {
     async fn welcomes(&mut self) {
         let hello = self.hears().await;
         assert_eq!(hello["method"], "hello");
-        let welcome = json!({"name": "haul", "version": "0", "protocol": PROTOCOL, "capabilities": [], "pid": 1});
+        let welcome =
+            json!({"name": "haul", "version": "0", "protocol": PROTOCOL, "capabilities": [], "pid": 1});
         self.answers(&hello, welcome).await;
     }
 }
