@@ -4,6 +4,7 @@
 //! The engine never sees this part: it gets plain [`Settings`], through a
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
+mod door;
 mod engine;
 mod hooks;
 mod host;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
@@ -38,7 +40,7 @@ pub use self::save::{create, save};
 use self::setting::{Found, Layer};
 pub use self::show::{Effective, Origin};
 pub use self::source::Source;
-use crate::model::settings::{Hooks, Settings};
+use crate::model::settings::{DoorSettings, Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -49,10 +51,11 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    door: Layer<DoorSettings>,
 }
 
 /// Names on the top level.
-const TOP: [&str; 5] = ["preset", "engine", "presets", "hosts", "hooks"];
+const TOP: [&str; 6] = ["preset", "engine", "presets", "hosts", "hooks", "door"];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -101,10 +104,14 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let door = table.get("door").and_then(|section| {
+            let table = found.table("door", section)?;
+            Some(found.layer("door", table, &[DOOR], &[]))
+        });
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            let hooks = hooks.unwrap_or_default();
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks });
+            let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
+            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks, door });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -128,6 +135,7 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            door: self.door(),
         }
     }
 
@@ -135,6 +143,12 @@ impl Config {
         let mut hooks = Hooks::default();
         self.hooks.apply(&mut hooks);
         hooks
+    }
+
+    fn door(&self) -> DoorSettings {
+        let mut door = DoorSettings::default();
+        self.door.apply(&mut door);
+        door
     }
 
     /// The defaults under the file under a preset.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::door::DOOR;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
 use super::problem::place;
@@ -72,6 +73,12 @@ impl Config {
                 self.hooks.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
             let value = (setting.show)(&hooks);
             all.push(Effective { section: "hooks".into(), name: setting.name, value, origin });
+        }
+        let door = self.door();
+        for setting in DOOR {
+            let origin = self.door.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
+            let value = (setting.show)(&door);
+            all.push(Effective { section: "door".into(), name: setting.name, value, origin });
         }
         for rule in &self.hosts {
             let section = format!("hosts {}", rule.host);

@@ -85,6 +85,11 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T>
     })
 }
 
+/// Reads true or false.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
+}
+
 /// Reads a duration: `"90s"`, or a number of seconds.
 pub(super) fn duration(value: &Value<'_>, range: RangeInclusive<Duration>) -> Read<Duration> {
     let read = match value.get_ref().as_str() {
