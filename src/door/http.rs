@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use ::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+    HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use ::http::{Method, Request, Response, StatusCode};
 use axum::body::Body;
@@ -36,6 +36,7 @@ const TYPES: &str = include_str!("haul.d.ts");
 const ASKS_FOR_PRIVATE: &str = "access-control-request-private-network";
 const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// Seconds for which a browser may remember the answer to a preflight.
 const REMEMBER: HeaderValue = HeaderValue::from_static("600");
 
@@ -62,7 +63,9 @@ impl Desk {
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if !self.gate.is_meant(request.uri(), request.headers()) {
-            return refuse(StatusCode::MISDIRECTED_REQUEST, "this is no name of haul's door");
+            let mut response = refuse(StatusCode::MISDIRECTED_REQUEST, "this is no name of haul's door");
+            response.headers_mut().insert(CONNECTION, CLOSE);
+            return response;
         }
         let whence = Gate::whence(request.headers());
         let granted = match &whence {
@@ -79,7 +82,12 @@ impl Desk {
             ("/haul.js" | "/haul.mjs" | "/haul.d.ts", _) => not_allowed("GET"),
             _ => refuse(StatusCode::NOT_FOUND, "haul's door has /haul.js, /haul.mjs, /haul.d.ts and /rpc"),
         };
+        let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
+        if !is_upgrade {
+            // One request a connection: nobody holds one for nothing.
+            headers.insert(CONNECTION, CLOSE);
+        }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = granted.and_then(|origin| HeaderValue::from_str(origin.as_str()).ok()) {

@@ -9,7 +9,7 @@ mod room;
 mod talk;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of a request's head, at most.
 const MOST_HEAD: usize = 16 << 10;
+/// Connections that wait to be looked at, at most.
+const WAITING: u32 = 1024;
 /// Fields of a request's head, at most.
 const MOST_FIELDS: usize = 64;
 
@@ -51,14 +53,11 @@ impl Door {
     /// # Errors
     /// The port is taken, or the system gives none.
     pub fn open(port: u16) -> io::Result<Self> {
-        let listen = |listener: std::net::TcpListener| {
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener)
-        };
-        let v4 = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let v4 = listen(TcpSocket::new_v4()?, (Ipv4Addr::LOCALHOST, port).into())?;
         let port = v4.local_addr()?.port();
-        let v6 = std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, port)).and_then(listen).ok();
-        Ok(Self { port, v4: listen(v4)?, v6 })
+        let v6 =
+            TcpSocket::new_v6().and_then(|socket| listen(socket, (Ipv6Addr::LOCALHOST, port).into())).ok();
+        Ok(Self { port, v4, v6 })
     }
 
     /// Where pages find it.
@@ -71,6 +70,13 @@ impl Door {
         house.opens_door_at(self.url());
         Box::pin(serve(self, house, closing))
     }
+}
+
+fn listen(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
+    // An agent that was restarted finds its port again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
@@ -108,7 +114,7 @@ async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
     while tasks.join_next().await.is_some() {}
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -124,7 +130,6 @@ async fn attend(desk: Rc<Desk>, stream: TcpStream) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .keep_alive(false)
         .max_buf_size(MOST_HEAD)
         .max_headers(MOST_FIELDS)
         .serve_connection(TokioIo::new(stream), service)
