@@ -105,6 +105,7 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("proxy", detail.proxy.clone());
     optional("interface", detail.interface.clone());
     optional("preset", detail.preset.clone());
+    optional("added by", detail.page.as_ref().map(|page| format!("a page of {page}")));
     lines.extend(detail.politeness.as_deref().map(polite).unwrap_or_default());
     let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
     optional("added", Some(date(row.added, zone)));
@@ -228,6 +229,7 @@ pub(crate) mod tests {
             proxy: None,
             interface: None,
             preset: None,
+            page: None,
             set_aside: Vec::new(),
             info: BTreeMap::new(),
             events: Vec::new(),

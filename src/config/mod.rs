@@ -5,6 +5,7 @@
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
 mod change;
+mod door;
 mod engine;
 mod hooks;
 mod host;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use self::change::{as_typed, change};
+use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
@@ -47,7 +49,7 @@ pub use self::source::Source;
 use self::theme::Themes;
 use self::ui::UI;
 pub use self::ui::Ui;
-use crate::model::settings::{Hooks, Settings};
+use crate::model::settings::{DoorSettings, Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -58,12 +60,13 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    door: Layer<DoorSettings>,
     ui: Layer<Ui>,
     keys: Keys,
 }
 
 /// Names on the top level.
-const TOP: [&str; 7] = ["preset", "engine", "presets", "hosts", "hooks", "ui", "keys"];
+const TOP: [&str; 8] = ["preset", "engine", "presets", "hosts", "hooks", "door", "ui", "keys"];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -112,6 +115,10 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let door = table.get("door").and_then(|section| {
+            let table = found.table("door", section)?;
+            Some(found.layer("door", table, &[DOOR], &[]))
+        });
         let ui = table.get("ui").and_then(|section| {
             let table = found.table("ui", section)?;
             Some(found.layer("ui", table, &[UI], &[]))
@@ -119,9 +126,10 @@ impl Config {
         let keys = table.get("keys").map(|section| keys::read(section, &mut found));
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            let (hooks, ui, keys) =
-                (hooks.unwrap_or_default(), ui.unwrap_or_default(), keys.unwrap_or_default());
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks, ui, keys });
+            let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
+            let (ui, keys) = (ui.unwrap_or_default(), keys.unwrap_or_default());
+            let path = path.to_owned();
+            return Ok(Self { path, text, preset, engine, presets, hosts, hooks, door, ui, keys });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -145,6 +153,7 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            door: self.door(),
         }
     }
 
@@ -186,6 +195,12 @@ impl Config {
         let mut hooks = Hooks::default();
         self.hooks.apply(&mut hooks);
         hooks
+    }
+
+    fn door(&self) -> DoorSettings {
+        let mut door = DoorSettings::default();
+        self.door.apply(&mut door);
+        door
     }
 
     /// The defaults under the file under a preset.

@@ -9,6 +9,8 @@ mod adopt;
 mod checkpointer;
 mod clients;
 mod core;
+mod door;
+mod guest;
 mod hooks;
 mod item;
 mod librarian;
@@ -35,6 +37,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::checkpointer::Checkpointer;
 pub use self::clients::Leave;
 use self::core::Core;
+pub use self::door::Knock;
 use self::item::Then;
 use self::librarian::Librarian;
 use self::publisher::Publisher;
@@ -111,6 +114,7 @@ impl Engine {
         let state = gate.state();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
+        let pages = db.pages()?;
         let (news, incoming) = mpsc::unbounded_channel();
         let (to_saved, saved) = mpsc::unbounded_channel();
         let (to_published, published) = mpsc::unbounded_channel();
@@ -170,6 +174,7 @@ impl Engine {
             stopping: false,
             hooks: hooks::Hooks::new(to_hooked),
             patience_ends: None,
+            door: door::Door::new(pages),
         };
         let core = Rc::new(RefCell::new(core));
         {
@@ -292,9 +297,9 @@ impl Engine {
     /// something else, proves nothing about their files.
     async fn compare_finished(&self, batch: &add::Settled) -> HashSet<DownloadId> {
         let mut proven = HashSet::new();
-        for (new, _) in &batch.orders {
+        for (new, settings) in &batch.orders {
             let Some(wanted) = &new.extras.checksum else { continue };
-            let finished = self.core.borrow().finished_of(new);
+            let finished = self.core.borrow().finished_of(new, settings.page.as_ref());
             for (id, file, verified) in finished {
                 let is_equal = if verified.as_ref() == Some(wanted) {
                     true
@@ -398,6 +403,7 @@ impl Engine {
                 Ok(Reply::Done)
             }
             Request::Library(request) => self.library(request).await.map(Reply::Library),
+            Request::Door(request) => self.answer_the_door(request).await.map(Reply::Door),
         }
     }
 }
@@ -407,7 +413,8 @@ impl Core {
         self.last_collection += 1;
         let id = CollectionId(self.last_collection);
         let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
-        let record = CollectionRecord { id, name, settings: CollectionSettings::default(), held: false };
+        let record =
+            CollectionRecord { id, name, settings: CollectionSettings::default(), held: false, page: None };
         self.collections.insert(id, record.clone());
         self.touch_collections();
         (id, self.db.put_collection(record))
@@ -568,6 +575,7 @@ async fn drive(
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
             let forget = core.end_undo(now);
+            let knocks = core.end_knocks(now);
             let look = core.look_out(now);
             let settled = core.settles_at(now);
             core.pump();
@@ -580,7 +588,7 @@ async fn drive(
             let tick = running.then(|| last_sample + SAMPLE);
             let quiet = core.is_quiet() && core.hooks.is_quiet();
             let patience = patience.filter(|end| now < *end);
-            let timers = [due, absent, forget, look, settled, tick, patience];
+            let timers = [due, absent, forget, knocks, look, settled, tick, patience];
             (timers.into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {

@@ -10,6 +10,7 @@ pub mod id;
 pub mod item;
 pub mod media;
 pub mod network;
+pub mod page;
 pub mod printable;
 pub mod range;
 pub mod record;

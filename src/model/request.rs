@@ -9,6 +9,7 @@ use url::Url;
 use super::checksum::Checksum;
 use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
+use super::page::{DoorReply, DoorRequest};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
 use super::shelf::{LibraryReply, LibraryRequest};
@@ -132,6 +133,8 @@ pub enum Request {
         /// Which.
         name: String,
     },
+    /// Something about web pages and who of them is let in. Answer: [`Reply::Door`].
+    Door(DoorRequest),
 }
 
 /// Downloads to add together, with the settings that they share.
@@ -294,6 +297,8 @@ pub enum Reply {
     Library(LibraryReply),
     /// Presets.
     Presets(Vec<PresetRow>),
+    /// About web pages.
+    Door(DoorReply),
 }
 
 /// What became of a download that was to be added.
@@ -356,6 +361,8 @@ pub enum RefusalKind {
     Store,
     /// The engine is stopping.
     Stopping,
+    /// It is not for who asks.
+    Forbidden,
 }
 
 impl Refusal {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
+use super::page::PageOrigin;
 use super::request::{Refusal, RefusalKind};
 use super::view::PresetRow;
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub hosts: Vec<HostRule>,
     /// Programs to run when something happened.
     pub hooks: Hooks,
+    /// The door for web pages.
+    pub door: DoorSettings,
 }
 
 /// Where the engine's settings come from, and where a change of them is kept. Called at the start, and when somebody asks
@@ -180,6 +183,26 @@ pub enum Login {
     },
 }
 
+/// The door for web pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorSettings {
+    /// Whether the agent opens it.
+    pub enabled: bool,
+    /// Its port on the loopback interface.
+    pub port: u16,
+    /// Where downloads of pages may be written: the first is where they go that name no folder. The folder for downloads where
+    /// none is named.
+    pub folders: Vec<PathBuf>,
+    /// Pages that are let in without asking.
+    pub origins: Vec<PageOrigin>,
+}
+
+impl Default for DoorSettings {
+    fn default() -> Self {
+        Self { enabled: false, port: 4285, folders: Vec::new(), origins: Vec::new() }
+    }
+}
+
 /// Programs to run when something happened: argument lists, no shell. An empty one is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
@@ -228,6 +251,8 @@ pub struct EngineSettings {
     pub eyes: Eyes,
     /// Whether background downloads take the processor and the disk only when nobody else wants them.
     pub idle: bool,
+    /// How long a client that vanished has to come back.
+    pub come_back: Duration,
 }
 
 /// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
@@ -265,6 +290,7 @@ impl Default for EngineSettings {
             tag_reader: None,
             eyes: Eyes::default(),
             idle: true,
+            come_back: Duration::from_mins(1),
         }
     }
 }
