@@ -15,6 +15,7 @@ use super::config::ConfigArgs;
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::library::LibraryArgs;
+use super::limit::LimitArgs;
 use super::list::ListArgs;
 use super::preset::PresetArgs;
 use super::pull::PullArgs;
@@ -101,6 +102,8 @@ pub enum Command {
     Hold(HoldArgs),
     /// Release a hold
     Go(HoldArgs),
+    /// Limit the speed of everything, of a way to download, a host, a collection or downloads; or show the limits
+    Limit(LimitArgs),
     /// Show what happened, newest first
     History(HistoryArgs),
     /// Finished media on its shelves: list, tree, search, show, scan, play, edit and more

@@ -243,7 +243,7 @@ async fn all<E: Engine>(engine: &E) -> Result<Vec<CollectionRow>, CliError> {
 }
 
 /// Finds a collection by its number, or else by its name.
-async fn find<E: Engine>(which: &str, engine: &E) -> Result<CollectionRow, CliError> {
+pub(crate) async fn find<E: Engine>(which: &str, engine: &E) -> Result<CollectionRow, CliError> {
     let rows = all(engine).await?;
     let by_number = rows.iter().find(|row| row.id.to_string() == which);
     let found = by_number.or_else(|| rows.iter().find(|row| row.name == which)).cloned();

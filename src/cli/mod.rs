@@ -20,6 +20,7 @@ mod history;
 mod intake;
 mod interrupts;
 mod library;
+mod limit;
 mod list;
 mod output;
 mod password;
@@ -138,6 +139,7 @@ async fn dispatch<E: Engine + Files>(
         Command::Collection(args) => collections::collection(args, engine, context, output).await,
         Command::Hold(args) => collections::hold(&args, true, engine, output).await,
         Command::Go(args) => collections::hold(&args, false, engine, output).await,
+        Command::Limit(args) => limit::limit(&args, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
         Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,

@@ -10,19 +10,19 @@ use super::checkpointer::{Checkpointer, Save};
 use super::item::{Item, Running, Then};
 use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
-use crate::kernel::hosts::{Hosts, Leave};
-use crate::kernel::limit::Bucket;
+use crate::kernel::hosts::{self, Hosts};
 use crate::kernel::queue::{Queue, Slots, Turn, Waiting, turn};
 use crate::kernel::resolve;
 use crate::kernel::transition::{Event, Next, next};
-use crate::model::host::HostPattern;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
+use crate::model::policy::Leave;
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::{EngineSettings, Settings};
 use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
+use crate::model::way::Ways;
 use crate::store::db::{Db, Durability};
 
 /// Removed downloads that a client may still have to hear of.
@@ -71,10 +71,9 @@ pub(super) struct Core {
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
-    pub(super) bucket: Arc<Bucket>,
-    pub(super) buckets: HashMap<DownloadId, Arc<Bucket>>,
-    pub(super) collection_buckets: HashMap<CollectionId, Arc<Bucket>>,
-    pub(super) host_buckets: HashMap<HostPattern, Arc<Bucket>>,
+    pub(super) limiter: super::limits::Limiter,
+    /// How each way to download stands.
+    pub(super) leaves: Ways<Leave>,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
@@ -184,7 +183,7 @@ impl Core {
         };
         let now = UnixMs::from(super::wall());
         loop {
-            let (hosts, collections) = (&self.hosts, &self.collections);
+            let collections = &self.collections;
             let is_held =
                 |id| collections.get(&id).is_some_and(|collection: &CollectionRecord| collection.held);
             let chosen = self.queue.next(&slots, is_held);
@@ -194,8 +193,8 @@ impl Core {
                 continue;
             };
             let host = item.host().to_owned();
-            match hosts.leave(&host, now) {
-                Leave::Ask => match self.lacks(id) {
+            match self.hosts.leave(&host, now) {
+                hosts::Leave::Ask => match self.lacks(id) {
                     None => self.start(id, &host),
                     Some(why) => {
                         self.wait(id, why, None);
@@ -203,11 +202,11 @@ impl Core {
                         self.store(id);
                     }
                 },
-                Leave::After(until) => {
+                hosts::Leave::After(until) => {
                     self.wait(id, WaitReason::HostAsked { host }, Some(until.since(now)));
                     self.store(id);
                 }
-                Leave::Held => {
+                hosts::Leave::Held => {
                     self.wait(id, WaitReason::HostRefuses { host }, None);
                     self.store(id);
                 }
@@ -288,23 +287,6 @@ impl Core {
             );
         }
         self.share_out(host);
-    }
-
-    fn limits_of(&mut self, id: DownloadId) -> Vec<Arc<Bucket>> {
-        let mut limits = vec![Arc::clone(&self.bucket)];
-        let Some(item) = self.items.get(&id) else { return limits };
-        if let Some(bucket) = self.collection_buckets.get(&item.record.collection) {
-            limits.push(Arc::clone(bucket));
-        }
-        if let Some((rule, rate)) = resolve::limit_of(item.host(), &self.config.hosts) {
-            let bucket = self.host_buckets.entry(rule.host.clone());
-            limits.push(Arc::clone(bucket.or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)))));
-        }
-        if let Some(rate) = item.record.settings.limit {
-            let own = self.buckets.entry(id).or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)));
-            limits.push(Arc::clone(own));
-        }
-        limits
     }
 
     /// How many connections a download from this host may use, `more` of them being about to start.

@@ -13,12 +13,14 @@ mod hooks;
 mod item;
 mod librarian;
 mod library;
+mod limits;
 mod network;
 mod news;
 mod polite;
 mod publisher;
 mod recover;
 mod space;
+mod standing;
 mod transfer;
 mod undo;
 mod view;
@@ -42,14 +44,15 @@ use self::space::Space;
 use self::transfer::{Class, TransferThread};
 use crate::fetch::digest;
 use crate::kernel::hosts::Hosts;
-use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
 use crate::model::id::{CollectionId, DownloadId, OwnerKey};
 use crate::model::item::Mode;
+use crate::model::policy::Speeds;
 use crate::model::record::{CollectionRecord, CollectionSettings};
-use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
+use crate::model::request::{Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
+use crate::model::way::Ways;
 use crate::store::db::{Db, Ticket};
 pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
@@ -125,9 +128,9 @@ impl Engine {
             [vec![transfer("transfer", Class::FullShare)?], vec![transfer("background", background)?]];
         let (to_newest, newest) = watch::channel(0);
         let (to_hooked, hooked) = mpsc::unbounded_channel();
-        let epoch = Instant::now();
         let core = Core {
-            bucket: Arc::new(Bucket::new(epoch, settings.rate)),
+            limiter: limits::Limiter::new(),
+            leaves: Ways::default(),
             space: Arc::new(Space::new(settings.reserve)),
             looked_out: BTreeMap::new(),
             look_at: None,
@@ -159,9 +162,6 @@ impl Engine {
             librarian: Some(librarian),
             saving: 0,
             publishing: 0,
-            buckets: HashMap::new(),
-            collection_buckets: HashMap::new(),
-            host_buckets: HashMap::new(),
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
@@ -176,6 +176,8 @@ impl Engine {
             let mut core = core.borrow_mut();
             // Before anything new is published: what an earlier engine left is shelved once.
             let left = core.db.to_shelve()?;
+            core.limiter.by_hand = core.db.kept(limits::SPEEDS)?.unwrap_or_default();
+            core.limit_anew();
             core.take_up(opened.loaded, dormant);
             for file in left {
                 core.shelve(file);
@@ -389,6 +391,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
+            Request::Standing => Ok(Reply::Standing(Box::new(self.core.borrow().standing()))),
             Request::Reload => self.reload().map(|()| Reply::Done),
             Request::Presets => Ok(Reply::Presets(self.core.borrow().config.preset_rows.clone())),
             Request::UsePreset { name } => {
@@ -455,7 +458,7 @@ impl Core {
             }
         }
         self.collections.remove(&id);
-        self.collection_buckets.remove(&id);
+        self.limiter.forget_collection(id);
         self.touch_collections();
         Ok(self.db.remove_collection(id))
     }
@@ -474,20 +477,10 @@ impl Core {
             collection.settings = settings;
         }
         let record = collection.clone();
-        self.set_collection_limit(&record);
+        self.limit_anew();
         self.touch_collections();
         self.pump();
         Ok(self.db.put_collection(record))
-    }
-
-    fn set_collection_limit(&mut self, collection: &CollectionRecord) {
-        let rate = collection.settings.limit.unwrap_or(0);
-        if let Some(bucket) = self.collection_buckets.get(&collection.id) {
-            bucket.set_rate(rate);
-        } else if rate > 0 {
-            let bucket = Arc::new(Bucket::new(Instant::now(), rate));
-            self.collection_buckets.insert(collection.id, bucket);
-        }
     }
 
     fn hold(&mut self, id: Option<CollectionId>, held: bool) -> Result<(), Refusal> {
@@ -512,12 +505,12 @@ impl Core {
     /// Takes new settings over from their source.
     fn take_settings(&mut self, config: Settings) {
         self.settings = Arc::new(config.engine.clone());
-        self.bucket.set_rate(config.engine.rate);
-        for (host, bucket) in &self.host_buckets {
-            let rule = config.hosts.iter().rev().find(|rule| rule.host == *host && rule.limit.is_some());
-            bucket.set_rate(rule.and_then(|rule| rule.limit).unwrap_or(0));
-        }
         self.config = config;
+        if self.limiter.by_hand != Speeds::default() {
+            self.limiter.by_hand = Speeds::default();
+            self.keep_speeds();
+        }
+        self.limit_anew();
         let hosts: BTreeSet<String> = self
             .queue
             .ids_running()
@@ -527,21 +520,6 @@ impl Core {
         for host in &hosts {
             self.share_out(host);
         }
-        self.pump();
-    }
-
-    fn set_limits(&mut self, limits: &Limits) {
-        let mut settings = self.settings.as_ref().clone();
-        let keep = |new: Option<u32>, old: u32| new.map_or(old, |new| new.max(1));
-        settings.parallel = keep(limits.parallel, settings.parallel);
-        settings.parallel_per_host = keep(limits.parallel_per_host, settings.parallel_per_host);
-        settings.connections_per_host = keep(limits.connections_per_host, settings.connections_per_host);
-        settings.connections = keep(limits.connections, settings.connections);
-        if let Some(rate) = limits.rate {
-            settings.rate = rate;
-            self.bucket.set_rate(rate);
-        }
-        self.settings = Arc::new(settings);
         self.pump();
     }
 }

@@ -371,7 +371,7 @@ impl Core {
             item.part = None;
             item.owner = None;
         }
-        self.buckets.remove(&id);
+        self.limiter.forget(id);
         self.step(id, Event::Published, || State::Completed);
     }
 
@@ -426,7 +426,7 @@ impl Core {
     pub(super) fn take_out(&mut self, id: DownloadId) {
         self.queue.remove(id);
         self.clear_due(id);
-        self.buckets.remove(&id);
+        self.limiter.forget(id);
         self.space.release(id);
         let Some(item) = self.items.remove(&id) else { return };
         self.changed.remove(&item.revision);

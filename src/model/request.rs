@@ -9,6 +9,7 @@ use url::Url;
 use super::checksum::Checksum;
 use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
+use super::policy::{Speeds, Standing};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
 use super::shelf::{LibraryReply, LibraryRequest};
@@ -121,6 +122,8 @@ pub enum Request {
     },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
+    /// Tells what decides how fast downloads may be just now. Answer: [`Reply::Standing`].
+    Standing,
     /// Something of the library. Answer: [`Reply::Library`].
     Library(LibraryRequest),
     /// Reads the engine's settings anew. What is wrong with them is refused and changes nothing. Answer: [`Reply::Done`].
@@ -155,8 +158,12 @@ pub struct Limits {
     pub connections_per_host: Option<u32>,
     /// Connections in all.
     pub connections: Option<u32>,
-    /// Bytes per second in all; 0 takes the limit away.
-    pub rate: Option<u64>,
+    /// Forgets every speed limit that was set by hand, before anything else.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+    /// Speed limits. They are kept until they are changed or forgotten, or the settings are read anew.
+    #[serde(flatten)]
+    pub speeds: Speeds,
 }
 
 /// Something that can be done to a download.
@@ -294,6 +301,8 @@ pub enum Reply {
     Library(LibraryReply),
     /// Presets.
     Presets(Vec<PresetRow>),
+    /// What decides how fast downloads may be just now.
+    Standing(Box<Standing>),
 }
 
 /// What became of a download that was to be added.

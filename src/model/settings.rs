@@ -10,6 +10,7 @@ use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
 use super::request::{Refusal, RefusalKind};
 use super::view::PresetRow;
+use super::way::Ways;
 
 /// Everything that the engine is told from outside, decided and ready to use.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -208,6 +209,8 @@ pub struct EngineSettings {
     pub connections: u32,
     /// Bytes per second in all; 0 is no limit.
     pub rate: u64,
+    /// Bytes per second of each way's downloads together; 0 is no limit.
+    pub rates: Ways<u64>,
     /// How long a connection may be silent before it is replaced.
     pub stall: Duration,
     /// Longest first wait after trouble; doubles from try to try.
@@ -255,6 +258,7 @@ impl Default for EngineSettings {
             connections_per_host: 8,
             connections: 16,
             rate: 0,
+            rates: Ways::default(),
             stall: Duration::from_secs(30),
             backoff_first: Duration::from_secs(1),
             backoff_most: Duration::from_mins(10),

@@ -115,7 +115,13 @@ pub const METHODS: &[Method] = &[
         "`done`",
         "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
     ),
-    method("set_limits", r#"{"parallel":4}"#, "`done`", "Changes the engine's own limits."),
+    method(
+        "set_limits",
+        r#"{"parallel":4,"rate":2000000,"rates":{"background":500000}}"#,
+        "`done`",
+        "Changes the engine's own limits; speeds stay until they are changed, reset or the settings are read anew.",
+    ),
+    method("standing", "", "`standing`", "What decides how fast downloads may be just now, and until when."),
     method("reload", "", "`done`", "Reads the engine's settings anew; wrong ones change nothing."),
     method("presets", "", "`presets`", "Lists the presets."),
     method(

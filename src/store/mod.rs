@@ -2,6 +2,7 @@
 
 pub mod db;
 pub mod error;
+pub mod facts;
 pub mod hooks;
 pub mod library;
 pub mod lock;

@@ -67,6 +67,8 @@ pub enum Purpose {
     OpenFolder,
     /// What the edit dialog starts with.
     Edit,
+    /// What the dialog of limits starts with, and whether it is for everything.
+    Limit(bool),
     /// A sentence to say when it is done.
     Say(String),
     /// Real-time downloads were made background ones: leave now.

@@ -10,6 +10,7 @@ use super::sample::{self, NOW};
 use super::view_tests::{keys, options, shown};
 use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
+use crate::model::policy::{Speeds, Standing};
 use crate::model::record::HistoryLine;
 use crate::model::request::Reply;
 use crate::model::state::{FailKind, Failure, State};
@@ -234,7 +235,14 @@ fn remove() {
 #[test]
 fn limit() {
     check("limit", |app| {
-        keys(app, "L 2 M");
+        let limits = Speeds {
+            rate: Some(3_000_000),
+            hosts: [("shop.tailspin.example".parse().unwrap(), 500_000)].into(),
+            ..Speeds::default()
+        };
+        let reply = Reply::Standing(Box::new(Standing { limits, ..Standing::default() }));
+        app.update(NOW, Msg::Answered(Purpose::Limit(false), Box::new(Ok(reply))));
+        keys(app, "tab tab 2 M");
     });
 }
 

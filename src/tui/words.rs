@@ -98,7 +98,15 @@ fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs) -> String {
         (WaitReason::NoSpace { missing, .. }, _) => format!("needs {} more", ByteCount(*missing)),
         (WaitReason::FolderAway { .. }, _) => "folder away".into(),
         (WaitReason::InterfaceAway { interface }, _) => format!("{interface} is away"),
-        (WaitReason::Held, _) => "held".into(),
+        (WaitReason::Held, Some(left)) => format!("held for {left}"),
+        (WaitReason::Held, None) => "held".into(),
+        (WaitReason::OutsidePlan, Some(left)) => format!("plan: in {left}"),
+        (WaitReason::OutsidePlan, None) => "outside the plan".into(),
+        (WaitReason::Metered, _) => "metered line".into(),
+        (WaitReason::OnBattery { percent: Some(percent) }, _) => format!("battery {percent} %"),
+        (WaitReason::OnBattery { percent: None }, _) => "on battery".into(),
+        (WaitReason::BudgetSpent { .. }, Some(left)) => format!("budget: in {left}"),
+        (WaitReason::BudgetSpent { .. }, None) => "budget used up".into(),
     }
 }
 
@@ -158,12 +166,23 @@ pub(crate) fn sentence(row: &DownloadRow, now: UnixMs) -> (String, String) {
                 WaitReason::LinkExpired => "the link expired; its bytes are kept".to_owned(),
                 WaitReason::HostRefuses { host } => format!("{host} refuses several in a row"),
                 WaitReason::Held => "held".to_owned(),
+                WaitReason::OutsidePlan => "outside the plan".to_owned(),
+                WaitReason::Metered => "on a metered line".to_owned(),
+                WaitReason::OnBattery { percent: Some(percent) } => format!("on battery, {percent} % left"),
+                WaitReason::OnBattery { percent: None } => "on battery".to_owned(),
+                WaitReason::BudgetSpent { period } => {
+                    format!("the budget of the {} is used up", period.word())
+                }
                 other => other.to_string(),
             };
             let hint = match why {
                 WaitReason::LinkExpired => "u gives it a new link",
                 WaitReason::HostRefuses { .. } => "r tries one, and all if that works",
                 WaitReason::Held => "P releases everything",
+                WaitReason::OutsidePlan
+                | WaitReason::Metered
+                | WaitReason::OnBattery { .. }
+                | WaitReason::BudgetSpent { .. } => "P lets everything go on, ! this one",
                 WaitReason::LoginPage => "log in to the network; it goes on by itself",
                 WaitReason::NoSpace { .. } | WaitReason::FolderAway { .. } => {
                     "it goes on by itself when that is back"

@@ -6,7 +6,7 @@
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
 //! - `lab` measures what a background download leaves to others;
-//! - `library` shelves what it finished;
+//! - `library` shelves what it finished, `limits` measures how fast it is;
 //! - `moving` gives downloads other names and folders half way;
 //! - `screen` opens the screen in a terminal;
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
@@ -33,6 +33,7 @@ mod interop;
 mod kill;
 mod lab;
 mod library;
+mod limits;
 mod metalink;
 mod moving;
 mod network;

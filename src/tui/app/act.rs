@@ -60,8 +60,8 @@ impl App {
             }
             C::NewLink => self.prompt(Question::NewLink),
             C::Collection => self.overlay = Some(Overlay::Pick(Pick::collections(self))),
-            C::Limit => self.prompt(Question::Limit),
-            C::LimitAll => self.prompt(Question::LimitAll),
+            C::Limit => self.call(Purpose::Limit(false), Request::Standing),
+            C::LimitAll => self.call(Purpose::Limit(true), Request::Standing),
             C::Open => self.show_for(Purpose::Open),
             C::OpenFolder => self.show_for(Purpose::OpenFolder),
             C::CopyPath => self.show_for(Purpose::CopyPath),

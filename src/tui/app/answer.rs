@@ -9,6 +9,7 @@ use crate::model::view::DownloadDetail;
 use crate::tui::effect::{Effect, Purpose};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::edit::Edit;
+use crate::tui::overlay::limit::Limit;
 use crate::tui::words;
 
 impl App {
@@ -53,6 +54,10 @@ impl App {
             }
             (Purpose::Edit, Reply::Detail(detail)) if self.overlay.is_none() => {
                 self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail))));
+            }
+            (Purpose::Limit(everything), Reply::Standing(standing)) if self.overlay.is_none() => {
+                let limit = Limit::new(&standing, everything, self);
+                self.overlay = Some(Overlay::Limit(Box::new(limit)));
             }
             (Purpose::Say(text), _) => self.say(Tone::Good, text),
             (Purpose::ThenLeave, _) => self.go(true),
