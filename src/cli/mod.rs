@@ -17,6 +17,7 @@ mod following;
 mod get;
 mod header;
 mod history;
+mod hold;
 mod intake;
 mod interrupts;
 mod library;
@@ -33,6 +34,7 @@ mod refresh;
 mod scripted;
 mod set;
 mod show;
+mod standing;
 mod status;
 mod stay;
 mod stream;
@@ -137,8 +139,8 @@ async fn dispatch<E: Engine + Files>(
         Command::Refresh(args) => refresh::refresh(&args, engine, context, output).await,
         Command::Collections(args) => collections::collections(&args, engine, output).await,
         Command::Collection(args) => collections::collection(args, engine, context, output).await,
-        Command::Hold(args) => collections::hold(&args, true, engine, output).await,
-        Command::Go(args) => collections::hold(&args, false, engine, output).await,
+        Command::Hold(args) => hold::hold(&args, engine, context, output).await,
+        Command::Go(args) => hold::go(&args, engine, context, output).await,
         Command::Limit(args) => limit::limit(&args, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
         Command::Library(args) => library::library(args, engine, context, output).await,

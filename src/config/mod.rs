@@ -4,6 +4,7 @@
 //! The engine never sees this part: it gets plain [`Settings`], through a
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
+mod circumstances;
 mod engine;
 mod hooks;
 mod host;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use self::circumstances::{BATTERY_NAME, BUDGET_NAME, METERED_NAME, SCHEDULE, Sections};
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
@@ -49,10 +51,12 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    circumstances: Sections,
 }
 
 /// Names on the top level.
-const TOP: [&str; 5] = ["preset", "engine", "presets", "hosts", "hooks"];
+const TOP: [&str; 9] =
+    ["preset", "engine", "presets", "hosts", "hooks", SCHEDULE, METERED_NAME, BATTERY_NAME, BUDGET_NAME];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -101,10 +105,20 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let circumstances = circumstances::read(table, &mut found);
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
             let hooks = hooks.unwrap_or_default();
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks });
+            return Ok(Self {
+                path: path.to_owned(),
+                text,
+                preset,
+                engine,
+                presets,
+                hosts,
+                hooks,
+                circumstances,
+            });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -128,6 +142,7 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            circumstances: self.circumstances.circumstances(),
         }
     }
 

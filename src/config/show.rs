@@ -73,6 +73,10 @@ impl Config {
             let value = (setting.show)(&hooks);
             all.push(Effective { section: "hooks".into(), name: setting.name, value, origin });
         }
+        for (section, name, value, span) in self.circumstances.shown() {
+            let origin = span.map_or(Origin::Default, |span| self.at(span.start));
+            all.push(Effective { section, name, value, origin });
+        }
         for rule in &self.hosts {
             let section = format!("hosts {}", rule.host);
             let sets = rule.sets().into_iter();

@@ -20,7 +20,7 @@ impl Core {
         let mut chosen: Vec<DownloadId> = if select.all || !select.terms.is_empty() {
             self.items
                 .values()
-                .filter(|item| select.chooses(&Self::row(item)))
+                .filter(|item| select.chooses(&self.row(item)))
                 .map(|item| item.record.id)
                 .collect()
         } else {
@@ -423,20 +423,6 @@ impl Core {
             }
         }
         acted
-    }
-
-    /// Holds what a collection has running, or everything.
-    pub(super) fn hold_running(&mut self, collection: Option<crate::model::id::CollectionId>) {
-        for id in self.queue.ids_running() {
-            let Some(item) = self.items.get(&id) else { continue };
-            let meant = collection.is_none_or(|collection| item.record.collection == collection);
-            if meant
-                && item.record.mode == Mode::Background
-                && item.record.state.kind() != StateKind::Processing
-            {
-                self.stop_run(id, Then::Queue);
-            }
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kernel::resolve;
 use crate::kernel::transition::{Event, Next, next};
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
-use crate::model::policy::Leave;
+use crate::model::policy::{Leave, Policy};
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::{EngineSettings, Settings};
 use crate::model::state::{State, StateKind, WaitReason};
@@ -41,7 +41,6 @@ pub(super) struct Core {
     pub(super) collections_changed: u64,
     pub(super) queue: Queue,
     pub(super) hosts: Hosts,
-    pub(super) held: bool,
     /// What changed, by revision: each download is in it once.
     pub(super) changed: BTreeMap<u64, DownloadId>,
     pub(super) removed: BTreeMap<u64, DownloadId>,
@@ -74,6 +73,7 @@ pub(super) struct Core {
     pub(super) limiter: super::limits::Limiter,
     /// How each way to download stands.
     pub(super) leaves: Ways<Leave>,
+    pub(super) plan: super::plan::Plan,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
@@ -169,7 +169,8 @@ impl Core {
 
     /// Starts whoever may start.
     pub(super) fn pump(&mut self) {
-        if self.stopping || self.held || self.quiet_until.is_some() {
+        let held = Ways::each(|way| self.leaves.of(way).policy == Policy::Hold);
+        if self.stopping || held.iter().all(|(_, held)| *held) || self.quiet_until.is_some() {
             return;
         }
         let slots = Slots {
@@ -186,7 +187,7 @@ impl Core {
             let collections = &self.collections;
             let is_held =
                 |id| collections.get(&id).is_some_and(|collection: &CollectionRecord| collection.held);
-            let chosen = self.queue.next(&slots, is_held);
+            let chosen = self.queue.next(&slots, &held, is_held);
             let Some(id) = chosen else { break };
             let Some(item) = self.items.get(&id) else {
                 self.queue.remove(id);
@@ -261,6 +262,7 @@ impl Core {
             number,
             copied_at: item.covered(),
             shown: item.covered(),
+            counted: 0,
             live,
             control,
             rate: crate::kernel::rate::Rate::default(),
@@ -384,9 +386,11 @@ impl Core {
     /// Ten times a second while something runs: speeds, and what moved.
     pub(super) fn sample(&mut self, now: Instant) {
         let running = self.queue.ids_running();
+        let mut came = 0;
         for id in running {
             let Some(item) = self.items.get_mut(&id) else { continue };
             let Some(run) = &mut item.run else { continue };
+            came += run.count();
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
@@ -398,6 +402,7 @@ impl Core {
                 self.touch(id);
             }
         }
+        self.count_traffic(came, now);
     }
 
     /// Once a second: asks running background downloads that moved for a copy.
@@ -447,13 +452,12 @@ impl Core {
         self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
     }
 
-    /// Whether nothing will ever happen by itself. A hold over all counts as something: it lives in the engine only.
+    /// Whether nothing will ever happen by itself.
     pub(super) fn is_idle(&self) -> bool {
         self.is_quiet()
             && self.queue.waiting() == 0
             && self.due.is_empty()
             && self.looked_out.is_empty()
-            && !self.held
             && !self.keeps_removed()
             && self.hooks.is_quiet()
     }

@@ -16,6 +16,7 @@ mod library;
 mod limits;
 mod network;
 mod news;
+mod plan;
 mod polite;
 mod publisher;
 mod recover;
@@ -47,13 +48,13 @@ use crate::kernel::hosts::Hosts;
 use crate::kernel::queue::Queue;
 use crate::model::id::{CollectionId, DownloadId, OwnerKey};
 use crate::model::item::Mode;
-use crate::model::policy::Speeds;
+use crate::model::policy::{Speeds, Standing};
 use crate::model::record::{CollectionRecord, CollectionSettings};
 use crate::model::request::{Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
 use crate::model::way::Ways;
-use crate::store::db::{Db, Ticket};
+use crate::store::db::{Db, Durability, Ticket};
 pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
 pub use crate::store::lock::{Gate, Holder};
@@ -131,6 +132,7 @@ impl Engine {
         let core = Core {
             limiter: limits::Limiter::new(),
             leaves: Ways::default(),
+            plan: plan::Plan::default(),
             space: Arc::new(Space::new(settings.reserve)),
             looked_out: BTreeMap::new(),
             look_at: None,
@@ -144,7 +146,6 @@ impl Engine {
             collections_changed: 0,
             queue: Queue::default(),
             hosts: Hosts::default(),
-            held: false,
             changed: BTreeMap::new(),
             removed: BTreeMap::new(),
             revision: 0,
@@ -179,6 +180,7 @@ impl Engine {
             core.limiter.by_hand = core.db.kept(limits::SPEEDS)?.unwrap_or_default();
             core.limit_anew();
             core.take_up(opened.loaded, dormant);
+            core.take_up_plan()?;
             for file in left {
                 core.shelve(file);
             }
@@ -218,6 +220,11 @@ impl Engine {
     /// Whether somebody else's real-time download would be lost if the engine ended now.
     pub fn serves_real_time_of_others(&self, client: Option<u64>) -> bool {
         self.core.borrow().serves_real_time_of_others(client)
+    }
+
+    /// What decides how fast downloads may be just now.
+    pub fn standing(&self) -> Standing {
+        self.core.borrow().standing()
     }
 
     /// Where a finished download's file is.
@@ -369,8 +376,10 @@ impl Engine {
                 };
                 Ok(Reply::Acted(self.core.borrow_mut().clear(&select, what)))
             }
-            Request::Hold { id } => self.core.borrow_mut().hold(id, true).map(|()| Reply::Done),
-            Request::Go { id } => self.core.borrow_mut().hold(id, false).map(|()| Reply::Done),
+            Request::Hold { id, until, for_good } => {
+                self.core.borrow_mut().hold(id, until, for_good).map(|()| Reply::Done)
+            }
+            Request::Go { id } => self.core.borrow_mut().go(id).map(|()| Reply::Done),
             Request::Totals => Ok(Reply::Totals(self.core.borrow_mut().count_all(Instant::now()))),
             Request::History { limit, before } => {
                 let db = self.core.borrow().db.clone();
@@ -391,7 +400,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
-            Request::Standing => Ok(Reply::Standing(Box::new(self.core.borrow().standing()))),
+            Request::Standing => Ok(Reply::Standing(Box::new(self.standing()))),
             Request::Reload => self.reload().map(|()| Reply::Done),
             Request::Presets => Ok(Reply::Presets(self.core.borrow().config.preset_rows.clone())),
             Request::UsePreset { name } => {
@@ -410,13 +419,19 @@ impl Core {
         self.last_collection += 1;
         let id = CollectionId(self.last_collection);
         let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
-        let record = CollectionRecord { id, name, settings: CollectionSettings::default(), held: false };
+        let record = CollectionRecord {
+            id,
+            name,
+            settings: CollectionSettings::default(),
+            held: false,
+            held_until: None,
+        };
         self.collections.insert(id, record.clone());
         self.touch_collections();
         (id, self.db.put_collection(record))
     }
 
-    fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
+    pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
         let none = || {
             Refusal::new(
                 RefusalKind::NotFound,
@@ -483,25 +498,6 @@ impl Core {
         Ok(self.db.put_collection(record))
     }
 
-    fn hold(&mut self, id: Option<CollectionId>, held: bool) -> Result<(), Refusal> {
-        match id {
-            None => self.held = held,
-            Some(id) => {
-                let collection = self.collection(id)?;
-                collection.held = held;
-                let record = collection.clone();
-                drop(self.db.put_collection(record));
-            }
-        }
-        if held {
-            self.hold_running(id);
-        }
-        self.totals = None;
-        self.touch_collections();
-        self.pump();
-        Ok(())
-    }
-
     /// Takes new settings over from their source.
     fn take_settings(&mut self, config: Settings) {
         self.settings = Arc::new(config.engine.clone());
@@ -511,6 +507,7 @@ impl Core {
             self.keep_speeds();
         }
         self.limit_anew();
+        self.reconsider_soon();
         let hosts: BTreeSet<String> = self
             .queue
             .ids_running()
@@ -548,6 +545,7 @@ async fn drive(
             let forget = core.end_undo(now);
             let look = core.look_out(now);
             let settled = core.settles_at(now);
+            let plan = core.keep_to_plan(now);
             core.pump();
             core.run_hooks();
             let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
@@ -558,7 +556,7 @@ async fn drive(
             let tick = running.then(|| last_sample + SAMPLE);
             let quiet = core.is_quiet() && core.hooks.is_quiet();
             let patience = patience.filter(|end| now < *end);
-            let timers = [due, absent, forget, look, settled, tick, patience];
+            let timers = [due, absent, forget, look, settled, plan, tick, patience];
             (timers.into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {
@@ -603,6 +601,7 @@ async fn drive(
     listening.abort();
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
+    core.keep_traffic(Durability::Durable);
     // Threads end before the lock goes: whoever takes it next finds everything written.
     core.threads = [Vec::new(), Vec::new()];
     core.checkpointer = None;

@@ -10,7 +10,9 @@ impl Core {
             ways: self.leaves,
             limits: self.speeds(),
             by_hand: self.limiter.by_hand.clone(),
-            ..Standing::default()
+            budgets: self.circumstances().budgets,
+            metered: self.plan.metered,
+            on_battery: self.plan.on_battery,
         }
     }
 }

@@ -220,8 +220,16 @@ pub struct Standing {
     pub budgets: Vec<Spent>,
     /// Whether the line is metered, where somebody tells.
     pub metered: Option<bool>,
-    /// The battery's percent while the machine runs on it, where somebody tells.
-    pub on_battery: Option<Option<u8>>,
+    /// The battery while the machine runs on it, where somebody tells.
+    pub on_battery: Option<Battery>,
+}
+
+/// A battery that the machine runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Battery {
+    /// Percent left, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
 }
 
 #[cfg(test)]

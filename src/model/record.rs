@@ -144,6 +144,9 @@ pub struct CollectionRecord {
     pub settings: CollectionSettings,
     /// Whether a person holds it.
     pub held: bool,
+    /// Until when, where they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<UnixMs>,
 }
 
 /// What a collection sets for its downloads; each optional.

@@ -13,6 +13,7 @@ use super::policy::{Speeds, Standing};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
 use super::shelf::{LibraryReply, LibraryRequest};
+use super::time::UnixMs;
 use super::view::{CollectionRow, DownloadDetail, DownloadRow, PresetRow, Totals};
 
 /// A request. In the protocol its name is the method and its fields are the parameters.
@@ -87,8 +88,15 @@ pub enum Request {
         /// A collection; everything where none is named.
         #[serde(default)]
         id: Option<CollectionId>,
+        /// Until when. Everything is held until the plan changes where nothing is said.
+        #[serde(default)]
+        until: Option<UnixMs>,
+        /// Until it is released, whatever the plan says.
+        #[serde(default)]
+        for_good: bool,
     },
-    /// Releases a hold. Answer: [`Reply::Done`].
+    /// Releases a hold, and lifts what else holds or limits everything just now, each until it would have changed by itself.
+    /// Answer: [`Reply::Done`].
     Go {
         /// A collection; everything where none is named.
         #[serde(default)]

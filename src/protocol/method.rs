@@ -99,8 +99,18 @@ pub const METHODS: &[Method] = &[
         "`acted`",
         "Takes downloads out of a collection's list.",
     ),
-    method("hold", r#"{"id":2}"#, "`done`", "Holds everything, or one collection."),
-    method("go", r#"{"id":2}"#, "`done`", "Releases a hold."),
+    method(
+        "hold",
+        r#"{"until":1795654800000}"#,
+        "`done`",
+        "Holds everything, or one collection (`id`): until then, until the plan changes, or `for_good`.",
+    ),
+    method(
+        "go",
+        r#"{"id":2}"#,
+        "`done`",
+        "Releases a hold; without `id` it lifts what else holds everything, too, until that changes by itself.",
+    ),
     method("totals", "", "`totals`", "Counts and speeds."),
     method("history", r#"{"limit":50}"#, "`history`", "What happened, newest first."),
     method(

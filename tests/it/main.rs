@@ -8,6 +8,7 @@
 //! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished, `limits` measures how fast it is;
 //! - `moving` gives downloads other names and folders half way;
+//! - `plan` holds and limits by the clock, by hand and by a budget;
 //! - `screen` opens the screen in a terminal;
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
@@ -37,6 +38,7 @@ mod limits;
 mod metalink;
 mod moving;
 mod network;
+mod plan;
 mod power;
 mod screen;
 mod space;
