@@ -285,7 +285,7 @@ impl Sections {
             let section = format!("{SCHEDULE} {}", number + 1);
             let sets = layer.entries.iter().map(|entry: &Entry<Draft>| {
                 let value = (entry.setting.show)(&draft);
-                (section.clone(), entry.setting.name, value, Some(entry.span.clone()))
+                (section.clone(), entry.setting.name, value, Some(entry.span.clone()), entry.setting.about)
             });
             shown.extend(sets);
         }
@@ -296,14 +296,14 @@ impl Sections {
     }
 }
 
-/// Section, name, value as TOML, and where it is set, if it is.
-type Shown = (String, &'static str, Option<String>, Option<Range<usize>>);
+/// Section, name, value as TOML, where it is set, if it is, and what it is for.
+type Shown = (String, &'static str, Option<String>, Option<Range<usize>>, &'static str);
 
 /// Shows all settings of a section.
 fn section<T>(name: &str, settings: &'static [Setting<T>], layer: &Layer<T>, of: &T) -> Vec<Shown> {
     let line = |setting: &'static Setting<T>| {
         let span = layer.place_of(setting.name).cloned();
-        (name.to_owned(), setting.name, (setting.show)(of), span)
+        (name.to_owned(), setting.name, (setting.show)(of), span, setting.about)
     };
     settings.iter().map(line).collect()
 }

@@ -65,6 +65,11 @@ fn whole(value: &Value<'_>) -> Option<u64> {
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// Reads yes or no.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
+}
+
 /// Reads a text that is not empty.
 pub(super) fn text(value: &Value<'_>) -> Read<String> {
     let text = value.get_ref().as_str().filter(|text| !text.is_empty());
@@ -245,6 +250,7 @@ mod tests {
             (count(&value("-1"), 1..=9).map(drop), "from 1 to 9"),
             (count(&value("\"4\""), 1..=9).map(drop), "a whole number"),
             (text(&value("\"\"")).map(drop), "in quotes"),
+            (flag(&value("\"yes\"")).map(drop), "true or false"),
             (duration(&value("\"0s\""), seconds.clone()).map(drop), "from 1s"),
             (duration(&value("\"soon\""), seconds).map(drop), "is no duration"),
             (rate(&value("\"fast\"")).map(drop), "is no rate"),

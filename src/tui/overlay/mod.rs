@@ -11,6 +11,7 @@ pub(crate) mod limit;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
+pub(crate) mod settings;
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
@@ -28,6 +29,7 @@ use limit::Limit;
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
+use settings::Settings;
 
 /// What lies over the panes.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) enum Overlay {
     Pick(Pick),
     /// One line of text.
     Prompt(Prompt),
+    /// Every setting.
+    Settings(Settings),
 }
 
 impl Overlay {
@@ -72,6 +76,7 @@ impl Overlay {
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
+            Self::Settings(settings) => settings.key(key, app),
         }
     }
 
@@ -83,6 +88,7 @@ impl Overlay {
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
             Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
+            Self::Settings(settings) => settings.choose(at, app),
             other => Some(other),
         }
     }
@@ -95,6 +101,7 @@ impl Overlay {
             Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
+            Self::Settings(settings) => settings.paste(text),
             _ => false,
         }
     }
@@ -112,6 +119,7 @@ impl Overlay {
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
+            Self::Settings(settings) => settings.draw(app, frame, hits),
         }
     }
 }
