@@ -60,10 +60,20 @@ pub(crate) fn way(at: usize) -> (Mode, Priority) {
     }
 }
 
+/// What keeps a download in line from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Everything is held.
+    Everything,
+    /// Its collection is.
+    Collection,
+}
+
 /// The most useful thing about a download now, in at most `room` columns: why it failed, for what it waits, when it was done.
 /// Nothing where its speed and time left say more.
-pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> Option<String> {
+pub(crate) fn remark(row: &DownloadRow, held: Option<Held>, now: UnixMs) -> Option<String> {
     match &row.state {
+        State::Queued if held.is_some() => Some("held".into()),
         State::Downloading => None,
         State::Queued => Some(
             match (row.mode, row.priority) {
@@ -146,8 +156,15 @@ pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
 }
 
 /// The whole sentence about its state, and the way out where there is one.
-pub(crate) fn sentence(row: &DownloadRow, now: UnixMs) -> (String, String) {
+pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs) -> (String, String) {
     match &row.state {
+        State::Queued if held.is_some() => {
+            let hint = match held {
+                Some(Held::Everything) => "P releases everything",
+                _ => "its collection is released from the palette (:), or c moves it to another",
+            };
+            ("held: it doesn't start".into(), hint.into())
+        }
         State::Failed(failure) => (failure.text.clone(), failure.hint.clone()),
         State::Waiting { why, until } => {
             let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
@@ -268,7 +285,7 @@ mod tests {
             let mut row = row(1, "x");
             row.state = state;
             row.ended = Some(UnixMs(1_000_000 - 120_000));
-            remark(&row, now).unwrap_or_default()
+            remark(&row, None, now).unwrap_or_default()
         };
         let wait = |why| State::Waiting { why, until: Some(now.after(Duration::from_secs(42))) };
         let fail = |kind, text: &str| State::Failed(Failure { kind, text: text.into(), hint: String::new() });
