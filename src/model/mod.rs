@@ -23,3 +23,4 @@ pub mod units;
 pub mod update;
 pub mod validators;
 pub mod view;
+pub mod words;
