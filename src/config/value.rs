@@ -71,11 +71,6 @@ pub(super) fn text(value: &Value<'_>) -> Read<String> {
     text.map(str::to_owned).ok_or_else(|| "a text in quotes goes here".into())
 }
 
-/// Reads yes or no.
-pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
-    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
-}
-
 /// Reads one of some words.
 pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T> {
     let all = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>();
@@ -88,6 +83,11 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T>
         let meant = nearest(given, choices.iter().map(|(word, _)| *word));
         Wrong { help: meant.map(|meant| format!("did you mean \"{meant}\"?")), ..wrong().into() }
     })
+}
+
+/// Reads true or false.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
 }
 
 /// Reads a duration: `"90s"`, or a number of seconds.
@@ -250,6 +250,7 @@ mod tests {
             (count(&value("-1"), 1..=9).map(drop), "from 1 to 9"),
             (count(&value("\"4\""), 1..=9).map(drop), "a whole number"),
             (text(&value("\"\"")).map(drop), "in quotes"),
+            (flag(&value("\"yes\"")).map(drop), "true or false"),
             (duration(&value("\"0s\""), seconds.clone()).map(drop), "from 1s"),
             (duration(&value("\"soon\""), seconds).map(drop), "is no duration"),
             (rate(&value("\"fast\"")).map(drop), "is no rate"),

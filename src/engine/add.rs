@@ -16,6 +16,7 @@ use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
 use crate::model::media::Field;
+use crate::model::page::PageOrigin;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
 use crate::model::settings::Login;
@@ -97,8 +98,8 @@ impl Core {
         Ok(())
     }
 
-    /// Downloads of the same source and target, by number.
-    fn same_as(&self, new: &NewDownload) -> Vec<DownloadId> {
+    /// Downloads of the same source and target, by number; for a page only its own.
+    fn same_as(&self, new: &NewDownload, page: Option<&PageOrigin>) -> Vec<DownloadId> {
         let hash = source_hash(&new.url);
         self.by_source
             .range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)))
@@ -108,6 +109,7 @@ impl Core {
                     let record = &item.record;
                     let asked_into = record.extras.as_ref().and_then(|extras| extras.asked_into.as_ref());
                     record.source_url == new.url
+                        && (page.is_none() || record.settings.page.as_ref() == page)
                         && new.folder.as_ref() == Some(asked_into.unwrap_or(&*record.folder))
                         && new.name.as_ref().is_none_or(|name| *name == record.name)
                         && (new.name.is_some() || !record.name_is_given)
@@ -117,8 +119,12 @@ impl Core {
     }
 
     /// The finished ones among them: their files, and the checksums that those were verified with.
-    pub(super) fn finished_of(&self, new: &NewDownload) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
-        let finished = self.same_as(new).into_iter().filter_map(|id| {
+    pub(super) fn finished_of(
+        &self,
+        new: &NewDownload,
+        page: Option<&PageOrigin>,
+    ) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
+        let finished = self.same_as(new, page).into_iter().filter_map(|id| {
             let record = &self.items.get(&id)?.record;
             let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
             let file = record.folder.join(&record.name);
@@ -138,7 +144,7 @@ impl Core {
         if new.again {
             return None;
         }
-        for id in self.same_as(new).into_iter().rev() {
+        for id in self.same_as(new, settings.page.as_ref()).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
             match record.state.kind() {
@@ -233,7 +239,7 @@ impl Core {
     }
 
     fn newest_finished_of(&self, new: &NewDownload) -> Option<DownloadRecord> {
-        let (id, ..) = self.finished_of(new).pop()?;
+        let (id, ..) = self.finished_of(new, None).pop()?;
         self.items.get(&id).map(|item| item.record.clone())
     }
 
@@ -331,6 +337,11 @@ impl Core {
                 let text = format!("there is no preset `{name}`");
                 Refusal::new(RefusalKind::NotFound, text, "`haul preset list` shows them")
             })?;
+        // Secrets are for whom the rule is about: a page has them sent to its own host only.
+        if given.page.as_ref().is_some_and(|page| page.host() != host) {
+            resolved.settings.headers.clone_from(&given.headers);
+            resolved.login = None;
+        }
         if let Some(login) = &resolved.login {
             resolved.settings.credentials = read_login(login, host)?;
         }

@@ -10,6 +10,7 @@ use super::checksum::Checksum;
 use super::host::Pin;
 use super::id::CollectionId;
 use super::media::SetBy;
+use super::page::PageOrigin;
 
 /// How a download uses the machine and what becomes of it when its client leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -230,6 +231,9 @@ pub struct TransferSettings {
     /// The preset that was asked for, by name; its settings are among these once the download is added.
     #[serde(skip_serializing_if = "is_default")]
     pub preset: Option<String>,
+    /// The web page that added it: then it reaches no more than the page may, and the page sees it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub page: Option<PageOrigin>,
 }
 
 impl TransferSettings {
@@ -265,6 +269,7 @@ impl TransferSettings {
             streamed,
             umask,
             preset,
+            page,
         } = given.clone();
         Self {
             connections: connections.or(base.connections),
@@ -293,6 +298,7 @@ impl TransferSettings {
             streamed: streamed || base.streamed,
             umask: umask.or(base.umask),
             preset: preset.or(base.preset),
+            page: page.or(base.page),
         }
     }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crokey::KeyCombination;
 use crokey::crossterm::event::MouseEvent;
 
+use super::keep::{Change, Kept};
 use super::library::Asked;
 use super::picture::Picture;
+use crate::config::Effective;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
 use crate::model::media::MediaId;
@@ -43,6 +45,10 @@ pub enum Msg {
     Told(Result<String, String>),
     /// A cover is ready to be drawn in so many columns and rows, or can't be shown.
     Pictured(MediaId, (u16, u16), Option<Picture>),
+    /// Every setting, with where it comes from; or why they can't be read.
+    Settings(Result<Vec<Effective>, String>),
+    /// A setting was changed, and what holds for the screen now; or why not.
+    Kept(Change, Result<Box<Kept>, String>),
 }
 
 /// What a request was made for.
@@ -72,6 +78,10 @@ pub enum Purpose {
     OpenFolder,
     /// What the edit dialog starts with.
     Edit,
+    /// What the dialog of limits starts with, and whether it is for everything.
+    Limit(bool),
+    /// The presets to choose from.
+    Presets,
     /// A sentence to say when it is done.
     Say(String),
     /// Real-time downloads were made background ones: leave now.
@@ -95,8 +105,10 @@ pub enum Effect {
     Bell,
     /// A desktop notification.
     Notify(String),
-    /// The theme is to be kept.
-    KeepTheme(String),
+    /// Every setting is to be listed.
+    ListSettings,
+    /// A setting is to be changed and kept.
+    Change(Change),
     /// Back to the shell.
     Suspend,
     /// Everything is to be drawn anew.

@@ -8,6 +8,9 @@ mod filter;
 mod glyphs;
 mod hit;
 mod input;
+mod keep;
+#[cfg(test)]
+mod key_tests;
 mod layout;
 mod library;
 #[cfg(test)]
@@ -21,6 +24,8 @@ mod player;
 #[cfg(test)]
 mod sample;
 mod screen;
+#[cfg(test)]
+mod settings_tests;
 mod signals;
 #[cfg(test)]
 mod snapshot_tests;
@@ -39,8 +44,9 @@ mod words;
 pub use app::{App, Options};
 pub use effect::{Effect, Msg, Purpose};
 pub use hit::Hits;
+pub use keep::{Change, Keep, Kept};
 pub use link::{Connect, Connecting};
 pub use picture::{How, Pictures};
-pub use screen::{Ended, KeepTheme, run};
+pub use screen::{Ended, run};
 pub use surroundings::Surroundings;
 pub use view::draw;

@@ -9,9 +9,6 @@ use crate::command::{Command, Shelf};
 use crate::model::media::MediaId;
 use crate::model::request::Request;
 use crate::model::shelf::{LibraryReply, LibraryRequest};
-use crate::model::state::StateKind;
-use crate::model::time::UnixMs;
-use crate::model::update::Update;
 use crate::tui::effect::{Effect, Purpose};
 use crate::tui::layout::{Pane, Size, areas};
 use crate::tui::library::{Asked, Cover, Found, Order};
@@ -20,9 +17,6 @@ use crate::tui::overlay::medium::{Reshelve, TakeOut};
 use crate::tui::picture::Picture;
 use crate::tui::typed;
 use crate::tui::view::medium;
-
-/// How long after a download's end its file stands on its shelf, surely enough.
-const SHELVED_MS: i64 = 1200;
 
 impl App {
     /// What is under the cursor, for the table of commands.
@@ -124,25 +118,11 @@ impl App {
         found.map(|found| typed::insert(&mut found.input, text)).is_some()
     }
 
-    /// What is finished stands on its shelf a moment later: then it is shown.
-    pub(super) fn shelf_news(&mut self, update: &Update) {
-        let is_done = |kind| kind == StateKind::Completed;
-        let news = update.rows.iter().filter(|row| is_done(row.state.kind()));
-        let known = |id| self.list.row(id).is_none_or(|row| is_done(row.state.kind()));
-        if !self.loading && news.into_iter().any(|row| !known(row.id)) {
-            self.library.due = Some(UnixMs(self.now.0 + SHELVED_MS));
-        }
-    }
-
     /// What the pane shows is asked for when it is shown, and the cover is made ready for its place.
     pub(super) fn ask_for_shelves(&mut self) {
         let shown = self.pane == Pane::Library || self.room() == Size::Wide;
         if !self.connected || self.loading || !shown {
             return;
-        }
-        if self.library.due.is_some_and(|due| due <= self.now) {
-            self.library.due = None;
-            self.library.refresh();
         }
         let room = self.cover_room();
         let side = room.and(self.options.pictures).map(crate::tui::Pictures::side);

@@ -15,7 +15,6 @@ pub(crate) use self::tree::{Branch, Key, Node, Order, Tree};
 use super::picture::Picture;
 use crate::model::media::MediaId;
 use crate::model::shelf::{LibraryReply, LibraryRequest, MediaDetail, MediaRow};
-use crate::model::time::UnixMs;
 
 /// What an answer of the library is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +65,6 @@ pub(crate) struct Library {
     pub(crate) cover: Cover,
     /// Whether an answer about the root has come.
     pub(crate) known: bool,
-    /// When it is to be asked for anew, because something was finished.
-    pub(crate) due: Option<UnixMs>,
     /// The room for which the cover is being made ready.
     pub(crate) making: Option<(u16, u16)>,
 }

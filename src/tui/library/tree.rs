@@ -127,6 +127,8 @@ pub(crate) struct Want {
 pub(crate) struct Tree {
     roots: Vec<Node>,
     asked: bool,
+    /// How many branches of the first shelves are still to be opened: what was bought is seen before anybody looks for it.
+    unfold: usize,
     /// The way to each line that is shown: the places of its branches.
     lines: Vec<Vec<usize>>,
     /// The line under the cursor.
@@ -246,6 +248,7 @@ impl Tree {
     fn put(&mut self, key: &Key, mut nodes: Vec<Node>, order: Order) {
         let before = self.keys();
         let is_root = *key == Key::Shelf(ShelfPath::default());
+        let was_there = !self.roots.is_empty();
         let old = if is_root {
             std::mem::take(&mut self.roots)
         } else {
@@ -270,6 +273,16 @@ impl Tree {
         }
         nodes.append(&mut others);
         sort(&mut nodes, order);
+        let is_first = self.roots.first().is_some_and(|first| first.key == *key);
+        if is_root && !was_there {
+            self.unfold = 2;
+        }
+        if ((is_root && self.unfold == 2) || (is_first && self.unfold == 1))
+            && let Some(first) = nodes.first_mut().filter(|first| first.is_branch())
+        {
+            first.open = true;
+            self.unfold -= 1;
+        }
         if is_root {
             self.roots = nodes;
         } else if let Some(shelf) = self.find(key) {

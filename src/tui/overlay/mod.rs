@@ -7,10 +7,12 @@ pub(crate) mod dialog;
 pub(crate) mod edit;
 pub(crate) mod help;
 pub(crate) mod leave;
+pub(crate) mod limit;
 pub(crate) mod medium;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
+pub(crate) mod settings;
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
@@ -24,10 +26,12 @@ use confirm::Confirm;
 use edit::Edit;
 use help::Help;
 use leave::Leave;
+use limit::Limit;
 use medium::{Reshelve, TakeOut};
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
+use settings::Settings;
 
 /// What lies over the panes.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(crate) enum Overlay {
     Help(Help),
     /// Leaving, where something would be lost.
     Leave(Leave),
+    /// How fast something may be.
+    Limit(Box<Limit>),
     /// The whole of what is known of a finished file, and which line comes first.
     Medium(usize),
     /// Every command.
@@ -52,6 +58,8 @@ pub(crate) enum Overlay {
     Pick(Pick),
     /// One line of text.
     Prompt(Prompt),
+    /// Every setting.
+    Settings(Settings),
     /// The distributor and the kind of a finished file.
     Reshelve(Reshelve),
     /// The ways to take a finished file out of the library.
@@ -68,12 +76,14 @@ impl Overlay {
             Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
             Self::Help(help) => help.key(key).map(Self::Help),
             Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
+            Self::Limit(limit) => limit.key(key, app).map(|limit| Self::Limit(Box::new(limit))),
             Self::Medium(top) => scrolled(key, top).map(Self::Medium),
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
             Self::Reshelve(reshelve) => reshelve.key(key, app).map(Self::Reshelve),
             Self::TakeOut(take_out) => take_out.key(key, app),
+            Self::Settings(settings) => settings.key(key, app),
         }
     }
 
@@ -85,6 +95,8 @@ impl Overlay {
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
             Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
+            Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
+            Self::Settings(settings) => settings.choose(at, app),
             other => Some(other),
         }
     }
@@ -94,9 +106,11 @@ impl Overlay {
         match self {
             Self::Add(add) => add.paste(text),
             Self::Edit(edit) => edit.paste(text),
+            Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
             Self::Reshelve(reshelve) => reshelve.paste(text),
+            Self::Settings(settings) => settings.paste(text),
             _ => false,
         }
     }
@@ -110,12 +124,14 @@ impl Overlay {
             Self::Edit(edit) => edit.draw(app, frame, hits),
             Self::Help(help) => help.draw(app, frame, hits),
             Self::Leave(leave) => leave.draw(app, frame, hits),
+            Self::Limit(limit) => limit.draw(app, frame, hits),
             Self::Medium(top) => medium::draw(*top, app, frame, hits),
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
             Self::Reshelve(reshelve) => reshelve.draw(app, frame, hits),
             Self::TakeOut(take_out) => take_out.draw(app, frame, hits),
+            Self::Settings(settings) => settings.draw(app, frame, hits),
         }
     }
 }

@@ -188,7 +188,7 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        plan(Surroundings { depth, ascii, light: false }, &variable)
+        plan(Surroundings { depth, ascii, light: false, progress: false }, &variable)
     }
 
     #[test]
