@@ -246,6 +246,50 @@ pub struct Facts {
     pub fixed_collection: bool,
     /// Whether no collection is under the cursor.
     pub no_collection: bool,
+    /// What is under the cursor of the library, where that has the keys.
+    pub shelf: Option<Shelf>,
+}
+
+/// What is under the cursor of the library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shelf {
+    /// Whether it is a file.
+    pub file: bool,
+    /// Whether all about it is known.
+    pub known: bool,
+    /// Whether the file is not where it was.
+    pub missing: bool,
+}
+
+impl Shelf {
+    /// Why a command can't act on it; nothing where it can, or where it is for the whole program.
+    fn why_not(self, command: Command, facts: &Facts) -> Option<&'static str> {
+        use Command as C;
+        match command {
+            C::Open | C::OpenFolder | C::Copy | C::CopyPath | C::Edit | C::Remove => {
+                let changes = matches!(command, C::Edit | C::Remove);
+                let opens = matches!(command, C::Open | C::OpenFolder);
+                match () {
+                    () if !self.file => Some("choose a file on the shelves first"),
+                    () if !self.known => Some("it is being looked up"),
+                    () if changes && !facts.connected => {
+                        Some("the connection is lost: it comes back by itself")
+                    }
+                    () if opens && !facts.here => Some("its file is on another machine"),
+                    () if opens && self.missing => {
+                        Some("its file is missing: it is found again when it returns")
+                    }
+                    () => None,
+                }
+            }
+            C::Mark | C::MarkAll | C::NextNeed | C::PreviousNeed | C::Freeze => {
+                Some("that is for downloads: 2 goes there")
+            }
+            C::Undo => None,
+            _ if command.entry().scope == Scope::Download => Some("that is for downloads: 2 goes there"),
+            _ => None,
+        }
+    }
 }
 
 impl Command {
@@ -254,6 +298,12 @@ impl Command {
         use Command as C;
         use StateKind as S;
         let entry = self.entry();
+        if let Some(shelf) = facts.shelf
+            && (entry.scope == Scope::Download && self != C::Undo || entry.scope == Scope::List)
+            && self != C::RetryFailed
+        {
+            return shelf.why_not(self, facts);
+        }
         let one = facts.state.filter(|_| facts.count > 0);
         let local = matches!(self, C::Copy | C::CopyPath | C::Open | C::OpenFolder);
         if entry.scope == Scope::Download && self != C::Undo {
@@ -335,6 +385,9 @@ impl Command {
     /// What the footer calls it now.
     pub fn short(self, facts: &Facts) -> &'static str {
         match (self, facts.state) {
+            (Self::Open, _) if facts.shelf.is_some() => "play",
+            (Self::Copy, _) if facts.shelf.is_some() => "copy path",
+            (Self::Filter, _) if facts.shelf.is_some() => "search",
             (Self::Pause, Some(StateKind::Paused)) => "go on",
             (Self::Resume, Some(StateKind::Paused)) => "resume",
             (Self::Mode, _) if facts.mode == Some(Mode::RealTime) => "background",

@@ -63,7 +63,15 @@ pub(crate) async fn open(
         Some(client) => Box::pin(std::future::ready(Ok(client))),
         None => connect(),
     });
-    let (options, owner) = match options(surroundings, &shown, downloads, umask) {
+    // Asked of the terminal before anything else reads it.
+    let pictures = match tui::Pictures::of(surroundings, |name| std::env::var(name).ok()) {
+        Ok(pictures) => pictures,
+        Err(why) => {
+            cli::complain(&why, "take the variable away, or put it right");
+            return Status::Usage;
+        }
+    };
+    let (options, owner) = match options(surroundings, &shown, downloads, umask, pictures) {
         Ok(opened) => opened,
         Err(status) => return status,
     };
@@ -95,6 +103,7 @@ fn options(
     shown: &Shown,
     downloads: PathBuf,
     umask: u32,
+    pictures: Option<tui::Pictures>,
 ) -> Result<(tui::Options, Owner), Status> {
     let place = Place::find(shown.config.clone()).map_err(|error| cli::tell_config(&error))?;
     let config = Config::load(&place).map_err(|error| cli::tell_config(&error))?;
@@ -105,6 +114,8 @@ fn options(
     }
     config.check_theme(&themes).map_err(|report| cli::tell_config(&ConfigError::Wrong(Box::new(report))))?;
     let local = shown.host.is_empty();
+    let player = std::env::var("HAUL_PLAYER").unwrap_or_default();
+    let player = player.split_whitespace().map(str::to_owned).collect();
     // The engine of another machine, or of a demo, has settings of its own.
     let engine = local && !shown.passing;
     let folder = match config.settings(Some(&downloads)).downloads.folder {
@@ -126,6 +137,8 @@ fn options(
         outlives: shown.outlives,
         place: shown.host.clone(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
+        pictures,
+        player,
     };
     Ok((options, Owner { place, themes, engine, downloads }))
 }

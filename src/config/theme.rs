@@ -175,6 +175,18 @@ impl Theme {
     }
 }
 
+impl Depth {
+    /// Returns the colour that a terminal of this depth shows for one.
+    pub fn shown(self, colour: Color) -> Color {
+        match self {
+            Self::True => colour,
+            Self::Indexed => indexed(colour),
+            Self::Sixteen => sixteen(colour),
+            Self::None => Color::Reset,
+        }
+    }
+}
+
 /// Why a theme can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the theme `{theme}` can't be used: {text}")]

@@ -15,6 +15,7 @@ use crate::kernel::resolve::{self, Resolved, UnknownPreset};
 use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
+use crate::model::media::Field;
 use crate::model::page::PageOrigin;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
@@ -299,12 +300,14 @@ impl Desk {
             let found = self.find(new, core)?;
             self.found.entry(key).or_insert(found).clone()
         };
-        let Resolved { folder, mode, priority, distributor, .. } = found.resolved.as_ref();
+        let Resolved { folder, mode, priority, distributor, set_by, .. } = found.resolved.as_ref();
         new.folder = Some(resolve::folder_of(new, folder.as_deref()).ok_or_else(|| no_folder(new))?);
         new.mode = new.mode.or(*mode);
         new.priority = new.priority.or(*priority);
-        if let Some(distributor) = distributor {
-            new.extras.info.entry(DISTRIBUTOR.into()).or_insert_with(|| distributor.clone());
+        let names_none = !new.extras.info.keys().any(|name| Field::of_name(name) == Some(Field::Distributor));
+        if let Some(distributor) = distributor.as_ref().filter(|_| names_none) {
+            new.extras.info.insert(DISTRIBUTOR.into(), distributor.clone());
+            new.extras.set_by.clone_from(set_by);
         }
         Ok(found.settings)
     }

@@ -234,6 +234,7 @@ impl Work {
                 download: Some(to.download),
                 source: Some(to.source),
                 given: to.given,
+                set_by: to.set_by,
                 ..record(to.path, facts, trouble)
             };
             self.keep(record);
@@ -469,6 +470,7 @@ fn record(path: PathBuf, facts: MediaFacts, trouble: Option<String>) -> MediaRec
         source: None,
         hash: None,
         trouble,
+        set_by: None,
     }
 }
 

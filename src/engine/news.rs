@@ -318,6 +318,7 @@ impl Core {
             kept: checkpoint.of_finished(ending.size),
             media_type: checkpoint.media_type.clone(),
             given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
+            set_by: record.extras.as_ref().and_then(|extras| extras.set_by.clone()),
             ending,
         };
         if let Some(publisher) = &self.publisher {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 use crate::library;
 use crate::model::hook::HookCall;
 use crate::model::id::DownloadId;
-use crate::model::media::{Info, ToShelve};
+use crate::model::media::{Info, SetBy, ToShelve};
 use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
@@ -42,6 +42,8 @@ pub(super) struct Publish {
     pub(super) media_type: Option<String>,
     /// What came with the request, for the library.
     pub(super) given: Info,
+    /// Which setting gave its distributor.
+    pub(super) set_by: Option<SetBy>,
 }
 
 impl Publish {
@@ -54,6 +56,7 @@ impl Publish {
             media_type: self.media_type.clone(),
             given: self.given.clone(),
             source: self.source.clone(),
+            set_by: self.set_by.clone(),
         })
     }
 }

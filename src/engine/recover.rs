@@ -144,6 +144,7 @@ impl Core {
             media_type,
             given: record.extras.as_ref().map(|extras| info_of(&extras.info)).unwrap_or_default(),
             source: mask_url(&record.source_url),
+            set_by: record.extras.as_ref().and_then(|extras| extras.set_by.clone()),
         })
     }
 

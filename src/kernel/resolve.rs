@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::model::host::Pin;
 use crate::model::item::{Mode, NewDownload, Priority, TransferSettings};
+use crate::model::media::SetBy;
 use crate::model::record::CollectionSettings;
 use crate::model::settings::{DownloadDefaults, HostRule, Login, Settings};
 
@@ -20,6 +21,8 @@ pub struct Resolved {
     pub priority: Option<Priority>,
     /// Who sold it, where the file doesn't say.
     pub distributor: Option<String>,
+    /// Which setting says so.
+    pub set_by: Option<SetBy>,
     /// Where the credentials for its origin are; nothing where it was given some.
     pub login: Option<Login>,
 }
@@ -57,6 +60,13 @@ pub fn resolve(
     let has = |name: &str| given.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
     resolved.headers = rules.headers.into_iter().filter(|header| !has(&header.name)).collect();
     resolved.headers.extend(given.headers.iter().cloned());
+    let of_rule = about().rev().find(|rule| rule.downloads.distributor.is_some());
+    let of_preset = preset.filter(|_| base.distributor != settings.downloads.distributor);
+    let set_by = downloads.distributor.as_ref().map(|_| match (of_rule, of_preset) {
+        (Some(rule), _) => SetBy::Rule(rule.host.to_string()),
+        (None, Some(name)) => SetBy::Preset(name.clone()),
+        (None, None) => SetBy::Config,
+    });
     let login = about().rev().find_map(|rule| rule.login.clone());
     let DownloadDefaults { folder, mode, priority, distributor, .. } = downloads;
     Ok(Resolved {
@@ -66,6 +76,7 @@ pub fn resolve(
         mode,
         priority,
         distributor,
+        set_by,
     })
 }
 
@@ -194,7 +205,8 @@ mod tests {
         let other = resolve(&none, "b.example", None, &settings).unwrap();
         assert!(own.login.is_some() && other.login.is_none());
         assert_eq!(own.settings.pins, other.settings.pins);
-        assert_eq!((own.distributor.as_deref(), other.distributor), (Some("Shop"), None));
+        assert_eq!((own.distributor.as_deref(), other.distributor.clone()), (Some("Shop"), None));
+        assert_eq!((own.set_by, other.set_by), (Some(SetBy::Rule("a.example".into())), None));
         let asked = TransferSettings {
             headers: vec![header("x-a", "asked")],
             credentials: Some(Credentials { user: "me".into(), password: "x".into() }),

@@ -9,6 +9,7 @@ use url::Url;
 use super::checksum::Checksum;
 use super::host::Pin;
 use super::id::CollectionId;
+use super::media::SetBy;
 use super::page::PageOrigin;
 
 /// How a download uses the machine and what becomes of it when its client leaves.
@@ -335,6 +336,9 @@ pub struct Extras {
     /// Item info that was given with the request, by name: Title, Album, Distributor and so on.
     #[serde(skip_serializing_if = "is_default")]
     pub info: BTreeMap<String, String>,
+    /// Which setting gave the distributor, where the request named none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub set_by: Option<SetBy>,
 }
 
 /// One download to add.

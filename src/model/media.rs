@@ -214,6 +214,28 @@ impl Origin {
     }
 }
 
+/// Which setting gave a download's distributor, where nobody named one for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetBy {
+    /// The rule for hosts of this pattern.
+    Rule(String),
+    /// The preset of this name.
+    Preset(String),
+    /// The config, for all downloads.
+    Config,
+}
+
+impl std::fmt::Display for SetBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rule(pattern) => write!(f, "rule for {pattern}"),
+            Self::Preset(name) => write!(f, "preset {name}"),
+            Self::Config => f.write_str("config"),
+        }
+    }
+}
+
 /// The file itself, as the system knows it: whether it is the one that was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
@@ -278,6 +300,8 @@ pub struct MediaRecord {
     pub hash: Option<String>,
     /// Why its tags could not be read, where they could not.
     pub trouble: Option<String>,
+    /// Which setting gave the distributor that came with the download.
+    pub set_by: Option<SetBy>,
 }
 
 impl MediaRecord {
@@ -328,6 +352,8 @@ pub struct ToShelve {
     pub given: Info,
     /// Where it came from, without secrets.
     pub source: String,
+    /// Which setting gave its distributor.
+    pub set_by: Option<SetBy>,
 }
 
 #[cfg(test)]
@@ -348,6 +374,7 @@ mod tests {
             source: None,
             hash: None,
             trouble: None,
+            set_by: None,
         }
     }
 

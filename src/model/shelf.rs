@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::id::DownloadId;
-use super::media::{Field, Info, KindFrom, MediaId, MediaKind, Origin};
+use super::media::{Field, Info, KindFrom, MediaId, MediaKind, Origin, SetBy};
 use super::time::UnixMs;
 
 /// What a client asks of the library.
@@ -203,6 +203,9 @@ pub struct LibraryQuery {
     /// Whether the order is turned round.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub descending: bool,
+    /// Whether somebody waits with every key: where more match than are put in order in a moment, the newest come first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quick: bool,
     /// How many to leave out from the start.
     pub offset: u64,
     /// How many at most; 0 is as many as an answer may hold.
@@ -239,6 +242,9 @@ pub struct MediaRows {
     pub rows: Vec<MediaRow>,
     /// Whether there are more than these.
     pub more: bool,
+    /// Whether so many match that the newest come first, whatever order was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newest: bool,
 }
 
 /// An entry as one row of a list.
@@ -338,6 +344,9 @@ pub struct MediaValue {
     /// Which tag it was in, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Which setting gave it, where it came with the download and nobody named it for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<SetBy>,
     /// What others said that it won over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instead_of: Vec<(Origin, String)>,

@@ -11,88 +11,15 @@ use super::error::StoreError;
 use super::rows::{from_json, json, number, unsigned};
 use crate::model::id::DownloadId;
 use crate::model::media::{
-    Field, FileFacts, Info, KindFrom, MediaFacts, MediaId, MediaKind, MediaRecord, ToShelve,
+    Field, FileFacts, Info, KindFrom, MediaFacts, MediaId, MediaKind, MediaRecord, SetBy, ToShelve,
 };
 use crate::model::shelf::MediaEdit;
 use crate::model::time::UnixMs;
 
-/// The step that adds the library. `media` has what is sorted and searched, in narrow rows; `media_said` who said what, as
-/// JSON; `shelves` the sums that the tree shows, kept by triggers, so that a tree over 100,000 files is one over their albums.
-pub(super) const TABLES: &str = "
-    CREATE TABLE media (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
-        device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
-        kind INTEGER NOT NULL, title TEXT NOT NULL, artist TEXT NOT NULL, album_artist TEXT NOT NULL, album TEXT NOT NULL,
-        genre TEXT NOT NULL, distributor TEXT NOT NULL, date TEXT NOT NULL, disc INTEGER, track INTEGER, duration INTEGER,
-        edited_kind INTEGER, added INTEGER NOT NULL, missing INTEGER, download INTEGER, source TEXT, print TEXT NOT NULL,
-        hash TEXT, trouble TEXT
-    );
-    CREATE INDEX media_order ON media (
-        album_artist COLLATE NOCASE, album COLLATE NOCASE, disc, track, title COLLATE NOCASE, id
-    );
-    CREATE INDEX media_artist ON media (album_artist, album);
-    CREATE INDEX media_album ON media (album);
-    CREATE INDEX media_distributor ON media (distributor) WHERE distributor <> '';
-    CREATE INDEX media_print ON media (print);
-    CREATE INDEX media_hash ON media (hash) WHERE hash IS NOT NULL;
-    CREATE INDEX media_missing ON media (missing) WHERE missing IS NOT NULL;
-    CREATE TABLE media_said (id INTEGER PRIMARY KEY, read TEXT NOT NULL, given TEXT NOT NULL, edited TEXT NOT NULL);
-    CREATE TABLE shelves (
-        kind INTEGER NOT NULL, distributor TEXT NOT NULL, album_artist TEXT NOT NULL, album TEXT NOT NULL, genre TEXT NOT NULL,
-        files INTEGER NOT NULL, size INTEGER NOT NULL, duration INTEGER NOT NULL, missing INTEGER NOT NULL,
-        PRIMARY KEY (kind, distributor, album_artist, album, genre)
-    ) WITHOUT ROWID;
-    CREATE VIRTUAL TABLE media_text USING fts5 (
-        title, artist, album_artist, album, genre, distributor, name,
-        content = 'media', content_rowid = 'id', tokenize = 'trigram'
-    );
-    CREATE TRIGGER media_in AFTER INSERT ON media BEGIN
-        INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
-        VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);
-        INSERT INTO shelves VALUES (new.kind, new.distributor, new.album_artist, new.album, new.genre,
-            1, new.size, coalesce(new.duration, 0), new.missing IS NOT NULL)
-        ON CONFLICT DO UPDATE SET files = files + 1, size = size + excluded.size, duration = duration + excluded.duration,
-            missing = missing + excluded.missing;
-    END;
-    CREATE TRIGGER media_out AFTER DELETE ON media BEGIN
-        INSERT INTO media_text (media_text, rowid, title, artist, album_artist, album, genre, distributor, name)
-        VALUES ('delete', old.id, old.title, old.artist, old.album_artist, old.album, old.genre, old.distributor, old.name);
-        UPDATE shelves SET files = files - 1, size = size - old.size, duration = duration - coalesce(old.duration, 0),
-            missing = missing - (old.missing IS NOT NULL)
-        WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist AND album = old.album
-            AND genre = old.genre;
-        DELETE FROM shelves WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist
-            AND album = old.album AND genre = old.genre AND files = 0;
-        DELETE FROM media_said WHERE id = old.id;
-    END;
-    CREATE TRIGGER media_reworded AFTER UPDATE OF title, artist, album_artist, album, genre, distributor, name ON media BEGIN
-        INSERT INTO media_text (media_text, rowid, title, artist, album_artist, album, genre, distributor, name)
-        VALUES ('delete', old.id, old.title, old.artist, old.album_artist, old.album, old.genre, old.distributor, old.name);
-        INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
-        VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);
-    END;
-    CREATE TRIGGER media_reshelved
-    AFTER UPDATE OF kind, album_artist, album, genre, distributor, size, duration, missing ON media BEGIN
-        UPDATE shelves SET files = files - 1, size = size - old.size, duration = duration - coalesce(old.duration, 0),
-            missing = missing - (old.missing IS NOT NULL)
-        WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist AND album = old.album
-            AND genre = old.genre;
-        DELETE FROM shelves WHERE kind = old.kind AND distributor = old.distributor AND album_artist = old.album_artist
-            AND album = old.album AND genre = old.genre AND files = 0;
-        INSERT INTO shelves VALUES (new.kind, new.distributor, new.album_artist, new.album, new.genre,
-            1, new.size, coalesce(new.duration, 0), new.missing IS NOT NULL)
-        ON CONFLICT DO UPDATE SET files = files + 1, size = size + excluded.size, duration = duration + excluded.duration,
-            missing = missing + excluded.missing;
-    END;
-    CREATE TABLE to_shelve (
-        download INTEGER PRIMARY KEY, path BLOB NOT NULL, media_type TEXT, given TEXT NOT NULL, source TEXT NOT NULL
-    );
-";
-
 /// Columns of a whole record, in the order of [`record`].
 const RECORD: &str =
     "media.id, path, device, inode, size, modified, read, given, edited, edited_kind, added, missing, download,
-    source, hash, trouble";
+    source, hash, trouble, set_by";
 
 /// What a scan must know of a file to leave it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +57,7 @@ impl Db {
     pub fn to_shelve(&self) -> Result<Vec<ToShelve>, StoreError> {
         self.read(|db| {
             let mut statement = db.prepare(
-                "SELECT download, path, media_type, given, source FROM to_shelve ORDER BY download",
+                "SELECT download, path, media_type, given, source, set_by FROM to_shelve ORDER BY download",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(ToShelve {
@@ -139,6 +66,7 @@ impl Db {
                     media_type: row.get(2)?,
                     given: from_json(row, 3)?,
                     source: row.get(4)?,
+                    set_by: set_by(row, 5)?,
                 })
             })?;
             rows.collect()
@@ -345,13 +273,14 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
 
 /// Writes down what is to be shelved, in the transaction that ends the publishing.
 pub(super) fn note_to_shelve(db: &Connection, to: &ToShelve) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO to_shelve VALUES (?1, ?2, ?3, ?4, ?5)")?
+    db.prepare_cached("INSERT OR REPLACE INTO to_shelve VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![
             number(to.download.0),
             to.path.as_os_str().as_bytes(),
             to.media_type,
             json(&to.given)?,
-            to.source
+            to.source,
+            to.set_by.as_ref().map(json).transpose()?,
         ])
         .map(drop)
 }
@@ -368,6 +297,7 @@ fn shelve(db: &Connection, new: &MediaRecord) -> rusqlite::Result<()> {
             record.download = old.download;
             record.source = old.source;
             record.given = old.given;
+            record.set_by = old.set_by;
         }
         record.hash = record.hash.or(old.hash.filter(|_| same_file));
     }
@@ -383,13 +313,13 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
     let file = record.facts.file;
     db.prepare_cached(
         "INSERT INTO media (id, path, name, device, inode, size, modified, kind, title, artist, album_artist, album, genre,
-            distributor, date, disc, track, duration, edited_kind, added, missing, download, source, print, hash, trouble)
+            distributor, date, disc, track, duration, edited_kind, added, missing, download, source, print, hash, trouble, set_by)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-            ?25, ?26)
+            ?25, ?26, ?27)
          ON CONFLICT (id) DO UPDATE SET path = ?2, name = ?3, device = ?4, inode = ?5, size = ?6, modified = ?7, kind = ?8,
             title = ?9, artist = ?10, album_artist = ?11, album = ?12, genre = ?13, distributor = ?14, date = ?15, disc = ?16,
             track = ?17, duration = ?18, edited_kind = ?19, added = ?20, missing = ?21, download = ?22, source = ?23,
-            print = ?24, hash = ?25, trouble = ?26",
+            print = ?24, hash = ?25, trouble = ?26, set_by = ?27",
     )?
     .execute(params![
         (record.id.0 != 0).then(|| number(record.id.0)),
@@ -418,6 +348,7 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
         record.facts.print,
         record.hash,
         record.trouble,
+        record.set_by.as_ref().map(json).transpose()?,
     ])?;
     let id = if record.id.0 == 0 { db.last_insert_rowid() } else { number(record.id.0) };
     db.prepare_cached("INSERT OR REPLACE INTO media_said VALUES (?1, ?2, ?3, ?4)")?
@@ -455,7 +386,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<MediaRecord> {
         source: row.get(13)?,
         hash: row.get(14)?,
         trouble: row.get(15)?,
+        set_by: set_by(row, 16)?,
     })
+}
+
+fn set_by(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SetBy>> {
+    let is_set = row.get_ref(at)? != rusqlite::types::ValueRef::Null;
+    is_set.then(|| from_json(row, at)).transpose()
 }
 
 pub(super) fn path(bytes: Vec<u8>) -> PathBuf {

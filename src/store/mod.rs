@@ -11,5 +11,7 @@ pub mod note;
 pub mod part;
 pub mod publish;
 pub mod rows;
+mod search;
 pub mod shelves;
 pub mod space;
+mod tables;

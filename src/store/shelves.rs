@@ -12,28 +12,18 @@ use super::rows::{number, unsigned};
 use crate::model::media::{Field, MediaId, MediaKind, MediaRecord, Origin};
 use crate::model::printable::printable;
 use crate::model::shelf::{
-    Arrangement, LibraryQuery, LibraryStats, MediaCopy, MediaDetail, MediaRow, MediaRows, MediaSort,
-    MediaValue, ShelfNode, ShelfPath,
+    Arrangement, LibraryStats, MediaCopy, MediaDetail, MediaRow, MediaValue, ShelfNode, ShelfPath,
 };
 use crate::model::time::UnixMs;
 
-/// Rows in one answer, at most.
-pub const MOST_ROWS: u32 = 1000;
 /// Shelves in one answer, at most: what lies beyond is found by a search.
 const MOST_NODES: u32 = 5000;
-/// The shortest word that the index finds; shorter ones are looked for in what it found.
-const TRIGRAM: usize = 3;
 /// What counts are made of.
 const SUMS: &str =
     "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
 /// Columns of [`row`].
-const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
+pub(super) const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
     media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(*) FROM media other WHERE other.hash = media.hash) END";
-/// Columns that words are looked for in.
-const SEARCHED: &str =
-    "media.title || ' ' || media.artist || ' ' || media.album_artist || ' ' || media.album || ' ' ||
-    media.genre || ' ' || media.distributor || ' ' || media.name";
-
 impl Db {
     /// The shelves on a shelf.
     ///
@@ -44,26 +34,6 @@ impl Db {
             (None, _) => kinds(db),
             (Some(kind), None) => arrangements(db, kind),
             (Some(_), Some(arrangement)) => level(db, at, arrangement),
-        })
-    }
-
-    /// Entries.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub fn media_rows(&self, query: &LibraryQuery) -> Result<MediaRows, StoreError> {
-        let limit = match query.limit {
-            0 => MOST_ROWS,
-            limit => limit.min(MOST_ROWS),
-        };
-        self.read(|db| {
-            let (sql, values) = select(query, limit);
-            let mut statement = db.prepare(&sql)?;
-            let mut rows: Vec<_> =
-                statement.query_map(params_from_iter(values), row)?.collect::<rusqlite::Result<_>>()?;
-            let more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            Ok(MediaRows { rows, more })
         })
     }
 
@@ -144,9 +114,10 @@ fn arrangements(db: &Connection, kind: MediaKind) -> rusqlite::Result<Vec<ShelfN
 fn level(db: &Connection, at: &ShelfPath, arrangement: Arrangement) -> rusqlite::Result<Vec<ShelfNode>> {
     let Some(field) = arrangement.levels().get(at.keys.len()) else { return Ok(Vec::new()) };
     let column = column(*field);
-    let (only, values) = on_shelf(at, "shelves");
+    let table = if arrangement == Arrangement::Genres { "genres" } else { "shelves" };
+    let (only, values) = on_shelf(at, table);
     let sql = format!(
-        "SELECT {SUMS}, {column} FROM shelves WHERE {only} GROUP BY {column}
+        "SELECT {SUMS}, {column} FROM {table} WHERE {only} GROUP BY {column}
          ORDER BY {column} = '', {column} COLLATE NOCASE LIMIT {MOST_NODES}"
     );
     let mut statement = db.prepare(&sql)?;
@@ -180,7 +151,7 @@ fn column(field: Field) -> &'static str {
 }
 
 /// The condition that holds for what stands on a shelf and below it.
-fn on_shelf(at: &ShelfPath, table: &str) -> (String, Vec<Value>) {
+pub(super) fn on_shelf(at: &ShelfPath, table: &str) -> (String, Vec<Value>) {
     let mut terms = Vec::new();
     let mut values = Vec::new();
     if let Some(kind) = at.kind {
@@ -202,62 +173,7 @@ fn on_shelf(at: &ShelfPath, table: &str) -> (String, Vec<Value>) {
     (terms.join(" AND "), values)
 }
 
-/// The whole question, for one row more than the limit.
-fn select(query: &LibraryQuery, limit: u32) -> (String, Vec<Value>) {
-    let (mut only, mut values) = on_shelf(query.at.as_ref().unwrap_or(&ShelfPath::default()), "media");
-    let (long, short): (Vec<&str>, Vec<&str>) =
-        query.text.split_whitespace().partition(|word| word.chars().count() >= TRIGRAM);
-    let is_indexed = !long.is_empty();
-    if is_indexed {
-        // Each word in quotes: nothing that is typed is an operator.
-        let words: Vec<_> = long.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
-        only.push_str(" AND media_text MATCH ?");
-        values.push(Value::Text(words.join(" AND ")));
-    }
-    for word in short {
-        only = format!("{only} AND ({SEARCHED}) LIKE ? ESCAPE '\\'");
-        let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        values.push(Value::Text(format!("%{plain}%")));
-    }
-    if query.missing {
-        only.push_str(" AND missing IS NOT NULL");
-    }
-    if query.duplicates {
-        only.push_str(
-            " AND hash IN (SELECT hash FROM media WHERE hash IS NOT NULL GROUP BY hash HAVING count(*) > 1)",
-        );
-    }
-    let down = if query.descending { " DESC" } else { "" };
-    let by = |column: &str| format!("media.{column} COLLATE NOCASE");
-    let (artist, album, title) = (by("album_artist"), by("album"), by("title"));
-    let order = match query.sort {
-        // What is the same stands together.
-        MediaSort::Shelf if query.duplicates => "hash, media.id".into(),
-        MediaSort::Shelf => {
-            format!("{artist}{down}, {album}{down}, disc{down}, track{down}, {title}{down}, media.id{down}")
-        }
-        MediaSort::Title => format!("{title}{down}, media.id"),
-        MediaSort::Artist => format!("{}{down}, {album}, disc, track, media.id", by("artist")),
-        MediaSort::Album => format!("{album}{down}, disc, track, media.id"),
-        MediaSort::Date => format!("date{down}, {album}, disc, track, media.id"),
-        MediaSort::Duration => format!("duration{down}, media.id"),
-        MediaSort::Size => format!("size{down}, media.id"),
-        // The index hands its finds out in this order: nothing is sorted.
-        MediaSort::Added => {
-            let id = if is_indexed { "media_text.rowid" } else { "media.id" };
-            format!("{id}{}", if query.descending { "" } else { " DESC" })
-        }
-    };
-    let from = if is_indexed { "media_text JOIN media ON media.id = media_text.rowid" } else { "media" };
-    let sql = format!(
-        "SELECT {ROW} FROM {from} WHERE {only} ORDER BY {order} LIMIT {} OFFSET {}",
-        u64::from(limit) + 1,
-        number(query.offset)
-    );
-    (sql, values)
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<MediaRow> {
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<MediaRow> {
     let title: String = row.get(2)?;
     Ok(MediaRow {
         id: MediaId(unsigned(row.get(0)?)),
@@ -315,20 +231,21 @@ fn value(record: &MediaRecord, field: Field) -> Option<MediaValue> {
     let place = (field == Field::Distributor && origin == Origin::File)
         .then(|| record.facts.distributor_in.clone())
         .flatten();
-    Some(MediaValue { field, text: printable(text).into_owned(), origin, place, instead_of })
+    let is_set = field == Field::Distributor && origin == Origin::Download;
+    let set_by = record.set_by.clone().filter(|_| is_set);
+    Some(MediaValue { field, text: printable(text).into_owned(), origin, place, set_by, instead_of })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
+pub(super) mod tests {
     use super::*;
     use crate::model::id::DownloadId;
     use crate::model::media::{Info, KindFrom, MediaFacts};
     use crate::model::shelf::MediaEdit;
+    use crate::model::shelf::{LibraryQuery, MediaSort};
     use crate::store::db::Durability;
 
-    fn open() -> (tempfile::TempDir, Db) {
+    pub(in crate::store) fn open() -> (tempfile::TempDir, Db) {
         let folder = tempfile::tempdir().unwrap();
         let (db, _) = Db::open(folder.path(), "2026-01-02").unwrap();
         (folder, db)
@@ -355,6 +272,7 @@ mod tests {
             source: None,
             hash: None,
             trouble: None,
+            set_by: None,
         }
     }
 
@@ -397,7 +315,7 @@ mod tests {
         db.media_rows(query).unwrap().rows.into_iter().map(|row| row.title).collect()
     }
 
-    fn shelf(arrangement: Arrangement, keys: &[&str]) -> ShelfPath {
+    pub(in crate::store) fn shelf(arrangement: Arrangement, keys: &[&str]) -> ShelfPath {
         ShelfPath {
             kind: Some(MediaKind::Music),
             arrangement: Some(arrangement),
@@ -528,55 +446,5 @@ mod tests {
         assert_eq!(detail.path_hex.as_deref(), Some("2f6d2f6c696e650a627265616bff2e6d7033"));
         assert_eq!(detail.download, Some(DownloadId(7)));
         assert!(db.media_reader().unwrap().known(strange.as_ref()).is_some());
-    }
-
-    /// The issue's bound, in a release build: `cargo test --release a_hundred_thousand -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "making 100,000 entries takes minutes without optimisation"]
-    fn a_hundred_thousand_entries_are_quick_to_see() {
-        let (_folder, db) = open();
-        for part in 0..20 {
-            let records = (0..5000).map(|at| {
-                let n = part * 5000 + at;
-                let artist = format!("Artist {}", n / 100);
-                let values = [
-                    (Field::Title, format!("Song number {n}")),
-                    (Field::AlbumArtist, artist),
-                    (Field::Album, format!("Album {}", n / 10)),
-                    (Field::Genre, format!("Genre {}", n % 20)),
-                    (Field::Duration, "200000".to_owned()),
-                    (Field::Distributor, if n % 2 == 0 { format!("Shop {}", n % 10) } else { String::new() }),
-                ];
-                let values: Vec<_> = values.iter().map(|(field, text)| (*field, text.as_str())).collect();
-                entry(&format!("/m/{n}.flac"), &values)
-            });
-            db.shelve(Durability::Relaxed, records.collect(), Vec::new()).wait().unwrap();
-        }
-        let time = |what: &str, work: &dyn Fn() -> usize| {
-            let begin = Instant::now();
-            let count = work();
-            let took = begin.elapsed();
-            println!("{what}: {count} in {took:?}");
-            assert!(took.as_millis() < 50, "{what} took {took:?}");
-            count
-        };
-        assert_eq!(time("open", &|| db.shelf(&ShelfPath::default()).unwrap().len()), 1);
-        let music = ShelfPath { kind: Some(MediaKind::Music), ..ShelfPath::default() };
-        assert_eq!(time("music", &|| db.shelf(&music).unwrap().len()), 5);
-        assert_eq!(time("artists", &|| db.shelf(&shelf(Arrangement::Artists, &[])).unwrap().len()), 1000);
-        assert_eq!(time("distributors", &|| db.shelf(&shelf(Arrangement::Purchased, &[])).unwrap().len()), 5);
-        assert_eq!(
-            time("genre", &|| db.shelf(&shelf(Arrangement::Genres, &["Genre 3"])).unwrap().len()),
-            1000
-        );
-        for text in ["s", "so", "son", "song 99", "number 4242", "artist 77 album"] {
-            let query = LibraryQuery {
-                text: text.into(),
-                sort: MediaSort::Added,
-                limit: 200,
-                ..LibraryQuery::default()
-            };
-            assert!(time(text, &|| db.media_rows(&query).unwrap().rows.len()) > 0);
-        }
     }
 }

@@ -1,16 +1,19 @@
 //! What comes to the screen and what it asks for: everything that `update` takes in, and everything that it can't do itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::MouseEvent;
 
 use super::keep::{Change, Kept};
+use super::library::Asked;
+use super::picture::Picture;
 use crate::config::Effective;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
+use crate::model::media::MediaId;
 use crate::model::request::{Refusal, Reply, Request};
-use crate::model::shelf::ShelfPath;
 use crate::model::update::Update;
 
 /// Something that happened.
@@ -44,6 +47,8 @@ pub enum Msg {
     Settings(Result<Vec<Effective>, String>),
     /// A setting was changed, and what holds for the screen now; or why not.
     Kept(Change, Result<Box<Kept>, String>),
+    /// A cover is ready to be drawn in so many columns and rows, or can't be shown.
+    Pictured(MediaId, (u16, u16), Option<Picture>),
 }
 
 /// What a request was made for.
@@ -53,8 +58,8 @@ pub enum Purpose {
     Detail(DownloadId),
     /// The log.
     Log,
-    /// What stands on a shelf of the library, or all about a file on it.
-    Library(ShelfPath),
+    /// Something of the library.
+    Library(Asked),
     /// Adding; how many, and in which mode.
     Add(Mode),
     /// Something was done to downloads: the word for it, as in `3 downloads paused`.
@@ -92,6 +97,10 @@ pub enum Effect {
     Copy(String),
     /// A file or folder to open with the system's program.
     Open(PathBuf),
+    /// A finished file to play, with the player that is set or the system's program.
+    Play(PathBuf),
+    /// A cover to be made ready for so many columns and rows.
+    Picture(MediaId, Arc<[u8]>, (u16, u16)),
     /// Ring the terminal's bell.
     Bell,
     /// A desktop notification.

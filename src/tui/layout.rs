@@ -131,6 +131,11 @@ pub(crate) fn areas((columns, rows): (u16, u16), pane: Pane, has_notice: bool) -
                     areas.table = Some(above);
                     areas.detail = Some(under);
                 }
+                Pane::Library => {
+                    let tree = body.width * 9 / 20;
+                    areas.library = Some(Rect { width: tree, ..body });
+                    areas.medium = Some(Rect { x: body.x + tree, width: body.width - tree, ..body });
+                }
                 other => one(&mut areas, body, other),
             }
         }
@@ -157,7 +162,12 @@ fn one(areas: &mut Areas, body: Rect, pane: Pane) {
 }
 
 fn wide(areas: &mut Areas, body: Rect, pane: Pane) {
-    let side = if body.width >= 180 { 32 } else { 24 };
+    // A tree with names of artists and albums needs more room than one that is only glanced at.
+    let side = match pane {
+        Pane::Library => (body.width * 2 / 5).min(64),
+        _ if body.width >= 180 => 32,
+        _ => 24,
+    };
     let left = Rect { width: side, ..body };
     let right = Rect { x: side, width: body.width - side, ..body };
     let collections = (body.height / 4).clamp(6, 14);

@@ -13,10 +13,14 @@ mod keep;
 mod key_tests;
 mod layout;
 mod library;
+#[cfg(test)]
+mod library_tests;
 mod link;
 mod list;
 mod look;
 mod overlay;
+mod picture;
+mod player;
 #[cfg(test)]
 mod sample;
 mod screen;
@@ -42,6 +46,7 @@ pub use effect::{Effect, Msg, Purpose};
 pub use hit::Hits;
 pub use keep::{Change, Keep, Kept};
 pub use link::{Connect, Connecting};
+pub use picture::{How, Pictures};
 pub use screen::{Ended, run};
 pub use surroundings::Surroundings;
 pub use view::draw;

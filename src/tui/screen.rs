@@ -1,6 +1,7 @@
 //! The screen while it runs: messages in, effects out, a frame where something changed and at most thirty a second.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,6 +15,7 @@ use super::link::{Connect, Link};
 use super::signals::{self, Signalled, Signals, Stopped};
 use super::terminal::{self, Terminal};
 use super::{input, view};
+use crate::model::media::MediaId;
 use crate::model::time::UnixMs;
 
 /// The least time between two frames.
@@ -151,6 +153,16 @@ impl Screen {
                     self.told(Err(told));
                 }
             }
+            Effect::Play(path) => {
+                let told = match super::player::play(&self.app.options.player, &path) {
+                    Ok(()) => {
+                        Ok(format!("playing {}", path.file_name().unwrap_or_default().to_string_lossy()))
+                    }
+                    Err(error) => Err(format!("{} can't be played: {error}", path.display())),
+                };
+                self.told(told);
+            }
+            Effect::Picture(id, bytes, room) => self.picture(id, bytes, room),
             Effect::Bell => {
                 self.terminal.bell();
                 self.terminal.send();
@@ -183,6 +195,16 @@ impl Screen {
     fn tell(&mut self, message: Msg) {
         // The loop that reads it is this one.
         let _ = self.to.send(message);
+    }
+
+    /// Makes a cover ready, on a thread that nobody waits for.
+    fn picture(&self, id: MediaId, bytes: Arc<[u8]>, room: (u16, u16)) {
+        let Some(pictures) = self.app.options.pictures else { return };
+        let to = self.to.clone();
+        tokio::task::spawn_blocking(move || {
+            // A screen that is gone shows none.
+            let _ = to.send(Msg::Pictured(id, room, pictures.make(&bytes, room)));
+        });
     }
 
     fn signalled(&mut self, signalled: Signalled) {

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::app::App;
 use super::effect::{Msg, Purpose};
+use super::library::{Asked, Key};
+use super::library_tests::{TO_SONGS, press};
+use super::picture::{How, Pictures};
 use super::sample::{self, NOW};
 use super::view_tests::{keys, options, shown};
 use crate::config::theme::Depth;
@@ -15,6 +18,7 @@ use crate::model::id::DownloadId;
 use crate::model::policy::{Cause, Leave, Policy, Speeds, Standing};
 use crate::model::record::HistoryLine;
 use crate::model::request::Reply;
+use crate::model::shelf::{LibraryReply, ShelfPath};
 use crate::model::state::{FailKind, Failure, State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::update::Update;
@@ -27,6 +31,9 @@ fn start(size: (u16, u16), depth: Depth, ascii: bool) -> App {
     app.update(NOW, Msg::Resize(size.0, size.1));
     app.update(NOW, Msg::Connected);
     app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    let root = Purpose::Library(Asked::Shelf(Key::Shelf(ShelfPath::default()), 0));
+    let shelves = Reply::Library(LibraryReply::Nodes(Vec::new()));
+    app.update(NOW, Msg::Answered(root, Box::new(Ok(shelves))));
     for step in 1..40 {
         let now = UnixMs(NOW.0 - 20_000 + step * 500);
         let mut row = sample::rows().remove(0);
@@ -179,8 +186,66 @@ fn log() {
 #[test]
 fn library() {
     check("library", |app| {
+        press(app, "3");
+        press(app, TO_SONGS);
+    });
+}
+
+#[test]
+fn library_empty() {
+    check("library-empty", |app| {
         keys(app, "3");
     });
+}
+
+#[test]
+fn library_shelf() {
+    check("library-shelf", |app| {
+        press(app, "3 right down");
+    });
+}
+
+#[test]
+fn library_search() {
+    check("library-search", |app| {
+        press(app, "3 / r down");
+    });
+}
+
+#[test]
+fn library_edit() {
+    check("library-edit", |app| {
+        press(app, "3");
+        press(app, TO_SONGS);
+        press(app, "e");
+    });
+}
+
+#[test]
+fn library_remove() {
+    check("library-remove", |app| {
+        press(app, "3");
+        press(app, TO_SONGS);
+        press(app, "d");
+    });
+}
+
+/// With a cover, where there are colours and more than ASCII; without one everywhere else.
+#[test]
+fn library_cover() {
+    for size in [(120, 36), (80, 24)] {
+        let mut app = start(size, Depth::True, false);
+        app.options.pictures = Some(Pictures {
+            how: How::HalfBlocks,
+            cell: (10, 20),
+            depth: Depth::True,
+            in_tmux: false,
+            is_far: false,
+        });
+        press(&mut app, "3");
+        press(&mut app, TO_SONGS);
+        insta::assert_snapshot!(format!("library-cover-{}x{}", size.0, size.1), shown(&mut app));
+    }
 }
 
 #[test]

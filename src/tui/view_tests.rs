@@ -33,6 +33,8 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         outlives: true,
         place: String::new(),
         seen: None,
+        pictures: None,
+        player: Vec::new(),
     }
 }
 

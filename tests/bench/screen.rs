@@ -59,6 +59,8 @@ fn app() -> App {
         outlives: true,
         place: String::new(),
         seen: None,
+        pictures: None,
+        player: Vec::new(),
     })
     .unwrap();
     app.update(UnixMs(0), Msg::Resize(200, 50));

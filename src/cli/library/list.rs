@@ -186,10 +186,11 @@ async fn all<E: Engine>(
             return Ok(rows);
         }
         query.limit = left.map_or(0, |left| u32::try_from(left).unwrap_or(0));
-        let MediaRows { rows: page, more } = match ask(engine, LibraryRequest::List(query.clone())).await? {
-            LibraryReply::Rows(rows) => rows,
-            other => return Err(strange(other)),
-        };
+        let MediaRows { rows: page, more, .. } =
+            match ask(engine, LibraryRequest::List(query.clone())).await? {
+                LibraryReply::Rows(rows) => rows,
+                other => return Err(strange(other)),
+            };
         let is_last = !more || page.is_empty();
         rows.extend(page);
         if is_last {
@@ -374,7 +375,7 @@ mod tests {
             };
             rows[0].copies = if query.offset == 0 { 0 } else { 2 };
             let more = query.offset == 0;
-            Some(Ok(Reply::Library(LibraryReply::Rows(MediaRows { rows, more }))))
+            Some(Ok(Reply::Library(LibraryReply::Rows(MediaRows { rows, more, newest: false }))))
         });
         let (mut output, data, _) = output();
         let find = FindArgs { words: vec!["tail".into(), "spin".into()], how: args("--sort title") };
@@ -394,7 +395,7 @@ mod tests {
     async fn the_tree_opens_as_far_as_it_was_asked() {
         let engine = Scripted::new(|request| {
             let Request::Library(LibraryRequest::Shelf { at }) = request else {
-                let rows = MediaRows { rows: vec![row(2, "Alpha")], more: false };
+                let rows = MediaRows { rows: vec![row(2, "Alpha")], more: false, newest: false };
                 return Some(Ok(Reply::Library(LibraryReply::Rows(rows))));
             };
             let mut at = at.clone();

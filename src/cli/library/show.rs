@@ -113,7 +113,11 @@ fn said(value: &MediaValue) -> String {
         _ => value.text.clone(),
     };
     let place = value.place.as_ref().map(|place| format!(": {place}")).unwrap_or_default();
-    let mut line = format!("{text}  ({}{place}", value.origin.words());
+    let by = value
+        .set_by
+        .as_ref()
+        .map_or_else(|| value.origin.words().to_owned(), |by| format!("set by the {by}"));
+    let mut line = format!("{text}  ({by}{place}");
     for (origin, other) in &value.instead_of {
         line = format!("{line}; `{other}` was {}", origin.words());
     }
@@ -138,6 +142,7 @@ pub(super) mod tests {
             text: text.into(),
             origin,
             place: None,
+            set_by: None,
             instead_of: Vec::new(),
         };
         let shop = MediaValue {

@@ -25,6 +25,9 @@ impl App {
     /// Carries out a command that can act.
     pub(crate) fn run(&mut self, command: Command) {
         use Command as C;
+        if self.pane == Pane::Library && self.run_on_shelf(command) {
+            return;
+        }
         match command {
             C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
             C::Pause => self.pause_or_go_on(),
@@ -240,8 +243,9 @@ impl App {
 
     /// Gives a pane the keys.
     pub(crate) fn show_pane(&mut self, pane: Pane) {
+        let comes = self.pane != pane;
         self.pane = pane;
-        if pane == Pane::Library {
+        if pane == Pane::Library && comes {
             self.library.refresh();
         }
         if pane == Pane::Log {
@@ -294,7 +298,6 @@ impl App {
 
     fn step(&mut self, command: Command) {
         match (self.pane, command) {
-            (Pane::Library, _) => self.step_library(command),
             (Pane::Collections, Command::Right | Command::Enter) | (Pane::Log, Command::Left) => {
                 self.show_pane(Pane::Downloads);
             }
@@ -306,22 +309,6 @@ impl App {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn step_library(&mut self, command: Command) {
-        match command {
-            Command::Right => self.library.open(),
-            Command::Left => {
-                if !self.library.close() {
-                    self.show_pane(Pane::Downloads);
-                }
-            }
-            _ => match self.library.chosen_path() {
-                Some(path) if self.options.local => self.effects.push(Effect::Open(path)),
-                Some(_) => self.say(Tone::Plain, "its file is on another machine".into()),
-                None => self.library.toggle(),
-            },
         }
     }
 

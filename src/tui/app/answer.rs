@@ -28,13 +28,7 @@ impl App {
                 }
             }
             (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
-            (Purpose::Library(at), Reply::Library(reply)) => {
-                if self.library.is_empty() {
-                    self.asked.unfold = 2;
-                }
-                self.library.put(&at, reply);
-                self.unfold();
-            }
+            (Purpose::Library(asked), Reply::Library(reply)) => self.shelf_answered(asked, reply),
             (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
             (Purpose::SetMode(mode), Reply::Acted(acted)) => self.mode_set(mode, &acted),
             (Purpose::Act(word), Reply::Acted(acted)) => self.acted(word, &acted),
@@ -79,26 +73,15 @@ impl App {
         }
     }
 
-    /// Opens the first branch of the first shelves: what was bought is seen before anybody looks for it.
-    fn unfold(&mut self) {
-        let depth = 2 - self.asked.unfold.min(2);
-        let is_there = self.library.lines().get(depth).is_some_and(|branch| branch.depth == depth);
-        if self.asked.unfold > 0 && is_there {
-            self.library.at = depth;
-            self.library.open();
-            self.library.at = 0;
-            self.asked.unfold -= 1;
-        }
-    }
-
     fn refused(&mut self, purpose: &Purpose, refusal: &Refusal) {
         match purpose {
             Purpose::Detail(_) => self.asked.detail = None,
             Purpose::Log => self.asked.log = false,
             Purpose::ThenLeave => self.leaving = false,
+            Purpose::Library(asked) => return self.shelf_refused(asked, &told(refusal)),
             _ => {}
         }
-        if !matches!(purpose, Purpose::Detail(_) | Purpose::Library(_)) {
+        if !matches!(purpose, Purpose::Detail(_)) {
             self.say(Tone::Bad, told(refusal));
         }
     }

@@ -35,6 +35,7 @@ impl App {
             needy: self.list.needy(),
             fixed_collection: collection.is_none_or(|row| row.id == CollectionId::DEFAULT),
             no_collection: collection.is_none(),
+            shelf: (self.pane == Pane::Library).then(|| self.shelf_facts()),
         }
     }
 

@@ -37,6 +37,9 @@ impl App {
         if self.filtering.is_some() {
             return self.filter_key(key);
         }
+        if self.pane == Pane::Library && self.search_key(key) {
+            return;
+        }
         let Some(command) = self.options.keymap.command(key) else {
             if let Some(digit) = digit(key) {
                 self.say(Tone::Plain, format!("there are four panes: {digit} is none of them"));
@@ -93,7 +96,7 @@ impl App {
             let text = input.value().to_owned();
             return self.filter_by(&text);
         }
-        if self.overlay.is_some() {
+        if self.overlay.is_some() || self.search_paste(text) {
             return;
         }
         if !self.connected {

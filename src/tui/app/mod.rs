@@ -10,6 +10,7 @@ mod leave;
 mod mouse;
 mod news;
 mod set;
+mod shelf;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ pub struct Options {
     pub place: String,
     /// The newest line of the log at the last leave; what came after it is told.
     pub seen: Option<u64>,
+    /// How covers are shown; none where they are not.
+    pub pictures: Option<crate::tui::Pictures>,
+    /// What plays finished media: a program and its arguments; the system's own where it is empty.
+    pub player: Vec<String>,
 }
 
 impl Options {
@@ -167,8 +172,6 @@ struct Asked {
     log: bool,
     sampled: i64,
     settled: i64,
-    /// How many branches of the first shelves are still to be opened, so that what was bought is seen.
-    unfold: usize,
     /// When the shelves are looked at again, and which look of [`SHELVED_MS`] that is.
     shelves: Option<(i64, usize)>,
 }
@@ -248,6 +251,7 @@ impl App {
             Msg::Told(Err(text)) => self.say(Tone::Bad, text),
             Msg::Settings(listed) => self.settings_listed(listed),
             Msg::Kept(change, kept) => self.kept(&change, kept),
+            Msg::Pictured(id, room, picture) => self.pictured(id, room, picture),
         }
         self.ask_for_detail();
         self.ask_for_shelves();
@@ -328,16 +332,6 @@ impl App {
             self.asked.detail_at = self.now.0;
             self.asked.detail_stale = false;
             self.call(Purpose::Detail(id), Request::Show { id, reveal: false });
-        }
-    }
-
-    /// What the library's pane shows is asked for when it is shown.
-    fn ask_for_shelves(&mut self) {
-        let shown = self.pane == Pane::Library || self.room() == super::layout::Size::Wide;
-        if self.connected && !self.loading && shown {
-            for (at, request) in self.library.wants() {
-                self.call(Purpose::Library(at), Request::Library(request));
-            }
         }
     }
 

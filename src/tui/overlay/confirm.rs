@@ -10,7 +10,9 @@ use ratatui::text::Line;
 use super::dialog;
 use crate::config::theme::Role;
 use crate::model::id::{CollectionId, DownloadId};
+use crate::model::media::MediaId;
 use crate::model::request::{Act, Request};
+use crate::model::shelf::LibraryRequest;
 use crate::model::units::ByteCount;
 use crate::tui::app::App;
 use crate::tui::effect::{Effect, Purpose};
@@ -31,6 +33,7 @@ enum Does {
     Remove(Vec<DownloadId>),
     RemoveCollection(CollectionId),
     Open(PathBuf),
+    DeleteFile(MediaId, String),
 }
 
 impl Confirm {
@@ -64,6 +67,20 @@ impl Confirm {
         }
     }
 
+    /// Asks before a finished file is deleted for good.
+    pub(crate) fn delete_file(id: MediaId, title: String, path: String, size: u64) -> Self {
+        Self {
+            title: "Delete the file for good?".into(),
+            lines: vec![
+                title.clone(),
+                path,
+                format!("{} are deleted; nothing brings them back.", ByteCount(size)),
+            ],
+            yes: "delete it".into(),
+            does: Does::DeleteFile(id, title),
+        }
+    }
+
     /// Asks before a program is started.
     pub(crate) fn open(path: PathBuf, name: String) -> Self {
         Self {
@@ -87,6 +104,10 @@ impl Confirm {
                     app.ask(Purpose::Say("the collection is removed".into()), request);
                 }
                 Does::Open(path) => app.want(Effect::Open(path)),
+                Does::DeleteFile(id, title) => {
+                    let request = LibraryRequest::DeleteFiles { ids: vec![id] };
+                    app.change_shelf(format!("{title}: deleted"), request);
+                }
             },
             Some(KeyCode::Char('n') | KeyCode::Esc | KeyCode::Enter) => {}
             _ => return Some(self),

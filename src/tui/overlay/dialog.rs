@@ -52,6 +52,33 @@ pub(crate) fn open(
     }
 }
 
+/// Draws a dialog of many lines, from one of them on: as many as there is room for.
+pub(crate) fn page(
+    app: &App,
+    frame: &mut Frame<'_>,
+    hits: &mut Hits,
+    title: &str,
+    widest: u16,
+    top: usize,
+    content: impl FnOnce(usize) -> Vec<Line<'static>>,
+) {
+    let whole = frame.area();
+    let width = whole.width.saturating_sub(8).min(widest);
+    let content = content(usize::from(width));
+    let room = usize::from(whole.height.saturating_sub(5));
+    let height = content.len().min(room) + 1;
+    let area = open(app, frame, hits, title, (width, u16::try_from(height).unwrap_or(u16::MAX)));
+    let shown = usize::from(area.height.saturating_sub(1));
+    let top = top.min(content.len().saturating_sub(shown));
+    let is_long = content.len() > shown;
+    lines(frame, area, content.into_iter().skip(top).take(shown).collect());
+    let mut keys = vec![("Esc", "back".to_owned(), "esc")];
+    if is_long {
+        keys.insert(0, (if app.look.glyphs.ascii { "Down" } else { "↓" }, "more".to_owned(), "down"));
+    }
+    buttons(app, frame, hits, area, &keys);
+}
+
 /// Draws lines from the top of a dialog.
 pub(crate) fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
     frame.render_widget(Paragraph::new(lines), area);

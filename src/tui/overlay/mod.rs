@@ -8,6 +8,7 @@ pub(crate) mod edit;
 pub(crate) mod help;
 pub(crate) mod leave;
 pub(crate) mod limit;
+pub(crate) mod medium;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
@@ -26,6 +27,7 @@ use edit::Edit;
 use help::Help;
 use leave::Leave;
 use limit::Limit;
+use medium::{Reshelve, TakeOut};
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
@@ -48,6 +50,8 @@ pub(crate) enum Overlay {
     Leave(Leave),
     /// How fast something may be.
     Limit(Box<Limit>),
+    /// The whole of what is known of a finished file, and which line comes first.
+    Medium(usize),
     /// Every command.
     Palette(Palette),
     /// One of several.
@@ -56,6 +60,10 @@ pub(crate) enum Overlay {
     Prompt(Prompt),
     /// Every setting.
     Settings(Settings),
+    /// The distributor and the kind of a finished file.
+    Reshelve(Reshelve),
+    /// The ways to take a finished file out of the library.
+    TakeOut(TakeOut),
 }
 
 impl Overlay {
@@ -64,11 +72,7 @@ impl Overlay {
         match self {
             Self::Add(add) => add.key(key, app).map(|add| Self::Add(Box::new(add))),
             Self::Confirm(confirm) => confirm.key(key, app).map(Self::Confirm),
-            Self::Detail(top) => match typed::plain_code(key) {
-                Some(KeyCode::Down | KeyCode::Char('j')) => Some(Self::Detail(top + 1)),
-                Some(KeyCode::Up | KeyCode::Char('k')) => Some(Self::Detail(top.saturating_sub(1))),
-                _ => None,
-            },
+            Self::Detail(top) => scrolled(key, top).map(Self::Detail),
             Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
             Self::Help(help) => help.key(key).map(Self::Help),
             Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
@@ -77,6 +81,9 @@ impl Overlay {
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
             Self::Settings(settings) => settings.key(key, app),
+            Self::Medium(top) => scrolled(key, top).map(Self::Medium),
+            Self::Reshelve(reshelve) => reshelve.key(key, app).map(Self::Reshelve),
+            Self::TakeOut(take_out) => take_out.key(key, app),
         }
     }
 
@@ -89,6 +96,7 @@ impl Overlay {
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
             Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
             Self::Settings(settings) => settings.choose(at, app),
+            Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
             other => Some(other),
         }
     }
@@ -102,6 +110,7 @@ impl Overlay {
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
             Self::Settings(settings) => settings.paste(text),
+            Self::Reshelve(reshelve) => reshelve.paste(text),
             _ => false,
         }
     }
@@ -120,6 +129,18 @@ impl Overlay {
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
             Self::Settings(settings) => settings.draw(app, frame, hits),
+            Self::Medium(top) => medium::draw(*top, app, frame, hits),
+            Self::Reshelve(reshelve) => reshelve.draw(app, frame, hits),
+            Self::TakeOut(take_out) => take_out.draw(app, frame, hits),
         }
+    }
+}
+
+/// The first line after a key; none where the key closes the page.
+fn scrolled(key: KeyCombination, top: usize) -> Option<usize> {
+    match typed::plain_code(key) {
+        Some(KeyCode::Down | KeyCode::Char('j')) => Some(top + 1),
+        Some(KeyCode::Up | KeyCode::Char('k')) => Some(top.saturating_sub(1)),
+        _ => None,
     }
 }

@@ -29,7 +29,10 @@ fn offered(app: &App, facts: &Facts) -> Vec<Command> {
             None => {}
         },
         Pane::Collections => commands.extend([C::Enter, C::Up, C::Down]),
-        Pane::Library => commands.extend([C::Enter, C::Left]),
+        Pane::Library if facts.shelf.is_some_and(|shelf| shelf.file) => {
+            commands.extend([C::Open, C::OpenFolder, C::Edit, C::Remove, C::Sort]);
+        }
+        Pane::Library => commands.extend([C::Enter, C::Left, C::Sort]),
         Pane::Log => commands.extend([C::Enter]),
     }
     commands.insert(0, C::Add);

@@ -8,6 +8,7 @@ pub(crate) mod graph;
 pub(crate) mod header;
 pub(crate) mod library;
 pub(crate) mod log;
+pub(crate) mod medium;
 pub(crate) mod pane;
 pub(crate) mod table;
 
@@ -50,7 +51,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Hits {
         library::draw(app, frame, area, &mut hits);
     }
     if let Some(area) = areas.medium {
-        library::medium(app, frame, area);
+        medium::draw(app, frame, area);
     }
     if let Some(area) = areas.log {
         log::draw(app, frame, area, &mut hits);

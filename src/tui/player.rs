@@ -1,0 +1,22 @@
+//! Playing a finished file: with the player that is set, or with the system's own program.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Starts a player beside this program: it reads no keys of ours and writes nothing into the screen.
+pub(crate) fn play(player: &[String], file: &Path) -> io::Result<()> {
+    let Some((program, args)) = player.split_first() else { return open::that_detached(file) };
+    let mut started = Command::new(program)
+        .args(args)
+        .arg(file)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Waited for, so that no player that has ended stays as a name without a process.
+    std::thread::Builder::new().name("player".into()).spawn(move || started.wait())?;
+    Ok(())
+}
