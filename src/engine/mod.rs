@@ -81,6 +81,11 @@ pub struct Started {
     pub damaged: Option<PathBuf>,
 }
 
+/// Files that the engine and its clients have open beside what downloads need, about.
+const OWN_FILES: u64 = 40;
+/// Files that a download has open: its part, its note and a connection, which the governor holds too.
+const FILES_EACH: u64 = 4;
+
 impl Engine {
     /// Opens the store in a state folder and takes up what it holds. The settings are those that the source gave last. A
     /// `dormant` engine leaves alone what an earlier one left unfinished until somebody asks for it.
@@ -165,6 +170,7 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            most: most_at_once(),
             quiet: false,
             polite,
             stopping: false,
@@ -385,6 +391,10 @@ impl Engine {
                 self.core.borrow_mut().attend(client, ids);
                 Ok(Reply::Done)
             }
+            Request::SetOwnParallel { parallel } => {
+                self.core.borrow_mut().set_own_parallel(client, parallel);
+                Ok(Reply::Done)
+            }
             Request::SetLimits(limits) => {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
@@ -546,6 +556,13 @@ impl Core {
     }
 }
 
+/// As many downloads at once as this process may have files open for.
+fn most_at_once() -> u32 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let for_downloads = limit.unwrap_or(u64::MAX).saturating_sub(OWN_FILES) / FILES_EACH;
+    u32::try_from(for_downloads).unwrap_or(u32::MAX).max(1)
+}
+
 /// The loop: hears what transfers, checkpointer and publisher tell, ends waits, samples speeds, makes checkpoints.
 async fn drive(
     engine: Engine,
@@ -556,6 +573,9 @@ async fn drive(
     idle: watch::Sender<bool>,
     lock: Lock,
 ) {
+    // A limit on the size of files is an error of one write (EFBIG), not the end of the program.
+    let file_size = rustix::process::Signal::XFSZ.as_raw();
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(file_size)));
     engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
     let listening = tokio::task::spawn_local(engine.clone().listen_to_network());

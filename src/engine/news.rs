@@ -427,6 +427,7 @@ impl Core {
         self.queue.remove(id);
         self.clear_due(id);
         self.buckets.remove(&id);
+        self.clients.forget(id);
         self.space.release(id);
         let Some(item) = self.items.remove(&id) else { return };
         self.changed.remove(&item.revision);

@@ -115,6 +115,12 @@ pub const METHODS: &[Method] = &[
         "`done`",
         "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
     ),
+    method(
+        "set_own_parallel",
+        r#"{"parallel":16}"#,
+        "`done`",
+        "Files at once of what this client adds from now on, while it stays.",
+    ),
     method("set_limits", r#"{"parallel":4}"#, "`done`", "Changes the engine's own limits."),
     method("reload", "", "`done`", "Reads the engine's settings anew; wrong ones change nothing."),
     method("presets", "", "`presets`", "Lists the presets."),
