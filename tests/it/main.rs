@@ -12,6 +12,7 @@
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
+//! - `trouble` lets disks fail and go away, and files be few or short;
 //! - `support` is the ground that they stand on.
 
 #![expect(
@@ -43,3 +44,4 @@ mod stories;
 mod support;
 mod sync;
 mod themes;
+mod trouble;
