@@ -15,6 +15,7 @@ mod librarian;
 mod library;
 mod network;
 mod news;
+mod place;
 mod polite;
 mod publisher;
 mod recover;

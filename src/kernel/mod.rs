@@ -6,6 +6,7 @@ pub mod hosts;
 pub mod identity;
 pub mod limit;
 pub mod network;
+pub mod place;
 pub mod plan;
 pub mod queue;
 pub mod ramp;

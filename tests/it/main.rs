@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
+//! - `commands` does everything to downloads in every state;
 //! - `demo` goes to the built-in shop;
 //! - `flags` and `input` go through the command line, `metalink` through its files;
 //! - `interop` runs it against nginx, Apache and lighttpd;
@@ -26,6 +27,7 @@ mod agent;
 mod agent_crowd;
 mod agent_manager;
 mod agent_ssh;
+mod commands;
 mod config;
 mod demo;
 mod flags;
