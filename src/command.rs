@@ -70,6 +70,8 @@ pub enum Command {
     RetryFailed,
     Since,
     Motion,
+    Presets,
+    Settings,
 }
 
 /// Where a command belongs: its heading in the help.
@@ -116,7 +118,7 @@ const fn entry(
 }
 
 /// Every command, in the order of the enum, which a test holds it to.
-pub const TABLE: [Entry; 61] = {
+pub const TABLE: [Entry; 63] = {
     use Command as C;
     use Scope::{Collections, Download, List, Moving, Program};
     [
@@ -137,7 +139,7 @@ pub const TABLE: [Entry; 61] = {
         entry(C::Edit, "edit", &["e"], "edit", "Change name, folder, connections, checksum", Download),
         entry(C::NewLink, "new-link", &["u"], "new link", "Give it a new link for the same file", Download),
         entry(C::Collection, "collection", &["c"], "collection", "Move to another collection", Download),
-        entry(C::Limit, "limit", &["L"], "limit", "Limit its speed", Download),
+        entry(C::Limit, "limit", &["L"], "limit", "Limit its speed, its host's, or any other", Download),
         entry(C::Open, "open", &["o"], "open", "Open the finished file", Download),
         entry(C::OpenFolder, "open-folder", &["O"], "folder", "Open its folder", Download),
         entry(C::Copy, "copy", &["y"], "copy link", "Copy its link", Download),
@@ -209,6 +211,8 @@ pub const TABLE: [Entry; 61] = {
         entry(C::RetryFailed, "retry-failed", &[], "retry failed", "Try all failed ones again", List),
         entry(C::Since, "since", &[], "since", "What happened since you last looked", Program),
         entry(C::Motion, "motion", &[], "motion", "Less motion, or more", Program),
+        entry(C::Presets, "presets", &[], "presets", "Use another preset for all downloads", Program),
+        entry(C::Settings, "settings", &[], "settings", "Settings: what holds, why, and change it", Program),
     ]
 };
 
@@ -261,7 +265,7 @@ impl Command {
             }
         }
         match self {
-            C::Add | C::HoldAll | C::LimitAll | C::Undo if !facts.connected => {
+            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets if !facts.connected => {
                 Some("the connection is lost: it comes back by itself")
             }
             C::Undo if !facts.undoable => Some("nothing was cancelled or removed that could come back"),

@@ -1,10 +1,15 @@
 //! The file that `haul config init` writes: every setting with what it is for, commented out, so that defaults stay defaults.
 
+use super::circumstances::{BATTERY, BUDGET, METERED, WINDOW};
+use super::door::DOOR;
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::hooks::HOOKS;
 use super::host::OWN;
+use super::keys::written;
 use super::preset;
 use super::setting::Setting;
+use super::ui::{UI, Ui};
+use crate::command::{Entry, TABLE};
 
 /// Returns a config file that sets nothing and shows everything.
 pub fn commented() -> String {
@@ -31,8 +36,29 @@ pub fn commented() -> String {
         lines(OWN.iter(), |setting| setting.example.to_owned()),
         "\n# Programs to run when something happened, once for each event, beside everything else.\n#\n#[hooks]\n".to_owned(),
         lines(HOOKS.iter(), |setting| setting.example.to_owned()),
+        "\n# A window of the weekly plan. As many as you like; of those that hold at once, the last one counts.\n#\n#[[schedule]]\n".to_owned(),
+        lines(WINDOW.iter(), |setting| setting.example.to_owned()),
+        "\n# On a line that is paid by the byte, where NetworkManager says so.\n#\n#[metered]\n".to_owned(),
+        lines(METERED.iter(), |setting| setting.example.to_owned()),
+        "\n# On battery, where UPower says so.\n#\n#[battery]\n".to_owned(),
+        lines(BATTERY.iter(), |setting| setting.example.to_owned()),
+        "\n# How many bytes of files may come, and what downloads may do when they have.\n#\n#[budget]\n".to_owned(),
+        lines(BUDGET.iter(), |setting| setting.example.to_owned()),
+        "\n# The door for web pages; `haul door` says who asks and who is let in.\n#\n#[door]\n".to_owned(),
+        lines(DOOR.iter(), |setting| setting.example.to_owned()),
+        "\n# How the screen looks and what it tells.\n\n[ui]\n".to_owned(),
+        lines(UI.iter(), |setting| (setting.show)(&Ui::default()).unwrap_or_else(|| setting.example.to_owned())),
+        "\n# Keys of the screen: one, or a list; [] takes all away. A key that is given to one command is lost to the one that\n\
+         # had it before.\n\n[keys]\n"
+            .to_owned(),
+        TABLE.iter().map(keys).collect::<Vec<_>>().concat(),
     ]
     .concat()
+}
+
+/// What a command does, and its keys.
+fn keys(entry: &Entry) -> String {
+    format!("# {}.\n#{} = {}\n", entry.title, entry.id, written(entry.keys))
 }
 
 /// What each setting is for, and a value of it.
@@ -57,6 +83,7 @@ mod tests {
         let config = Config::parse(Path::new("/c"), commented()).unwrap();
         let bare = Config::parse(Path::new("/c"), String::new()).unwrap();
         assert_eq!(config.settings(None), bare.settings(None));
+        assert_eq!((config.ui(), config.keymap()), (bare.ui(), bare.keymap()));
     }
 
     #[test]
@@ -75,8 +102,10 @@ mod tests {
         let shown = config.effective(None);
         assert!(shown.iter().all(|setting| setting.value.is_some()), "{shown:?}");
         // What shows is what was written.
-        for setting in shown.iter().filter(|setting| setting.section == "engine") {
-            let again = format!("[engine]\n{} = {}\n", setting.name, setting.value.as_deref().unwrap());
+        let sections = ["engine", "ui", "keys"];
+        for setting in shown.iter().filter(|setting| sections.contains(&setting.section.as_str())) {
+            let (section, value) = (&setting.section, setting.value.as_deref().unwrap());
+            let again = format!("[{section}]\n{} = {value}\n", setting.name);
             assert!(Config::parse(Path::new("/c"), again.clone()).is_ok(), "{again}");
         }
     }

@@ -4,11 +4,15 @@
 //! The engine never sees this part: it gets plain [`Settings`], through a
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
+mod change;
+mod circumstances;
+mod door;
 mod engine;
 mod hooks;
 mod host;
 mod init;
 pub mod keymap;
+mod keys;
 mod locate;
 mod nearest;
 mod preset;
@@ -18,6 +22,7 @@ mod setting;
 mod show;
 mod source;
 pub mod theme;
+mod ui;
 mod value;
 
 use std::collections::BTreeMap;
@@ -26,10 +31,15 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use self::change::{as_typed, change};
+use self::circumstances::{BATTERY_NAME, BUDGET_NAME, METERED_NAME, SCHEDULE, Sections};
+use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
 pub use self::init::commented;
+use self::keymap::Keymap;
+use self::keys::Keys;
 pub use self::locate::{Place, usual_folder};
 pub use self::nearest::nearest;
 use self::preset::Preset;
@@ -38,7 +48,10 @@ pub use self::save::{create, save};
 use self::setting::{Found, Layer};
 pub use self::show::{Effective, Origin};
 pub use self::source::Source;
-use crate::model::settings::{Hooks, Settings};
+use self::theme::Themes;
+use self::ui::UI;
+pub use self::ui::Ui;
+use crate::model::settings::{DoorSettings, Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -49,10 +62,27 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    door: Layer<DoorSettings>,
+    circumstances: Sections,
+    ui: Layer<Ui>,
+    keys: Keys,
 }
 
 /// Names on the top level.
-const TOP: [&str; 5] = ["preset", "engine", "presets", "hosts", "hooks"];
+const TOP: [&str; 12] = [
+    "preset",
+    "engine",
+    "presets",
+    "hosts",
+    "hooks",
+    SCHEDULE,
+    METERED_NAME,
+    BATTERY_NAME,
+    BUDGET_NAME,
+    "door",
+    "ui",
+    "keys",
+];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -101,10 +131,33 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let door = table.get("door").and_then(|section| {
+            let table = found.table("door", section)?;
+            Some(found.layer("door", table, &[DOOR], &[]))
+        });
+        let circumstances = circumstances::read(table, &mut found);
+        let ui = table.get("ui").and_then(|section| {
+            let table = found.table("ui", section)?;
+            Some(found.layer("ui", table, &[UI], &[]))
+        });
+        let keys = table.get("keys").map(|section| keys::read(section, &mut found));
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            let hooks = hooks.unwrap_or_default();
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks });
+            let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
+            let (ui, keys) = (ui.unwrap_or_default(), keys.unwrap_or_default());
+            return Ok(Self {
+                path: path.to_owned(),
+                text,
+                preset,
+                engine,
+                presets,
+                hosts,
+                hooks,
+                door,
+                circumstances,
+                ui,
+                keys,
+            });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -128,13 +181,55 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            door: self.door(),
+            circumstances: self.circumstances.circumstances(),
         }
+    }
+
+    /// Returns what is set for the screen.
+    pub fn ui(&self) -> Ui {
+        let mut ui = Ui::default();
+        self.ui.apply(&mut ui);
+        ui
+    }
+
+    /// Checks that the theme is one that there is.
+    ///
+    /// # Errors
+    /// It is none: where that is written, and what would be right.
+    pub fn check_theme(&self, themes: &Themes) -> Result<(), Report> {
+        let Some((name, span)) = self.ui().theme.zip(self.ui.place_of("theme")) else { return Ok(()) };
+        if themes.names().any(|known| known == name) {
+            return Ok(());
+        }
+        let help = nearest(&name, themes.names()).map_or_else(
+            || format!("there are {}", themes.names().collect::<Vec<_>>().join(", ")),
+            |meant| format!("did you mean \"{meant}\"?"),
+        );
+        let problem = Problem {
+            title: format!("`ui.theme` can't be {name:?}"),
+            span: span.clone(),
+            label: "there is no such theme".into(),
+            help: Some(help),
+        };
+        Err(Report { path: self.path.clone(), text: self.text.clone(), problems: vec![problem] })
+    }
+
+    /// Returns the keys of every command.
+    pub fn keymap(&self) -> &Keymap {
+        &self.keys.keymap
     }
 
     fn hooks(&self) -> Hooks {
         let mut hooks = Hooks::default();
         self.hooks.apply(&mut hooks);
         hooks
+    }
+
+    fn door(&self) -> DoorSettings {
+        let mut door = DoorSettings::default();
+        self.door.apply(&mut door);
+        door
     }
 
     /// The defaults under the file under a preset.

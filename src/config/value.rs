@@ -85,6 +85,11 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T>
     })
 }
 
+/// Reads true or false.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
+}
+
 /// Reads a duration: `"90s"`, or a number of seconds.
 pub(super) fn duration(value: &Value<'_>, range: RangeInclusive<Duration>) -> Read<Duration> {
     let read = match value.get_ref().as_str() {
@@ -245,6 +250,7 @@ mod tests {
             (count(&value("-1"), 1..=9).map(drop), "from 1 to 9"),
             (count(&value("\"4\""), 1..=9).map(drop), "a whole number"),
             (text(&value("\"\"")).map(drop), "in quotes"),
+            (flag(&value("\"yes\"")).map(drop), "true or false"),
             (duration(&value("\"0s\""), seconds.clone()).map(drop), "from 1s"),
             (duration(&value("\"soon\""), seconds).map(drop), "is no duration"),
             (rate(&value("\"fast\"")).map(drop), "is no rate"),

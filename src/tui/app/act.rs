@@ -4,10 +4,12 @@ use super::{App, Tone};
 use crate::command::Command;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
+use crate::model::policy::Policy;
 use crate::model::request::{Act, Clear, Place, Request};
 use crate::model::selector::{Selector, Term};
 use crate::model::state::StateKind;
 use crate::tui::effect::{Effect, Purpose};
+use crate::tui::keep::Change;
 use crate::tui::layout::{Pane, Size};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::add::Add;
@@ -16,6 +18,7 @@ use crate::tui::overlay::help::Help;
 use crate::tui::overlay::palette::Palette;
 use crate::tui::overlay::pick::Pick;
 use crate::tui::overlay::prompt::{Prompt, Question};
+use crate::tui::overlay::settings::Settings;
 use crate::tui::sort::Sort;
 
 impl App {
@@ -26,12 +29,12 @@ impl App {
             C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
             C::Pause => self.pause_or_go_on(),
             C::HoldAll => {
-                let request =
-                    if self.totals.held { Request::Go { id: None } } else { Request::Hold { id: None } };
-                let said = if self.totals.held {
-                    "released: downloads go on"
+                // What the plan, the line or the battery holds is released by the same key.
+                let holds = self.totals.held || self.background().policy == Policy::Hold;
+                let (request, said) = if holds {
+                    (Request::Go { id: None }, "released: downloads go on")
                 } else {
-                    "held: nothing new starts until P"
+                    (Request::Hold { id: None, until: None, for_good: false }, "held: P releases everything")
                 };
                 self.call(Purpose::Say(said.into()), request);
             }
@@ -60,8 +63,8 @@ impl App {
             }
             C::NewLink => self.prompt(Question::NewLink),
             C::Collection => self.overlay = Some(Overlay::Pick(Pick::collections(self))),
-            C::Limit => self.prompt(Question::Limit),
-            C::LimitAll => self.prompt(Question::LimitAll),
+            C::Limit => self.call(Purpose::Limit(false), Request::Standing),
+            C::LimitAll => self.call(Purpose::Limit(true), Request::Standing),
             C::Open => self.show_for(Purpose::Open),
             C::OpenFolder => self.show_for(Purpose::OpenFolder),
             C::CopyPath => self.show_for(Purpose::CopyPath),
@@ -111,9 +114,13 @@ impl App {
                 self.call(Purpose::Act("tried again"), Request::Act { select, act: Act::Retry });
             }
             C::Motion => {
-                self.look.calm = !self.look.calm;
-                let said = if self.look.calm { "less motion" } else { "full motion" };
-                self.say(Tone::Plain, said.into());
+                let calm = !self.options.ui.reduced_motion;
+                self.effects.push(Effect::Change(Change::of_ui("reduced_motion", calm.to_string())));
+            }
+            C::Presets => self.call(Purpose::Presets, Request::Presets),
+            C::Settings => {
+                self.overlay = Some(Overlay::Settings(Settings::default()));
+                self.effects.push(Effect::ListSettings);
             }
         }
     }
@@ -388,7 +395,7 @@ impl App {
         let (request, said) = if held {
             (Request::Go { id: Some(id) }, format!("{name} is released"))
         } else {
-            (Request::Hold { id: Some(id) }, format!("{name} is held"))
+            (Request::Hold { id: Some(id), until: None, for_good: true }, format!("{name} is held"))
         };
         self.call(Purpose::Say(said), request);
     }

@@ -3,8 +3,11 @@
 use super::App;
 use crate::command::Facts;
 use crate::model::id::CollectionId;
-use crate::model::view::CollectionRow;
+use crate::model::policy::Leave;
+use crate::model::state::StateKind;
+use crate::model::view::{CollectionRow, DownloadRow};
 use crate::tui::layout::{Pane, Size};
+use crate::tui::words::Held;
 
 impl App {
     /// What is known of this moment.
@@ -40,9 +43,26 @@ impl App {
         self.collections.get(self.collection_line.checked_sub(1)?)
     }
 
+    /// What keeps a download that is in line from starting, where anything does.
+    pub(crate) fn held(&self, row: &DownloadRow) -> Option<Held> {
+        if row.state.kind() != StateKind::Queued {
+            return None;
+        }
+        if self.totals.held {
+            return Some(Held::Everything);
+        }
+        let own = self.collections.iter().find(|collection| collection.id == row.collection)?;
+        own.held.then_some(Held::Collection)
+    }
+
     /// A collection's name.
     pub(crate) fn collection_name(&self, id: CollectionId) -> &str {
         self.collections.iter().find(|row| row.id == id).map_or("", |row| row.name.as_str())
+    }
+
+    /// How background downloads stand that step aside: what the plan is mostly about.
+    pub(crate) fn background(&self) -> Leave {
+        self.totals.ways.map(|ways| ways.background).unwrap_or_default()
     }
 
     /// How much room there is.
