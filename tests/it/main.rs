@@ -9,6 +9,7 @@
 //! - `kill` kills it at random moments;
 //! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished, `limits` measures how fast it is;
+//! - `many` adds and lists ten thousand;
 //! - `moving` gives downloads other names and folders half way;
 //! - `plan` holds and limits by the clock, by hand and by a budget;
 //! - `screen` opens the screen in a terminal;
@@ -41,6 +42,7 @@ mod kill;
 mod lab;
 mod library;
 mod limits;
+mod many;
 mod metalink;
 mod moving;
 mod network;
