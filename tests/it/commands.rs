@@ -14,7 +14,7 @@ use crate::support::site::{DEADLINE, Site};
 
 /// What each command leads to: a state, `=` where nothing changes, `-` where it is gone from the list, or `x` where it is refused.
 const TABLE: &str = "
-                            queued      downloading paused      waiting     failed      cancelled   completed
+                            held        downloading paused      waiting     failed      cancelled   completed
 pause                       paused      paused      =           paused      x           x           x
 resume                      =           =           downloading downloading downloading downloading x
 cancel                      cancelled   cancelled   cancelled   cancelled   cancelled   =           x
@@ -72,7 +72,7 @@ struct Stage {
     line: Line,
 }
 
-const STATES: [&str; 7] = ["queued", "downloading", "paused", "waiting", "failed", "cancelled", "completed"];
+const STATES: [&str; 7] = ["held", "downloading", "paused", "waiting", "failed", "cancelled", "completed"];
 
 impl Stage {
     fn new() -> Self {
@@ -89,14 +89,14 @@ impl Stage {
             site.serve(state, file);
         }
         let there = machine.downloads().display().to_string();
-        let held = machine.run(&["collection", "create", "held"]);
+        let held = machine.run(&["collection", "create", "shelved"]);
         assert!(held.status.success(), "{}", held.told());
         assert!(machine.run(&["hold", "2"]).status.success());
         let mut line = Line::hello(&machine.state().join("agent.sock"), "test");
         line.get("set_limits", &json!({ "parallel": 20, "parallel_per_host": 20 }));
         let url = |state: &&str| site.fill(&format!("{{site}}/{state}"));
         let add = ["add", "-n", "1", "-d", &there];
-        let queued = machine.run(&[&add[..], &["--collection", "2", &url(&"queued")]].concat());
+        let queued = machine.run(&[&add[..], &["--collection", "2", &url(&"held")]].concat());
         assert!(queued.status.success(), "{}", queued.told());
         let urls: Vec<_> = STATES[1..].iter().map(url).collect();
         let added = machine.run(&[&add[..], &urls.iter().map(String::as_str).collect::<Vec<_>>()].concat());
@@ -111,7 +111,7 @@ impl Stage {
                 "cancelled" => stage.act(id, &json!({ "do": "cancel" })),
                 _ => {}
             }
-            stage.wait(id, |row| row["state"]["is"] == state);
+            stage.wait(id, |row| row["state"]["is"] == word(state));
         }
         stage.site.forget();
         for state in ["waiting", "failed"] {
@@ -183,7 +183,7 @@ impl Stage {
                 .iter()
                 .filter(|seen| seen.name == state && seen.sent > 0 && seen.first < HALF - IN_HAND)
                 .count();
-            let had_none = matches!(state, "queued" | "failed" | "completed");
+            let had_none = matches!(state, "held" | "failed" | "completed");
             assert!(had_none || again == 0, "{told}: bytes of {state} came again");
         }
     }
@@ -199,6 +199,11 @@ fn until(line: &mut Line, id: u64, is_so: impl Fn(&Value) -> bool) -> Value {
         assert!(Instant::now() < end, "download {id} stays {row}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// What is held waits.
+fn word(state: &str) -> &str {
+    if state == "held" { "waiting" } else { state }
 }
 
 fn check(command: &str, cells: &[&str]) {
@@ -228,8 +233,8 @@ fn check(command: &str, cells: &[&str]) {
             }
             continue;
         }
-        stage.wait(id, |row| row["state"]["is"] == after);
-        if !matches!(before, "queued" | "failed" | "completed") {
+        stage.wait(id, |row| row["state"]["is"] == word(after));
+        if !matches!(before, "held" | "failed" | "completed") {
             let row = stage.wait(id, |row| row["covered"].as_u64() >= Some(HALF - IN_HAND));
             assert!(row["size"] == SIZE, "{told}");
         }
