@@ -55,7 +55,7 @@ impl Core {
         for (new, settings) in batch.orders {
             let given = batch.given.get(new.settings).cloned().unwrap_or_default();
             let folder = new.folder.clone().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &given, proven) {
+            if let Some(there) = self.find_same(client, &new, &given, proven) {
                 added.push(there);
                 continue;
             }
@@ -136,6 +136,7 @@ impl Core {
     /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
     fn find_same(
         &mut self,
+        client: u64,
         new: &NewDownload,
         settings: &TransferSettings,
         proven: &HashSet<DownloadId>,
@@ -156,6 +157,7 @@ impl Core {
                 }
                 StateKind::Cancelled => {}
                 kind => {
+                    self.join_group(client, id);
                     let mut fetches_anew = false;
                     if let Some(item) = self.items.get_mut(&id) {
                         let priority = new.priority.unwrap_or(new.otherwise);
@@ -247,6 +249,7 @@ impl Core {
         let id = record.id;
         let queued = matches!(record.state, State::Queued);
         self.put_in_list(record, client);
+        self.join_group(client, id);
         if queued {
             self.enqueue(id);
         }

@@ -77,6 +77,8 @@ pub(super) struct Core {
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
+    /// As many downloads at once as this process may have files open for.
+    pub(super) most: u32,
     /// Whether the session has the lowest weight.
     pub(super) quiet: bool,
     /// The governor of what steps aside.
@@ -139,6 +141,7 @@ impl Core {
             mode: item.record.mode,
             priority: item.record.priority,
             order: item.record.order,
+            group: self.clients.group_of(id),
         });
     }
 
@@ -176,6 +179,7 @@ impl Core {
             return;
         }
         let slots = Slots {
+            most: self.most,
             parallel: self.settings.parallel,
             per_host: self.settings.parallel_per_host,
             per_collection: self

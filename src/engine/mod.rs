@@ -8,6 +8,7 @@ mod add;
 mod adopt;
 mod checkpointer;
 mod clients;
+mod collections;
 mod core;
 mod door;
 mod guest;
@@ -18,6 +19,7 @@ mod library;
 mod limits;
 mod network;
 mod news;
+mod place;
 mod plan;
 mod polite;
 mod publisher;
@@ -49,10 +51,9 @@ use self::transfer::{Class, TransferThread};
 use crate::fetch::digest;
 use crate::kernel::hosts::Hosts;
 use crate::kernel::queue::Queue;
-use crate::model::id::{CollectionId, DownloadId, OwnerKey};
+use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::item::Mode;
 use crate::model::policy::{Speeds, Standing};
-use crate::model::record::{CollectionRecord, CollectionSettings};
 use crate::model::request::{Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
@@ -87,6 +88,11 @@ pub struct Started {
     /// Where a damaged store was set aside.
     pub damaged: Option<PathBuf>,
 }
+
+/// Files that the engine and its clients have open beside what downloads need, about.
+const OWN_FILES: u64 = 40;
+/// Files that a download has open: its part, its note and a connection, which the governor holds too.
+const FILES_EACH: u64 = 4;
 
 impl Engine {
     /// Opens the store in a state folder and takes up what it holds. The settings are those that the source gave last. A
@@ -170,6 +176,7 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            most: most_at_once(),
             quiet: false,
             polite,
             stopping: false,
@@ -401,6 +408,10 @@ impl Engine {
                 self.core.borrow_mut().attend(client, ids);
                 Ok(Reply::Done)
             }
+            Request::SetOwnParallel { parallel } => {
+                self.core.borrow_mut().set_own_parallel(client, parallel);
+                Ok(Reply::Done)
+            }
             Request::SetLimits(limits) => {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
@@ -421,90 +432,6 @@ impl Engine {
 }
 
 impl Core {
-    fn create_collection(&mut self, name: Option<String>) -> (CollectionId, Ticket) {
-        self.last_collection += 1;
-        let id = CollectionId(self.last_collection);
-        let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
-        let record = CollectionRecord {
-            id,
-            name,
-            settings: CollectionSettings::default(),
-            held: false,
-            held_until: None,
-            page: None,
-        };
-        self.collections.insert(id, record.clone());
-        self.touch_collections();
-        (id, self.db.put_collection(record))
-    }
-
-    pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
-        let none = || {
-            Refusal::new(
-                RefusalKind::NotFound,
-                format!("there is no collection {id}"),
-                "`haul collections` lists them",
-            )
-        };
-        self.collections.get_mut(&id).ok_or_else(none)
-    }
-
-    fn remove_collection(&mut self, id: CollectionId, with_downloads: bool) -> Result<Ticket, Refusal> {
-        self.collection(id)?;
-        if id == CollectionId::DEFAULT {
-            return Err(Refusal::new(
-                RefusalKind::BadRequest,
-                "the default collection is always there",
-                "clear it instead",
-            ));
-        }
-        let inside: Vec<DownloadId> = self
-            .items
-            .values()
-            .filter(|item| item.record.collection == id)
-            .map(|item| item.record.id)
-            .collect();
-        for download in inside {
-            if with_downloads {
-                if !self.stop_run(download, Then::Remove) {
-                    self.take_out(download);
-                }
-            } else if let Some(item) = self.items.get_mut(&download) {
-                item.record.collection = CollectionId::DEFAULT;
-                let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
-                self.touch(download);
-                if queued {
-                    self.enqueue(download);
-                }
-                self.store(download);
-            }
-        }
-        self.collections.remove(&id);
-        self.limiter.forget_collection(id);
-        self.touch_collections();
-        Ok(self.db.remove_collection(id))
-    }
-
-    fn set_collection(
-        &mut self,
-        id: CollectionId,
-        name: Option<String>,
-        settings: Option<CollectionSettings>,
-    ) -> Result<Ticket, Refusal> {
-        let collection = self.collection(id)?;
-        if let Some(name) = name {
-            collection.name = name;
-        }
-        if let Some(settings) = settings {
-            collection.settings = settings;
-        }
-        let record = collection.clone();
-        self.limit_anew();
-        self.touch_collections();
-        self.pump();
-        Ok(self.db.put_collection(record))
-    }
-
     /// Takes new settings over from their source.
     fn take_settings(&mut self, config: Settings) {
         self.settings = Arc::new(config.engine.clone());
@@ -528,6 +455,13 @@ impl Core {
     }
 }
 
+/// As many downloads at once as this process may have files open for.
+fn most_at_once() -> u32 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let for_downloads = limit.unwrap_or(u64::MAX).saturating_sub(OWN_FILES) / FILES_EACH;
+    u32::try_from(for_downloads).unwrap_or(u32::MAX).max(1)
+}
+
 /// The loop: hears what transfers, checkpointer and publisher tell, ends waits, samples speeds, makes checkpoints.
 async fn drive(
     engine: Engine,
@@ -538,6 +472,9 @@ async fn drive(
     idle: watch::Sender<bool>,
     lock: Lock,
 ) {
+    // A limit on the size of files is an error of one write (EFBIG), not the end of the program.
+    let file_size = rustix::process::Signal::XFSZ.as_raw();
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(file_size)));
     engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
     let listening = tokio::task::spawn_local(engine.clone().listen_to_network());

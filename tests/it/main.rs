@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
 //! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
+//! - `commands` does everything to downloads in every state;
 //! - `demo` goes to the built-in shop;
 //! - `door` lets web pages in, or not, `door_crowd` too many of them;
 //! - `flags` and `input` go through the command line, `metalink` through its files;
@@ -8,12 +9,14 @@
 //! - `kill` kills it at random moments;
 //! - `lab` measures what a background download leaves to others;
 //! - `library` shelves what it finished, `limits` measures how fast it is;
+//! - `many` adds and lists ten thousand;
 //! - `moving` gives downloads other names and folders half way;
 //! - `plan` holds and limits by the clock, by hand and by a budget;
 //! - `screen` opens the screen in a terminal;
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
+//! - `trouble` lets disks fail and go away, and files be few or short;
 //! - `support` is the ground that they stand on.
 
 #![expect(
@@ -27,6 +30,7 @@ mod agent;
 mod agent_crowd;
 mod agent_manager;
 mod agent_ssh;
+mod commands;
 mod config;
 mod demo;
 mod door;
@@ -38,6 +42,7 @@ mod kill;
 mod lab;
 mod library;
 mod limits;
+mod many;
 mod metalink;
 mod moving;
 mod network;
@@ -49,3 +54,4 @@ mod stories;
 mod support;
 mod sync;
 mod themes;
+mod trouble;
