@@ -36,6 +36,7 @@ const GAP: usize = 2;
 impl Widths {
     fn of(columns: usize) -> Self {
         let mut widths = match columns {
+            140.. => Self { name: 0, mode: 2, bar: 44, percent: 4, size: 7, right: 22 },
             110.. => Self { name: 0, mode: 2, bar: 24, percent: 4, size: 7, right: 20 },
             90.. => Self { name: 0, mode: 2, bar: 18, percent: 4, size: 7, right: 18 },
             70.. => Self { name: 0, mode: 2, bar: 10, percent: 4, size: 7, right: 17 },
