@@ -27,6 +27,7 @@ mod signals;
 mod snapshot_tests;
 mod sort;
 mod surroundings;
+mod tally;
 mod terminal;
 mod text;
 mod typed;

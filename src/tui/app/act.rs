@@ -381,7 +381,7 @@ impl App {
 
     fn ask_to_remove_collection(&mut self) {
         let Some(row) = self.cursor_collection() else { return };
-        let count: u64 = row.counts.values().sum();
+        let count = self.list.tally().all(row.id);
         let confirm = Confirm::remove_collection(row.id, row.name.clone(), count);
         self.overlay = Some(Overlay::Confirm(confirm));
     }

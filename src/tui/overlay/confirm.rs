@@ -50,7 +50,7 @@ impl Confirm {
     }
 
     /// Asks before a collection goes.
-    pub(crate) fn remove_collection(id: CollectionId, name: String, count: u64) -> Self {
+    pub(crate) fn remove_collection(id: CollectionId, name: String, count: usize) -> Self {
         let goes = match count {
             0 => "It is empty.".to_owned(),
             1 => "Its download goes to the default collection.".to_owned(),
