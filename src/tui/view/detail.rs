@@ -187,6 +187,7 @@ fn short(
 /// The state in a whole sentence, and the way out.
 fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
     let (sentence, hint) = words::sentence(row, app.held(row), app.now);
+    let hint = app.options.keymap.fill(&hint);
     let kind = row.state.kind();
     let role = match kind {
         StateKind::Failed => Role::Failed,
@@ -397,9 +398,10 @@ fn group(app: &App, columns: usize) -> Vec<Line<'static>> {
         .map(|line| Line::styled(line, plain(app, Role::Failed)))
         .collect();
     let told = format!(
-        "{} say the same. Enter shows them, r tries all again, d removes them.",
+        "{} say the same. {{enter}} shows them, {{resume}} tries all again, {{remove}} removes them.",
         words::downloads(group.count)
     );
+    let told = app.options.keymap.fill(&told);
     lines.extend(
         text::wrap(&told, columns).into_iter().map(|line| Line::styled(line, plain(app, Role::Text))),
     );

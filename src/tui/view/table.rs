@@ -223,6 +223,7 @@ fn one(app: &App, row: &DownloadRow, widths: Widths, here: bool) -> Line<'static
             StateKind::Waiting => Role::Waiting,
             _ => Role::Dim,
         };
+        let remark = app.options.keymap.fill(&remark);
         let remark = text::fit_right(&remark, widths.right, look.glyphs.ellipsis);
         spans.push(Span::styled(remark, plain(role)));
     } else {
@@ -248,7 +249,7 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
     let (kind, host) = &group.cause;
     let count = words::thousands(group.count);
     let told = format!("{count} {} {} {host}", look.glyphs.times, words::failure_kind(*kind));
-    let hint = "Enter shows them  r retries all ";
+    let hint = &app.options.keymap.fill("{enter} shows them  {resume} retries all ");
     let room = columns.saturating_sub(3);
     let with_hint = text::width(&told) + text::width(hint) + 2 <= room;
     let name =
@@ -260,7 +261,7 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
             plain(Role::Failed),
         ),
         Span::styled(name, plain(if here { Role::Strong } else { Role::Failed })),
-        Span::styled(if with_hint { hint } else { "" }, plain(Role::Dim)),
+        Span::styled(if with_hint { hint.clone() } else { String::new() }, plain(Role::Dim)),
     ])
 }
 
