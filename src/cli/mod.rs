@@ -10,6 +10,7 @@ mod collections;
 mod config;
 mod context;
 mod demo;
+mod door;
 mod engine;
 mod error;
 mod folder;
@@ -17,9 +18,11 @@ mod following;
 mod get;
 mod header;
 mod history;
+mod hold;
 mod intake;
 mod interrupts;
 mod library;
+mod limit;
 mod list;
 mod output;
 mod password;
@@ -32,6 +35,7 @@ mod refresh;
 mod scripted;
 mod set;
 mod show;
+mod standing;
 mod status;
 mod stay;
 mod stream;
@@ -136,8 +140,9 @@ async fn dispatch<E: Engine + Files>(
         Command::Refresh(args) => refresh::refresh(&args, engine, context, output).await,
         Command::Collections(args) => collections::collections(&args, engine, output).await,
         Command::Collection(args) => collections::collection(args, engine, context, output).await,
-        Command::Hold(args) => collections::hold(&args, true, engine, output).await,
-        Command::Go(args) => collections::hold(&args, false, engine, output).await,
+        Command::Hold(args) => hold::hold(&args, engine, context, output).await,
+        Command::Go(args) => hold::go(&args, engine, context, output).await,
+        Command::Limit(args) => limit::limit(&args, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
         Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
@@ -147,6 +152,7 @@ async fn dispatch<E: Engine + Files>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        Command::Door(args) => door::door(args, engine, context, output).await,
         Command::Preset(args) => preset::preset(&args, engine, output).await,
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))

@@ -110,17 +110,14 @@ impl Keymap {
             let known = named
                 .split_once('}')
                 .and_then(|(id, after)| Some((TABLE.iter().find(|entry| entry.id == id)?, after)));
-            match known {
-                Some((entry, after)) => {
-                    let palette = || self.shown(Command::Palette).map(|key| format!("{key} {}", entry.id));
-                    let shown = self.shown(entry.command).or_else(palette);
-                    filled.push_str(shown.as_deref().unwrap_or(entry.id));
-                    rest = after;
-                }
-                None => {
-                    filled.push('{');
-                    rest = named;
-                }
+            if let Some((entry, after)) = known {
+                let palette = || self.shown(Command::Palette).map(|key| format!("{key} {}", entry.id));
+                let shown = self.shown(entry.command).or_else(palette);
+                filled.push_str(shown.as_deref().unwrap_or(entry.id));
+                rest = after;
+            } else {
+                filled.push('{');
+                rest = named;
             }
         }
         filled.push_str(rest);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::door::DOOR;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
 use super::keys::written;
@@ -75,7 +76,12 @@ impl Config {
                 about: setting.about,
             });
         }
+        for (section, name, value, span, about) in self.circumstances.shown() {
+            let origin = span.map_or(Origin::Default, |span| self.at(span.start));
+            all.push(Effective { section, name, value, origin, about });
+        }
         all.extend(self.section("hooks", HOOKS, &self.hooks, &self.hooks()));
+        all.extend(self.section("door", DOOR, &self.door, &self.door()));
         all.extend(self.section("ui", UI, &self.ui, &self.ui()));
         all.extend(TABLE.iter().map(|entry| Effective {
             section: "keys".into(),

@@ -221,7 +221,7 @@ pub fn line(answers: Vec<Vec<u8>>, is_batch: bool) -> Option<Outgoing> {
 }
 
 /// Writes an update as its subscribers share it.
-pub fn update_body(update: &crate::model::update::Update) -> Bytes {
+pub fn update_body<T: Serialize>(update: &T) -> Bytes {
     written(update).into()
 }
 
@@ -367,7 +367,7 @@ mod tests {
         for params in ["", r#","params":{}"#, r#","params":[]"#, r#","params":null"#] {
             for (method, ask) in [
                 ("undo", Ask::Model(Request::Undo)),
-                ("hold", Ask::Model(Request::Hold { id: None })),
+                ("hold", Ask::Model(Request::Hold { id: None, until: None, for_good: false })),
                 ("status", Ask::Own(Own::Status)),
                 ("stop", Ask::Own(Own::Stop { gently: false })),
             ] {

@@ -10,12 +10,14 @@ use url::Url;
 use uuid::Uuid;
 
 use super::db::{About, Db, Durability, Stamp, Ticket};
+use super::door::origin_of;
 use super::error::StoreError;
 use super::library::note_to_shelve;
 use crate::model::hook::HookCall;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority, TransferSettings};
 use crate::model::media::ToShelve;
+use crate::model::page::PageOrigin;
 use crate::model::record::{
     Checkpoint, CollectionRecord, CollectionSettings, DownloadRecord, HistoryLine, PublishIntent,
 };
@@ -179,8 +181,14 @@ impl Db {
         self.write(
             Durability::Durable,
             Box::new(move |db| {
-                db.prepare_cached("INSERT OR REPLACE INTO collections VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![number(record.id.0), record.name, json(&record.settings)?, record.held])
+                db.prepare_cached("INSERT OR REPLACE INTO collections VALUES (?1, ?2, ?3, ?4, ?5)")?
+                    .execute(params![
+                        number(record.id.0),
+                        record.name,
+                        json(&record.settings)?,
+                        held(&record),
+                        record.page.as_ref().map(PageOrigin::as_str)
+                    ])
                     .map(drop)
             }),
         )
@@ -370,14 +378,16 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         downloads.push(record?);
     }
     let collections = db
-        .prepare("SELECT id, name, settings, held FROM collections ORDER BY id")?
+        .prepare("SELECT id, name, settings, held, page FROM collections ORDER BY id")?
         .query_map([], |row| {
             let settings: CollectionSettings = from_json(row, 2)?;
             Ok(CollectionRecord {
                 id: CollectionId(unsigned(row.get(0)?)),
                 name: row.get(1)?,
                 settings,
-                held: row.get(3)?,
+                held: row.get::<_, i64>(3)? != 0,
+                held_until: Some(UnixMs(row.get(3)?)).filter(|until| until.0 > 1),
+                page: row.get::<_, Option<String>>(4)?.map(|text| origin_of(4, text)).transpose()?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -454,6 +464,15 @@ fn kind_number(kind: StateKind) -> u32 {
 }
 
 /// SQLite's integers are signed; sizes and ids never reach the sign.
+/// How a hold is stored: 0 none, 1 for good, else until when.
+fn held(record: &CollectionRecord) -> i64 {
+    match (record.held, record.held_until) {
+        (false, _) => 0,
+        (true, None) => 1,
+        (true, Some(until)) => until.0.max(2),
+    }
+}
+
 pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

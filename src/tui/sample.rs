@@ -105,12 +105,14 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
         proxy: None,
         interface: None,
         preset: None,
+        page: None,
         set_aside: Vec::new(),
         info: [("Artist", "Tailspin Orchestra"), ("Album", "Harbour Lights"), ("Distributor", "Tailspin")]
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         events: Vec::new(),
+        leave: None,
         politeness: None,
     }
 }
@@ -121,6 +123,7 @@ pub(crate) fn collections(rows: &[DownloadRow]) -> Vec<CollectionRow> {
         id: CollectionId(id),
         name: name.into(),
         held: false,
+        held_until: None,
         counts: rows.iter().filter(|row| row.collection.0 == id).fold(
             std::collections::BTreeMap::new(),
             |mut counts, row| {

@@ -103,6 +103,12 @@ impl Machine {
         self.root.path().join("config/haul")
     }
 
+    /// Writes the config file where the platform has it.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::create_dir_all(self.config()).unwrap();
+        std::fs::write(self.config().join("config.toml"), text).unwrap();
+    }
+
     /// Returns where a download's file will be.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.downloads().join(name)
@@ -155,6 +161,12 @@ impl Machine {
     pub(crate) fn beside<S: AsRef<str>>(&self, args: &[S]) -> Outcome {
         let command = Command::new(env!("CARGO_BIN_EXE_haul"));
         self.spawn_into("beside", command, args, 2 * DEADLINE).wait()
+    }
+
+    /// Starts the program beside others, whose words it leaves alone.
+    pub(crate) fn spawn_beside<S: AsRef<str>>(&self, which: &str, args: &[S]) -> Running {
+        let command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        self.spawn_into(which, command, args, 2 * DEADLINE)
     }
 
     fn spawn_as<S: AsRef<str>>(&self, command: Command, args: &[S], stall: Duration) -> Running {
