@@ -3,6 +3,8 @@
 
 mod app;
 mod burst;
+#[cfg(test)]
+mod cost_tests;
 mod effect;
 mod filter;
 mod glyphs;
