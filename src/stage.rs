@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use haul::cli::{self, Status};
 use haul::client::Client;
+use haul::config::Config;
 use haul::demo::{self, Shop};
 use haul::engine::{Engine, Started};
-use haul::model::settings::Settings;
+use haul::model::request::{Refusal, RefusalKind};
+use haul::model::settings::{Settings, SettingsSource};
 use haul::tui::Surroundings;
 
 use crate::console::{self, Shown};
@@ -81,11 +83,15 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
         Err(code) => return code,
     };
     context.downloads.clone_from(&downloads);
-    let mut settings = hurry(Settings::default());
-    settings.engine.stall = STALL;
-    // Whoever looks on should see it move, however busy the machine is.
-    settings.engine.idle = false;
-    let source = Rc::new(RefCell::new(settings.clone()));
+    let mut source = Shipped { preset: None };
+    let settings = match source.read() {
+        Ok(settings) => settings,
+        Err(refusal) => {
+            cli::complain(&refusal.text, &refusal.hint);
+            return Status::Usage.code();
+        }
+    };
+    let source = Rc::new(RefCell::new(source));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,
         Err(error) => return refuse_here(&error, &state).code(),
@@ -112,9 +118,53 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     code
 }
 
+/// The settings of the demo: nobody's own, with the presets that come with haul.
+struct Shipped {
+    preset: Option<String>,
+}
+
+impl SettingsSource for Shipped {
+    fn read(&mut self) -> Result<Settings, Refusal> {
+        let text = self.preset.as_ref().map(|name| format!("preset = {name:?}\n")).unwrap_or_default();
+        let config = Config::parse(Path::new("demo"), text).map_err(|report| {
+            Refusal::new(RefusalKind::NotFound, report.to_string(), "the list of presets has the names")
+        })?;
+        let mut settings = hurry(config.settings(None));
+        settings.engine.stall = STALL;
+        // Whoever looks on should see it move, however busy the machine is.
+        settings.engine.idle = false;
+        Ok(settings)
+    }
+
+    fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal> {
+        let before = self.preset.replace(name.to_owned());
+        let settings = self.read();
+        if settings.is_err() {
+            self.preset = before;
+        }
+        settings
+    }
+}
+
 /// Fills the screen, and stays a client for as long as it is shown: a real-time download needs its owner.
 async fn fill(client: Client, shop: &Shop, downloads: &Path) {
     // What the engine refuses is missing on the screen, which tells of everything else.
     let _ = demo::play(&client, shop.address(), downloads).await;
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_has_the_presets_that_come_with_haul() {
+        let mut shipped = Shipped { preset: None };
+        assert!(shipped.read().unwrap().preset_rows.iter().all(|row| !row.in_use));
+        let settings = shipped.use_preset("polite").unwrap();
+        let used = settings.preset_rows.iter().find(|row| row.in_use).unwrap();
+        assert_eq!((used.name.as_str(), settings.engine.parallel), ("polite", 2));
+        assert!(shipped.use_preset("impolite").is_err());
+        assert_eq!(shipped.read().unwrap(), settings);
+    }
 }

@@ -305,15 +305,9 @@ fn the_end_of_a_collection_is_told_once_and_of_a_file_never() {
     for row in &mut rows {
         row.state = State::Completed;
     }
-    let first = Update {
-        revision: 2,
-        collections: Some(sample::collections(&sample::rows())),
-        rows: rows[..1].to_vec(),
-        ..Update::default()
-    };
+    let first = Update { revision: 2, rows: rows[..1].to_vec(), ..Update::default() };
     assert!(!app.update(NOW, Msg::Changed(Box::new(first))).contains(&Effect::Bell));
-    let all =
-        Update { revision: 3, collections: Some(sample::collections(&rows)), rows, ..Update::default() };
+    let all = Update { revision: 3, rows, ..Update::default() };
     let effects = app.update(NOW, Msg::Changed(Box::new(all)));
     assert_eq!(
         effects

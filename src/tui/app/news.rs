@@ -220,32 +220,23 @@ impl App {
 
     /// Whether a collection has something to do, for each.
     fn counted_busy(&self) -> std::collections::BTreeMap<CollectionId, bool> {
-        self.collections
-            .iter()
-            .map(|row| {
-                let count = |kind: &StateKind| row.counts.get(kind).copied().unwrap_or(0);
-                let busy = StateKind::ALL
-                    .iter()
-                    .filter(|kind| {
-                        kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting)
-                    })
-                    .any(|kind| count(kind) > 0);
-                (row.id, busy)
-            })
-            .collect()
+        self.collections.iter().map(|row| (row.id, self.list.tally().is_busy(row.id))).collect()
     }
 
     /// A collection that has no more to do is news, once.
     fn mind_collections(&mut self) {
         let busy = self.counted_busy();
+        let tally = self.list.tally();
         let ended: Vec<String> = self
             .collections
             .iter()
             .filter(|row| self.busy.get(&row.id) == Some(&true) && busy.get(&row.id) == Some(&false))
             .map(|row| {
-                let done = row.counts.get(&StateKind::Completed).copied().unwrap_or(0);
-                let failed = row.counts.get(&StateKind::Failed).copied().unwrap_or(0);
-                let failures = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+                let done = tally.count(row.id, StateKind::Completed);
+                let failures = match tally.count(row.id, StateKind::Failed) {
+                    0 => String::new(),
+                    failed => format!(", {failed} failed"),
+                };
                 format!("{}: all done, {done} completed{failures}", row.name)
             })
             .collect();
