@@ -83,6 +83,8 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     context.downloads.clone_from(&downloads);
     let mut settings = hurry(Settings::default());
     settings.engine.stall = STALL;
+    // The shop is on this machine: no line, and no battery worth to be saved.
+    settings.engine.services = false;
     let source = Rc::new(RefCell::new(settings.clone()));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,

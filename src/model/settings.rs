@@ -333,6 +333,8 @@ pub struct EngineSettings {
     pub eyes: Eyes,
     /// Whether background downloads take the processor and the disk only when nobody else wants them.
     pub idle: bool,
+    /// Whether the system's services are asked about the line and the power.
+    pub services: bool,
 }
 
 /// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
@@ -371,6 +373,7 @@ impl Default for EngineSettings {
             tag_reader: None,
             eyes: Eyes::default(),
             idle: true,
+            services: true,
         }
     }
 }
