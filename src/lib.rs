@@ -13,6 +13,7 @@
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
 //! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
+//! | [`door`] | HTTP and WebSocket for web pages, in front of the agent's sessions | `model`, `engine`, `protocol`, `config`, `agent` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
@@ -42,6 +43,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod door;
 pub mod engine;
 pub mod fetch;
 pub mod kernel;
@@ -68,6 +70,7 @@ mod tests {
         ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
         ("protocol", &["model"]),
         ("agent", &["model", "engine", "protocol", "config"]),
+        ("door", &["model", "engine", "protocol", "config", "agent"]),
         ("client", &["model", "protocol"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),

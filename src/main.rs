@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use haul::agent::house::{Facts, House};
-use haul::agent::run::{Run, run as run_agent};
+use haul::agent::run::{Beside, Run, run as run_agent};
 use haul::agent::serve::serve;
 use haul::agent::service::{Service, Way};
 use haul::agent::start::Start;
@@ -23,6 +23,7 @@ use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
 use haul::config::{self, ConfigError};
+use haul::door::Door;
 use haul::engine::{Engine, Holder, Source, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -64,9 +65,9 @@ fn main() -> ExitCode {
     };
     raise_file_limit();
     if let Some(Command::Agent(agent)) = &args.command
-        && let AgentCommand::Run { on_demand, detached } = agent.command
+        && let AgentCommand::Run { on_demand, door, detached } = agent.command
     {
-        return be_the_agent(&place, on_demand, detached);
+        return be_the_agent(&place, on_demand, door, detached);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -148,7 +149,7 @@ impl Place {
     }
 }
 
-fn be_the_agent(place: &Place, on_demand: bool, detached: bool) -> ExitCode {
+fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached: bool) -> ExitCode {
     let leaves_after = test_ms("HAUL_TEST_LEAVE_MS").unwrap_or(LEAVES_AFTER);
     let (source, settings) = match settings(place.file.clone()) {
         Ok(found) => found,
@@ -159,20 +160,44 @@ fn be_the_agent(place: &Place, on_demand: bool, detached: bool) -> ExitCode {
             return cli::tell_config(&error).into();
         }
     };
+    let door = (door || settings.door.enabled).then(|| {
+        let port = test_number("HAUL_TEST_DOOR_PORT").unwrap_or(settings.door.port);
+        Box::new(move |house, closing| open_door(port, house, closing)) as Beside
+    });
     let ended = run_agent(&Run {
         state: place.state.clone(),
         runtime: place.runtime.clone(),
         detached,
-        leaves_after: on_demand.then_some(leaves_after),
+        // Pages come when they like.
+        leaves_after: (on_demand && door.is_none()).then_some(leaves_after),
         settings,
         source,
         version: std::env::var("HAUL_TEST_VERSION").unwrap_or_else(|_| env!("CARGO_PKG_VERSION").into()),
+        beside: door,
     });
     match ended {
         Ok(()) => Status::Done.into(),
         Err(error) => {
             cli::complain(&error.to_string(), error.hint());
             Status::Unreachable.into()
+        }
+    }
+}
+
+/// Opens the door for web pages. An agent without one is better than none.
+fn open_door(
+    port: u16,
+    house: Rc<House>,
+    closing: CancellationToken,
+) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    match Door::open(port) {
+        Ok(door) => {
+            tracing::info!("the door for web pages is open at {}", door.url());
+            door.serve(house, closing)
+        }
+        Err(error) => {
+            tracing::warn!("the door for web pages can't open at port {port}: {error}");
+            Box::pin(std::future::ready(()))
         }
     }
 }
@@ -651,6 +676,7 @@ fn hurry(mut settings: Settings) -> Settings {
     engine.tag_reader = tag_reader();
     engine.stall = test_ms("HAUL_TEST_STALL_MS").unwrap_or(engine.stall);
     engine.backoff_first = test_ms("HAUL_TEST_BACKOFF_MS").unwrap_or(engine.backoff_first);
+    engine.come_back = test_ms("HAUL_TEST_COME_BACK_MS").unwrap_or(engine.come_back);
     engine.checkpoint_every = test_ms("HAUL_TEST_CHECKPOINT_MS").unwrap_or(engine.checkpoint_every);
     engine.idle = std::env::var_os("HAUL_TEST_NOT_IDLE").is_none();
     let blind = std::env::var("HAUL_TEST_WITHOUT").unwrap_or_default();
@@ -660,7 +686,11 @@ fn hurry(mut settings: Settings) -> Settings {
 }
 
 fn test_ms(name: &str) -> Option<Duration> {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).map(Duration::from_millis)
+    test_number(name).map(Duration::from_millis)
+}
+
+fn test_number<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 /// This program: on Linux by the link that holds even when a newer one was put in its place.

@@ -85,6 +85,8 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     settings.engine.stall = STALL;
     // The shop is on this machine: no line, and no battery worth to be saved.
     settings.engine.services = false;
+    // Whoever looks on should see it move, however busy the machine is.
+    settings.engine.idle = false;
     let source = Rc::new(RefCell::new(settings.clone()));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::engine::Engine;
 use crate::model::id::OwnerKey;
+use crate::model::page::PageUpdate;
 use crate::protocol::message::update_body;
 use crate::protocol::method::capabilities;
 use crate::protocol::session::{AgentStatus, LogLines, Welcome};
@@ -26,6 +27,7 @@ pub struct House {
     started: Instant,
     clients: Cell<u64>,
     socket: RefCell<Option<PathBuf>>,
+    door: RefCell<Option<String>>,
     stop: watch::Sender<bool>,
     shared: RefCell<Vec<Shared>>,
 }
@@ -56,6 +58,14 @@ pub(super) struct Shared {
     pub(super) body: Bytes,
 }
 
+impl Shared {
+    /// Returns an update that nobody else gets; none where there is nothing to tell.
+    pub(super) fn alone(revision: u64, more: bool, update: Option<&PageUpdate>) -> Self {
+        let body = update.map(update_body).unwrap_or_default();
+        Self { since: None, at: revision, revision, more, body }
+    }
+}
+
 impl House {
     /// Returns a house around an engine.
     pub fn new(engine: Engine, facts: Facts) -> Rc<Self> {
@@ -65,6 +75,7 @@ impl House {
             started: Instant::now(),
             clients: Cell::new(0),
             socket: RefCell::default(),
+            door: RefCell::default(),
             stop: watch::Sender::new(false),
             shared: RefCell::default(),
         })
@@ -88,6 +99,11 @@ impl House {
     /// Names the socket.
     pub(super) fn listens_at(&self, socket: PathBuf) {
         *self.socket.borrow_mut() = Some(socket);
+    }
+
+    /// Names the door.
+    pub fn opens_door_at(&self, url: String) {
+        *self.door.borrow_mut() = Some(url);
     }
 
     pub(super) fn welcome(&self, _hello: &Hello) -> Welcome {
@@ -115,6 +131,7 @@ impl House {
             pid: std::process::id(),
             state: self.facts.state.display().to_string(),
             socket: self.socket.borrow().as_ref().map(|socket| socket.display().to_string()),
+            door: self.door.borrow().clone(),
             clients: self.clients.get(),
             stays: self.facts.stays,
             uptime_secs: self.started.elapsed().as_secs(),

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,7 +41,12 @@ pub struct Run {
     pub source: Source,
     /// The version that it says it is.
     pub version: String,
+    /// What is served beside the socket.
+    pub beside: Option<Beside>,
 }
+
+/// Begins to serve something beside the socket, until the token says that the engine has ended.
+pub type Beside = Box<dyn Fn(Rc<House>, CancellationToken) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// What an agent that was started in the background says first, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,11 +214,19 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
     let served = match listen(&run.state, &socket) {
         Ok(listener) => {
             house.listens_at(socket.clone());
+            let closing = CancellationToken::new();
+            let beside = run.beside.as_ref().map(|begin| begin(Rc::clone(&house), closing.clone()));
             tell_ready(run, &Ready::At { socket: socket.clone() })?;
             // Nobody to be told is no trouble.
             let _ = sd_notify::notify(&[NotifyState::Ready]);
             drop(gate);
-            serve_all(run, &house, listener, &socket, driving).await
+            let beside = beside.map(tokio::task::spawn_local);
+            let served = serve_all(run, &house, listener, &socket, driving, closing).await;
+            if let Some(beside) = beside {
+                // A panic in there has been told by the hook.
+                let _ = beside.await;
+            }
+            served
         }
         Err(error) => {
             engine.stop();
@@ -239,8 +252,8 @@ async fn serve_all(
     listener: UnixListener,
     path: &Path,
     driving: tokio::task::JoinHandle<()>,
+    closing: CancellationToken,
 ) -> Result<(), RunError> {
-    let closing = CancellationToken::new();
     let mut sessions = JoinSet::new();
     let served = accept_all(run, house, listener, path, &closing, &mut sessions).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);

@@ -4,7 +4,7 @@
 //! [`Session::push`] returns.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,12 +16,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::house::House;
+use super::house::{House, Shared};
 use crate::engine::Leave;
+use crate::model::id::{DownloadId, OwnerKey};
+use crate::model::page::PageOrigin;
 use crate::model::request::{Batch, Refusal, RefusalKind, Request};
 use crate::protocol::error::{HELLO_FIRST, INVALID_PARAMS, RpcError};
 use crate::protocol::message::{Ask, Asked, Line, Outgoing, failure, line, result, update};
-use crate::protocol::session::{MAX_PIECE, Own, Piece, Subscribed, Sum};
+use crate::protocol::session::{LetIn, MAX_PIECE, Own, Piece, Subscribed, Sum};
 
 /// Updates come at most ten times a second: what changes faster is told together.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -35,6 +37,12 @@ const MOST_STAGED: usize = 2_000_000;
 /// A session. Its end without [`Own::Goodbye`] is a client that vanished.
 pub struct Session {
     house: Rc<House>,
+    /// The web page that it is of; a person's own client where there is none.
+    page: Option<PageOrigin>,
+    /// Whether it ends with its first answer.
+    is_passing: Cell<bool>,
+    /// What a page knows of.
+    known: RefCell<HashSet<DownloadId>>,
     client: Cell<Option<u64>>,
     is_over: Cell<bool>,
     staged: RefCell<Staged>,
@@ -75,6 +83,9 @@ impl Session {
     pub fn new(house: Rc<House>) -> Self {
         Self {
             house,
+            page: None,
+            is_passing: Cell::new(false),
+            known: RefCell::default(),
             client: Cell::new(None),
             is_over: Cell::new(false),
             staged: RefCell::default(),
@@ -82,6 +93,49 @@ impl Session {
             last_subscription: Cell::new(0),
             turn: Notify::new(),
         }
+    }
+
+    /// Returns a session of a web page that has said nothing yet.
+    pub fn of_page(house: Rc<House>, page: PageOrigin) -> Self {
+        let mut session = Self::new(house);
+        session.page = Some(page);
+        session
+    }
+
+    /// The page of this session asks once and has no connection that stays: its hello is left out.
+    pub fn pass(&self, key: &OwnerKey) {
+        self.is_passing.set(true);
+        if let Some(page) = &self.page {
+            self.let_in(page, key);
+        }
+    }
+
+    /// Says goodbye for the client.
+    pub fn leave(&self) {
+        if let Some(client) = self.client.get() {
+            self.end(client, Leave::Goodbye);
+        }
+    }
+
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_passing.get()
+    }
+
+    pub(super) fn page(&self) -> Option<&PageOrigin> {
+        self.page.as_ref()
+    }
+
+    pub(super) fn house(&self) -> &House {
+        &self.house
+    }
+
+    pub(super) fn known(&self) -> &RefCell<HashSet<DownloadId>> {
+        &self.known
+    }
+
+    /// The client has said who it is.
+    pub(super) fn greet(&self, key: OwnerKey) {
+        self.client.set(Some(self.house.join(key)));
     }
 
     /// Whether the client has said who it is.
@@ -132,7 +186,11 @@ impl Session {
         loop {
             let revision = *newest.borrow_and_update();
             match self.due(Instant::now(), revision) {
-                Due::Now(number) => return self.take(number),
+                Due::Now(number) => {
+                    if let Some(update) = self.take(number) {
+                        return update;
+                    }
+                }
                 Due::At(at) => tokio::select! {
                     () = tokio::time::sleep_until(at) => {}
                     () = self.turn.notified() => {}
@@ -169,28 +227,42 @@ impl Session {
         next.map_or(Due::WithNews, Due::At)
     }
 
-    fn take(&self, number: u64) -> Outgoing {
+    /// What a subscription is to be told, if anything of it is for this client.
+    fn take(&self, number: u64) -> Option<Outgoing> {
         let mut subscriptions = self.subscriptions.borrow_mut();
         let since = subscriptions.get(&number).and_then(|one| one.since);
-        let shared = self.house.changes(since);
+        let (shared, is_for_us) = match &self.page {
+            None => (self.house.changes(since), true),
+            Some(page) => {
+                let update = self.house.engine.changes(since);
+                let (revision, more) = (update.revision, update.more);
+                let own = self.told_to_page(page, update, since.is_none());
+                (Shared::alone(revision, more, own.as_ref()), own.is_some())
+            }
+        };
         if let Some(one) = subscriptions.get_mut(&number) {
             let now = Instant::now();
             one.since = Some(shared.revision);
             one.more = shared.more;
             one.is_prompt = false;
             one.noticed = None;
-            one.paid_until = one.paid_until.max(now) + COALESCE;
+            if is_for_us {
+                one.paid_until = one.paid_until.max(now) + COALESCE;
+            }
         }
-        update(number, shared.body)
+        is_for_us.then(|| update(number, shared.body))
     }
 
     /// Carries a request out and writes the answer with its result.
     async fn carry_out(&self, ask: Ask, id: &Value) -> Result<Vec<u8>, RpcError> {
         let Some(client) = self.client.get() else {
+            if let Some(page) = &self.page {
+                return self.meet_page(page, ask, id).await;
+            }
             let Ask::Own(Own::Hello(hello)) = ask else {
                 return Err(RpcError::new(HELLO_FIRST, "say `hello` first"));
             };
-            self.client.set(Some(self.house.join(hello.key.clone())));
+            self.greet(hello.key.clone());
             return Ok(result(id, &self.house.welcome(&hello)));
         };
         match ask {
@@ -200,7 +272,13 @@ impl Session {
     }
 
     async fn call(&self, client: u64, request: Request, id: &Value) -> Result<Vec<u8>, RpcError> {
-        let reply = self.house.engine.call(client, request).await?;
+        let reply = match &self.page {
+            None => self.house.engine.call(client, request).await?,
+            Some(page) => {
+                self.check_passing(&request)?;
+                self.house.engine.call_as_page(client, page, request).await?
+            }
+        };
         // What comes of it is told at once.
         for one in self.subscriptions.borrow_mut().values_mut() {
             one.is_prompt = true;
@@ -211,7 +289,10 @@ impl Session {
 
     async fn carry_out_own(&self, client: u64, own: Own, id: &Value) -> Result<Vec<u8>, RpcError> {
         let done = |()| result(id, &());
+        self.check_page(&own)?;
         match own {
+            // Only before the hello.
+            Own::DoorAsk => Ok(result(id, &LetIn { granted: true })),
             Own::Hello(hello) => Ok(result(id, &self.house.welcome(&hello))),
             Own::Goodbye => {
                 self.end(client, Leave::Goodbye);
@@ -312,6 +393,9 @@ impl Session {
     fn end(&self, client: u64, how: Leave) {
         if !self.is_over.replace(true) {
             self.house.left();
+            if let Some(page) = &self.page {
+                self.house.engine.page_left(page);
+            }
             self.house.engine.leave(client, how);
         }
     }

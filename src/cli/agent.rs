@@ -28,6 +28,9 @@ pub enum AgentCommand {
         /// Leave when nothing is left to do and nobody is here
         #[arg(long)]
         on_demand: bool,
+        /// Open the door for web pages, whatever the config says; then it stays
+        #[arg(long)]
+        door: bool,
         /// Started in the background by a client that waits for a word on stdout.
         #[arg(long, hide = true)]
         detached: bool,
@@ -102,6 +105,9 @@ fn lines(status: &AgentStatus, now: UnixMs) -> Vec<String> {
     if let Some(socket) = &status.socket {
         lines.push(format!("socket     {socket}"));
     }
+    if let Some(door) = &status.door {
+        lines.push(format!("door       {door}"));
+    }
     let unfinished = usize::try_from(status.unfinished).unwrap_or(usize::MAX);
     lines.push(format!("clients    {} client{plural}, this one included", status.clients));
     lines.push(format!("unfinished {}", downloads(unfinished)));
@@ -136,6 +142,7 @@ mod tests {
             pid: 7,
             state: "/s".into(),
             socket: Some("/s/agent.sock".into()),
+            door: Some("http://127.0.0.1:4285".into()),
             clients: 1,
             stays: false,
             uptime_secs: 7260,
@@ -146,6 +153,7 @@ mod tests {
         haul 0.1.0 runs as process 7, for 2 h 1 min
         state      /s
         socket     /s/agent.sock
+        door       http://127.0.0.1:4285
         clients    1 client, this one included
         unfinished 3 downloads
         stays      while there is something to do

@@ -12,6 +12,7 @@ use super::adopt::AdoptArgs;
 use super::agent::AgentArgs;
 use super::collections::{CollectionArgs, CollectionsArgs};
 use super::config::ConfigArgs;
+use super::door::DoorArgs;
 use super::get::GetArgs;
 use super::history::HistoryArgs;
 use super::hold::{GoArgs, HoldArgs};
@@ -120,6 +121,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// List presets, or use one for everything
     Preset(PresetArgs),
+    /// Web pages that add downloads: who asks, who is let in
+    Door(DoorArgs),
     /// Look around with made-up downloads: a built-in shop, no network, nothing left behind
     Demo(DemoArgs),
     /// The process that reads tags for the library.

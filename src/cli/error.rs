@@ -82,7 +82,7 @@ impl CliError {
             Self::Usage { .. } | Self::List { .. } | Self::Read { .. } | Self::Selector(_) => Status::Usage,
             Self::Refused(refusal) => match refusal.kind {
                 RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Taken => Status::Usage,
-                RefusalKind::NotNow => Status::Failed,
+                RefusalKind::NotNow | RefusalKind::Forbidden => Status::Failed,
                 RefusalKind::Store | RefusalKind::Stopping => Status::Unreachable,
             },
             Self::Unreachable { .. } => Status::Unreachable,

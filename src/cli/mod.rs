@@ -10,6 +10,7 @@ mod collections;
 mod config;
 mod context;
 mod demo;
+mod door;
 mod engine;
 mod error;
 mod folder;
@@ -151,6 +152,7 @@ async fn dispatch<E: Engine + Files>(
         Command::Wait(args) => {
             wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        Command::Door(args) => door::door(args, engine, context, output).await,
         Command::Preset(args) => preset::preset(&args, engine, output).await,
         Command::Demo(_) => {
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))

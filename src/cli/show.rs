@@ -106,6 +106,7 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("proxy", detail.proxy.clone());
     optional("interface", detail.interface.clone());
     optional("preset", detail.preset.clone());
+    optional("added by", detail.page.as_ref().map(|page| format!("a page of {page}")));
     let plan = detail.leave.filter(|_| !row.state.kind().is_ended());
     lines.extend(plan.map(|leave| ("plan", leave.said(|at| standing::moment(at, now, zone)))));
     lines.extend(detail.politeness.as_deref().map(polite).unwrap_or_default());
@@ -231,6 +232,7 @@ pub(crate) mod tests {
             proxy: None,
             interface: None,
             preset: None,
+            page: None,
             set_aside: Vec::new(),
             info: BTreeMap::new(),
             events: Vec::new(),

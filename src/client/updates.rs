@@ -126,6 +126,7 @@ fn merge(before: Update, after: Update) -> Update {
         rows: rows.into_values().collect(),
         removed,
         collections: after.collections.or(before.collections),
+        asking: after.asking.or(before.asking),
         totals: after.totals.or(before.totals),
     }
 }

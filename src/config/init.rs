@@ -1,6 +1,7 @@
 //! The file that `haul config init` writes: every setting with what it is for, commented out, so that defaults stay defaults.
 
 use super::circumstances::{BATTERY, BUDGET, METERED, WINDOW};
+use super::door::DOOR;
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::hooks::HOOKS;
 use super::host::OWN;
@@ -43,6 +44,8 @@ pub fn commented() -> String {
         lines(BATTERY.iter(), |setting| setting.example.to_owned()),
         "\n# How many bytes of files may come, and what downloads may do when they have.\n#\n#[budget]\n".to_owned(),
         lines(BUDGET.iter(), |setting| setting.example.to_owned()),
+        "\n# The door for web pages; `haul door` says who asks and who is let in.\n#\n#[door]\n".to_owned(),
+        lines(DOOR.iter(), |setting| setting.example.to_owned()),
         "\n# How the screen looks and what it tells.\n\n[ui]\n".to_owned(),
         lines(UI.iter(), |setting| (setting.show)(&Ui::default()).unwrap_or_else(|| setting.example.to_owned())),
         "\n# Keys of the screen: one, or a list; [] takes all away. A key that is given to one command is lost to the one that\n\

@@ -6,6 +6,7 @@
 
 mod change;
 mod circumstances;
+mod door;
 mod engine;
 mod hooks;
 mod host;
@@ -32,6 +33,7 @@ use toml::de::DeTable;
 
 pub use self::change::{as_typed, change};
 use self::circumstances::{BATTERY_NAME, BUDGET_NAME, METERED_NAME, SCHEDULE, Sections};
+use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
@@ -49,7 +51,7 @@ pub use self::source::Source;
 use self::theme::Themes;
 use self::ui::UI;
 pub use self::ui::Ui;
-use crate::model::settings::{Hooks, Settings};
+use crate::model::settings::{DoorSettings, Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
 pub struct Config {
@@ -60,13 +62,14 @@ pub struct Config {
     presets: BTreeMap<String, Preset>,
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
+    door: Layer<DoorSettings>,
     circumstances: Sections,
     ui: Layer<Ui>,
     keys: Keys,
 }
 
 /// Names on the top level.
-const TOP: [&str; 11] = [
+const TOP: [&str; 12] = [
     "preset",
     "engine",
     "presets",
@@ -76,6 +79,7 @@ const TOP: [&str; 11] = [
     METERED_NAME,
     BATTERY_NAME,
     BUDGET_NAME,
+    "door",
     "ui",
     "keys",
 ];
@@ -127,6 +131,10 @@ impl Config {
             let table = found.table("hooks", section)?;
             Some(found.layer("hooks", table, &[HOOKS], &[]))
         });
+        let door = table.get("door").and_then(|section| {
+            let table = found.table("door", section)?;
+            Some(found.layer("door", table, &[DOOR], &[]))
+        });
         let circumstances = circumstances::read(table, &mut found);
         let ui = table.get("ui").and_then(|section| {
             let table = found.table("ui", section)?;
@@ -135,8 +143,8 @@ impl Config {
         let keys = table.get("keys").map(|section| keys::read(section, &mut found));
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
-            let (hooks, ui, keys) =
-                (hooks.unwrap_or_default(), ui.unwrap_or_default(), keys.unwrap_or_default());
+            let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
+            let (ui, keys) = (ui.unwrap_or_default(), keys.unwrap_or_default());
             return Ok(Self {
                 path: path.to_owned(),
                 text,
@@ -145,6 +153,7 @@ impl Config {
                 presets,
                 hosts,
                 hooks,
+                door,
                 circumstances,
                 ui,
                 keys,
@@ -172,6 +181,7 @@ impl Config {
             preset_rows: rows.collect(),
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
+            door: self.door(),
             circumstances: self.circumstances.circumstances(),
         }
     }
@@ -214,6 +224,12 @@ impl Config {
         let mut hooks = Hooks::default();
         self.hooks.apply(&mut hooks);
         hooks
+    }
+
+    fn door(&self) -> DoorSettings {
+        let mut door = DoorSettings::default();
+        self.door.apply(&mut door);
+        door
     }
 
     /// The defaults under the file under a preset.

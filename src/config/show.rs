@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::door::DOOR;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
 use super::keys::written;
@@ -80,6 +81,7 @@ impl Config {
             all.push(Effective { section, name, value, origin, about });
         }
         all.extend(self.section("hooks", HOOKS, &self.hooks, &self.hooks()));
+        all.extend(self.section("door", DOOR, &self.door, &self.door()));
         all.extend(self.section("ui", UI, &self.ui, &self.ui()));
         all.extend(TABLE.iter().map(|entry| Effective {
             section: "keys".into(),

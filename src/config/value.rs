@@ -65,11 +65,6 @@ fn whole(value: &Value<'_>) -> Option<u64> {
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// Reads yes or no.
-pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
-    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
-}
-
 /// Reads a text that is not empty.
 pub(super) fn text(value: &Value<'_>) -> Read<String> {
     let text = value.get_ref().as_str().filter(|text| !text.is_empty());
@@ -88,6 +83,11 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Read<T>
         let meant = nearest(given, choices.iter().map(|(word, _)| *word));
         Wrong { help: meant.map(|meant| format!("did you mean \"{meant}\"?")), ..wrong().into() }
     })
+}
+
+/// Reads true or false.
+pub(super) fn flag(value: &Value<'_>) -> Read<bool> {
+    value.get_ref().as_bool().ok_or_else(|| "true or false goes here".into())
 }
 
 /// Reads a duration: `"90s"`, or a number of seconds.

@@ -15,6 +15,7 @@ use crate::kernel::resolve::{self, Resolved, UnknownPreset};
 use crate::model::checksum::Checksum;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
+use crate::model::page::PageOrigin;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
 use crate::model::settings::Login;
@@ -96,8 +97,8 @@ impl Core {
         Ok(())
     }
 
-    /// Downloads of the same source and target, by number.
-    fn same_as(&self, new: &NewDownload) -> Vec<DownloadId> {
+    /// Downloads of the same source and target, by number; for a page only its own.
+    fn same_as(&self, new: &NewDownload, page: Option<&PageOrigin>) -> Vec<DownloadId> {
         let hash = source_hash(&new.url);
         self.by_source
             .range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)))
@@ -106,6 +107,7 @@ impl Core {
                 self.items.get(id).is_some_and(|item| {
                     let record = &item.record;
                     record.source_url == new.url
+                        && (page.is_none() || record.settings.page.as_ref() == page)
                         && new.folder.as_ref() == Some(&*record.folder)
                         && new.name.as_ref().is_none_or(|name| *name == record.name)
                         && (new.name.is_some() || !record.name_is_given)
@@ -115,8 +117,12 @@ impl Core {
     }
 
     /// The finished ones among them: their files, and the checksums that those were verified with.
-    pub(super) fn finished_of(&self, new: &NewDownload) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
-        let finished = self.same_as(new).into_iter().filter_map(|id| {
+    pub(super) fn finished_of(
+        &self,
+        new: &NewDownload,
+        page: Option<&PageOrigin>,
+    ) -> Vec<(DownloadId, PathBuf, Option<Checksum>)> {
+        let finished = self.same_as(new, page).into_iter().filter_map(|id| {
             let record = &self.items.get(&id)?.record;
             let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
             let file = record.folder.join(&record.name);
@@ -136,7 +142,7 @@ impl Core {
         if new.again {
             return None;
         }
-        for id in self.same_as(new).into_iter().rev() {
+        for id in self.same_as(new, settings.page.as_ref()).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
             match record.state.kind() {
@@ -231,7 +237,7 @@ impl Core {
     }
 
     fn newest_finished_of(&self, new: &NewDownload) -> Option<DownloadRecord> {
-        let (id, ..) = self.finished_of(new).pop()?;
+        let (id, ..) = self.finished_of(new, None).pop()?;
         self.items.get(&id).map(|item| item.record.clone())
     }
 
@@ -327,6 +333,11 @@ impl Core {
                 let text = format!("there is no preset `{name}`");
                 Refusal::new(RefusalKind::NotFound, text, "`haul preset list` shows them")
             })?;
+        // Secrets are for whom the rule is about: a page has them sent to its own host only.
+        if given.page.as_ref().is_some_and(|page| page.host() != host) {
+            resolved.settings.headers.clone_from(&given.headers);
+            resolved.login = None;
+        }
         if let Some(login) = &resolved.login {
             resolved.settings.credentials = read_login(login, host)?;
         }

@@ -1,15 +1,12 @@
 //! Who is connected: which real-time downloads are whose, and what becomes of them when their client leaves.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::core::Core;
 use super::item::Then;
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::item::{Mode, OnLost, Priority};
-
-/// How long a client that vanished has to come back.
-const COME_BACK: Duration = Duration::from_mins(1);
 
 /// All clients that are here, or may come back.
 #[derive(Default)]
@@ -96,18 +93,19 @@ impl Core {
 
     /// Gives up on clients that did not come back. Returns when the next one's time is over.
     pub(super) fn end_absences(&mut self, now: Instant) -> Option<Instant> {
+        let come_back = self.settings.come_back;
         let over: Vec<u64> = self
             .clients
             .gone
             .iter()
-            .filter(|(since, ..)| now.saturating_duration_since(*since) >= COME_BACK)
+            .filter(|(since, ..)| now.saturating_duration_since(*since) >= come_back)
             .map(|(_, client, _)| *client)
             .collect();
         self.clients.gone.retain(|(_, client, _)| !over.contains(client));
         for client in over {
             self.lose(client, OnLost::Keep);
         }
-        self.clients.gone.iter().map(|(since, ..)| *since + COME_BACK).min()
+        self.clients.gone.iter().map(|(since, ..)| *since + come_back).min()
     }
 
     /// A client's real-time downloads without it: kept, they become paused background ones with their bytes.
@@ -164,11 +162,13 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::engine::{Engine, Started};
     use crate::model::settings::Settings;
+
+    const COME_BACK: Duration = Duration::from_mins(1);
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_client_that_comes_back_is_the_same_owner_whichever_end_is_noticed_first() {

@@ -87,6 +87,8 @@ pub(super) struct Core {
     pub(super) hooks: super::hooks::Hooks,
     /// When a stopping engine no longer waits for the programs of hooks.
     pub(super) patience_ends: Option<Instant>,
+    /// Who of the web pages is let in.
+    pub(super) door: super::door::Door,
 }
 
 impl Core {

@@ -9,6 +9,8 @@ mod adopt;
 mod checkpointer;
 mod clients;
 mod core;
+mod door;
+mod guest;
 mod hooks;
 mod item;
 mod librarian;
@@ -40,6 +42,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::checkpointer::Checkpointer;
 pub use self::clients::Leave;
 use self::core::Core;
+pub use self::door::Knock;
 use self::item::Then;
 use self::librarian::Librarian;
 use self::publisher::Publisher;
@@ -117,6 +120,7 @@ impl Engine {
         let state = gate.state();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
         let (db, opened) = Db::open(state, &date)?;
+        let pages = db.pages()?;
         let (news, incoming) = mpsc::unbounded_channel();
         let (to_saved, saved) = mpsc::unbounded_channel();
         let (to_published, published) = mpsc::unbounded_channel();
@@ -174,6 +178,7 @@ impl Engine {
             stopping: false,
             hooks: hooks::Hooks::new(to_hooked),
             patience_ends: None,
+            door: door::Door::new(pages),
         };
         let core = Rc::new(RefCell::new(core));
         {
@@ -304,9 +309,9 @@ impl Engine {
     /// something else, proves nothing about their files.
     async fn compare_finished(&self, batch: &add::Settled) -> HashSet<DownloadId> {
         let mut proven = HashSet::new();
-        for (new, _) in &batch.orders {
+        for (new, settings) in &batch.orders {
             let Some(wanted) = &new.extras.checksum else { continue };
-            let finished = self.core.borrow().finished_of(new);
+            let finished = self.core.borrow().finished_of(new, settings.page.as_ref());
             for (id, file, verified) in finished {
                 let is_equal = if verified.as_ref() == Some(wanted) {
                     true
@@ -413,6 +418,7 @@ impl Engine {
                 Ok(Reply::Done)
             }
             Request::Library(request) => self.library(request).await.map(Reply::Library),
+            Request::Door(request) => self.answer_the_door(request).await.map(Reply::Door),
         }
     }
 }
@@ -428,6 +434,7 @@ impl Core {
             settings: CollectionSettings::default(),
             held: false,
             held_until: None,
+            page: None,
         };
         self.collections.insert(id, record.clone());
         self.touch_collections();
@@ -550,6 +557,7 @@ async fn drive(
             let due = core.end_waits(now);
             let absent = core.end_absences(now);
             let forget = core.end_undo(now);
+            let knocks = core.end_knocks(now);
             let look = core.look_out(now);
             let settled = core.settles_at(now);
             let plan = core.keep_to_plan(now);
@@ -565,7 +573,7 @@ async fn drive(
             let tick = running.then(|| last_sample + SAMPLE);
             let quiet = core.is_quiet() && core.hooks.is_quiet();
             let patience = patience.filter(|end| now < *end);
-            let timers = [due, absent, forget, look, settled, plan, tick, patience];
+            let timers = [due, absent, forget, knocks, look, settled, plan, tick, patience];
             (timers.into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {

@@ -108,6 +108,7 @@ impl Core {
             proxy: record.settings.proxy.as_ref().map(mask_url),
             interface: record.settings.interface.clone(),
             preset: record.settings.preset.clone(),
+            page: record.settings.page.as_ref().map(ToString::to_string),
             set_aside: checkpoint
                 .map(|c| c.set_aside.iter().map(|old| part_path(c, &old.part)).collect())
                 .unwrap_or_default(),
@@ -136,7 +137,9 @@ impl Core {
             self.removed.range(since + 1..=revision).map(|(_, id)| *id).collect()
         };
         let collections = (since == 0 || self.collections_changed > since).then(|| self.collection_rows());
-        Update { revision, more, rows, removed, collections, totals: (!more).then(|| self.count_all(now)) }
+        let asking = self.door.asking_since(since);
+        let totals = (!more).then(|| self.count_all(now));
+        Update { revision, more, rows, removed, collections, asking, totals }
     }
 
     pub(super) fn collection_rows(&self) -> Vec<CollectionRow> {

@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::fmt;
 
+use super::reach::OutOfReach;
+
 /// What kind of trouble the network gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -24,6 +26,8 @@ pub enum Kind {
     RedirectLoop,
     /// A redirect that is not followed.
     RedirectRefused,
+    /// An address that a web page's download may not reach.
+    OutOfReach,
     /// The proxy.
     Proxy,
     /// The network interface is not there.
@@ -54,6 +58,9 @@ impl FetchError {
         let mut said = Vec::new();
         let mut source = error.source();
         while let Some(inner) = source {
+            if inner.is::<OutOfReach>() {
+                return OutOfReach::of(host);
+            }
             said.push(inner.to_string());
             source = inner.source();
         }
@@ -87,6 +94,7 @@ impl FetchError {
         match self.kind {
             Kind::Certificate => "trust its authority with --ca FILE, or check the clock and the address",
             Kind::RedirectRefused => "check where the link leads with a browser",
+            Kind::OutOfReach => "add it yourself with `haul add`, if you want it from there",
             Kind::RedirectLoop => "the server's fault; try the address that it should lead to",
             Kind::Dns => "check the address for a typing error, and the network",
             Kind::Proxy => "check --proxy, or the proxy that the environment names",
@@ -103,6 +111,7 @@ impl FetchError {
             Kind::Certificate
                 | Kind::RedirectLoop
                 | Kind::RedirectRefused
+                | Kind::OutOfReach
                 | Kind::Local
                 | Kind::InterfaceAway
         )

@@ -20,7 +20,7 @@ use url::Url;
 use super::error::{FetchError, Kind};
 use super::profile::Profile;
 use super::transport::{Answer, Ask, Body};
-use super::{cookies, tls};
+use super::{cookies, reach, tls};
 use crate::model::printable::mask_url;
 use crate::model::range::Asked;
 
@@ -132,6 +132,7 @@ impl Http {
         first: bool,
     ) -> Result<reqwest::Response, FetchError> {
         let host = host_of(url);
+        reach::check(&ask.profile, url).await?;
         let client = if ask.fresh {
             client(&ask.profile, url.scheme() == "https")?
         } else {
@@ -221,6 +222,9 @@ fn client(profile: &Profile, secure: bool) -> Result<Client, FetchError> {
             FetchError::new(Kind::Local, format!("`{}` can't be used as a proxy: {error}", mask_url(proxy)))
         })?;
         builder = builder.proxy(proxy);
+    }
+    if let Some(resolver) = reach::resolver(profile) {
+        builder = builder.dns_resolver(resolver);
     }
     if let Some((host, address)) = &profile.pinned {
         builder = builder.resolve(host, *address);

@@ -13,6 +13,7 @@ pub mod metalink;
 pub mod name;
 pub mod netrc;
 pub mod profile;
+mod reach;
 pub mod retry_after;
 pub mod tls;
 pub mod transport;

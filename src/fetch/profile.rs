@@ -8,6 +8,7 @@ use url::{Origin, Url};
 
 use crate::model::host::Pin;
 use crate::model::item::{Credentials, GivenHeader, TransferSettings};
+use crate::model::page::{PageOrigin, Reach};
 
 /// A request's identity: requests with equal profiles share connections and cookies, others never do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +41,8 @@ pub struct Profile {
     pub pinned: Option<(String, SocketAddr)>,
     /// Whether redirects from https to http are followed.
     pub allow_downgrade: bool,
+    /// Which addresses may be reached, on every hop.
+    pub reach: Reach,
     /// Time to connect.
     pub connect_within: Duration,
     /// Time from the request to the first byte of the answer.
@@ -81,6 +84,7 @@ impl Profile {
             interface: settings.interface.clone(),
             pinned: None,
             allow_downgrade: settings.allow_downgrade,
+            reach: settings.page.as_ref().map_or(Reach::Anywhere, PageOrigin::reach),
             connect_within: Duration::from_secs(15).min(answer_within),
             answer_within,
         }

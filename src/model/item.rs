@@ -9,6 +9,7 @@ use url::Url;
 use super::checksum::Checksum;
 use super::host::Pin;
 use super::id::CollectionId;
+use super::page::PageOrigin;
 
 /// How a download uses the machine and what becomes of it when its client leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -229,6 +230,9 @@ pub struct TransferSettings {
     /// The preset that was asked for, by name; its settings are among these once the download is added.
     #[serde(skip_serializing_if = "is_default")]
     pub preset: Option<String>,
+    /// The web page that added it: then it reaches no more than the page may, and the page sees it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub page: Option<PageOrigin>,
 }
 
 impl TransferSettings {
@@ -264,6 +268,7 @@ impl TransferSettings {
             streamed,
             umask,
             preset,
+            page,
         } = given.clone();
         Self {
             connections: connections.or(base.connections),
@@ -292,6 +297,7 @@ impl TransferSettings {
             streamed: streamed || base.streamed,
             umask: umask.or(base.umask),
             preset: preset.or(base.preset),
+            page: page.or(base.page),
         }
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::coverage::Coverage;
 use super::id::{CollectionId, DownloadId, Generation};
 use super::item::{Extras, Mode, Priority, TransferSettings};
+use super::page::PageOrigin;
 use super::state::State;
 use super::time::UnixMs;
 use super::validators::Validators;
@@ -144,6 +145,8 @@ pub struct CollectionRecord {
     pub settings: CollectionSettings,
     /// Whether a person holds it.
     pub held: bool,
+    /// The web page that made it.
+    pub page: Option<PageOrigin>,
     /// Until when, where they said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<UnixMs>,

@@ -9,6 +9,7 @@ use url::Url;
 use super::checksum::Checksum;
 use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
+use super::page::{DoorReply, DoorRequest};
 use super::policy::{Speeds, Standing};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
@@ -143,6 +144,8 @@ pub enum Request {
         /// Which.
         name: String,
     },
+    /// Something about web pages and who of them is let in. Answer: [`Reply::Door`].
+    Door(DoorRequest),
 }
 
 /// Downloads to add together, with the settings that they share.
@@ -309,6 +312,8 @@ pub enum Reply {
     Library(LibraryReply),
     /// Presets.
     Presets(Vec<PresetRow>),
+    /// About web pages.
+    Door(DoorReply),
     /// What decides how fast downloads may be just now.
     Standing(Box<Standing>),
 }
@@ -373,6 +378,8 @@ pub enum RefusalKind {
     Store,
     /// The engine is stopping.
     Stopping,
+    /// It is not for who asks.
+    Forbidden,
 }
 
 impl Refusal {

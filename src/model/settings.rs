@@ -10,6 +10,7 @@ use url::Url;
 
 use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
+use super::page::PageOrigin;
 use super::policy::Policy;
 use super::request::{Refusal, RefusalKind};
 use super::view::PresetRow;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub hosts: Vec<HostRule>,
     /// Programs to run when something happened.
     pub hooks: Hooks,
+    /// The door for web pages.
+    pub door: DoorSettings,
     /// When downloads may run, and what they may do on which line and on which power.
     pub circumstances: Circumstances,
 }
@@ -283,6 +286,26 @@ pub enum Login {
     },
 }
 
+/// The door for web pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorSettings {
+    /// Whether the agent opens it.
+    pub enabled: bool,
+    /// Its port on the loopback interface.
+    pub port: u16,
+    /// Where downloads of pages may be written: the first is where they go that name no folder. The folder for downloads where
+    /// none is named.
+    pub folders: Vec<PathBuf>,
+    /// Pages that are let in without asking.
+    pub origins: Vec<PageOrigin>,
+}
+
+impl Default for DoorSettings {
+    fn default() -> Self {
+        Self { enabled: false, port: 4285, folders: Vec::new(), origins: Vec::new() }
+    }
+}
+
 /// Programs to run when something happened: argument lists, no shell. An empty one is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
@@ -335,6 +358,8 @@ pub struct EngineSettings {
     pub idle: bool,
     /// Whether the system's services are asked about the line and the power.
     pub services: bool,
+    /// How long a client that vanished has to come back.
+    pub come_back: Duration,
 }
 
 /// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
@@ -374,6 +399,7 @@ impl Default for EngineSettings {
             eyes: Eyes::default(),
             idle: true,
             services: true,
+            come_back: Duration::from_mins(1),
         }
     }
 }

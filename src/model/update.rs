@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::DownloadId;
+use super::page::PageRequest;
 use super::view::{CollectionRow, DownloadRow, Totals};
 
 /// The state of everything that changed up to a revision. A client that applies every update in order holds the true list.
@@ -23,6 +24,9 @@ pub struct Update {
     /// All collections, where any of them changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collections: Option<Vec<CollectionRow>>,
+    /// All web pages that ask to be let in, where that changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asking: Option<Vec<PageRequest>>,
     /// Totals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,

@@ -16,6 +16,8 @@ pub const INVALID_PARAMS: i32 = -32602;
 pub const REFUSED: i32 = -32000;
 /// The first message must be `hello`.
 pub const HELLO_FIRST: i32 = -32001;
+/// A web page that nobody let in may only ask to be.
+pub const NOT_LET_IN: i32 = -32002;
 
 /// An error as JSON-RPC writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

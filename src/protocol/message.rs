@@ -221,7 +221,7 @@ pub fn line(answers: Vec<Vec<u8>>, is_batch: bool) -> Option<Outgoing> {
 }
 
 /// Writes an update as its subscribers share it.
-pub fn update_body(update: &crate::model::update::Update) -> Bytes {
+pub fn update_body<T: Serialize>(update: &T) -> Bytes {
     written(update).into()
 }
 

@@ -59,6 +59,12 @@ pub const METHODS: &[Method] = &[
     ),
     method("add_staged", r#"{"pieces":2}"#, "`added`", "Adds all staged pieces together, all or none."),
     method("status", "", "`{version, pid, state, socket, clients, …}`", "How the agent is."),
+    method(
+        "door.ask",
+        "",
+        "`{granted}`",
+        "For web pages only, before `hello`: asks to be let in, and waits until somebody decides.",
+    ),
     method("log", r#"{"lines":100}"#, "`{lines}`", "The last lines of the agent's log."),
     method("stop", r#"{"gently":true}"#, "`null`", "Checkpoints everything and ends the agent."),
     method(
@@ -139,6 +145,12 @@ pub const METHODS: &[Method] = &[
         r#"{"name":"polite"}"#,
         "`done`",
         "Makes a preset the engine's own, and keeps that.",
+    ),
+    method(
+        "door",
+        r#"{"what":"allow","origin":"https://shop.example","once":true}"#,
+        "`door`",
+        "Web pages: who asks (`requests`), `allow`, `deny`, what was decided (`grants`), `revoke`. Not for pages.",
     ),
     method(
         "library",

@@ -33,6 +33,9 @@ pub enum Own {
     },
     /// How the agent is. Answer: [`AgentStatus`].
     Status,
+    /// A web page asks to be let in. Answer: [`LetIn`], when somebody has decided.
+    #[serde(rename = "door.ask")]
+    DoorAsk,
     /// The last lines of the agent's log. Answer: [`LogLines`].
     Log {
         /// How many at most.
@@ -94,6 +97,13 @@ pub struct Welcome {
     pub pid: u32,
 }
 
+/// What was decided about a page that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetIn {
+    /// Whether it is let in.
+    pub granted: bool,
+}
+
 /// A subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscribed {
@@ -122,6 +132,9 @@ pub struct AgentStatus {
     /// Its socket; none within the console's own process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
+    /// Where the door for web pages is; none where it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
     /// Clients that are connected, whoever asks included.
     pub clients: u64,
     /// Whether it stays when nothing is left to do.

@@ -1,6 +1,7 @@
 //! Durability: the database, the part files with their notes, and the way of a part to its name. Nothing else writes to disk.
 
 pub mod db;
+pub mod door;
 pub mod error;
 pub mod facts;
 pub mod hooks;

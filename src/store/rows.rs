@@ -10,12 +10,14 @@ use url::Url;
 use uuid::Uuid;
 
 use super::db::{About, Db, Durability, Stamp, Ticket};
+use super::door::origin_of;
 use super::error::StoreError;
 use super::library::note_to_shelve;
 use crate::model::hook::HookCall;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority, TransferSettings};
 use crate::model::media::ToShelve;
+use crate::model::page::PageOrigin;
 use crate::model::record::{
     Checkpoint, CollectionRecord, CollectionSettings, DownloadRecord, HistoryLine, PublishIntent,
 };
@@ -179,12 +181,13 @@ impl Db {
         self.write(
             Durability::Durable,
             Box::new(move |db| {
-                db.prepare_cached("INSERT OR REPLACE INTO collections VALUES (?1, ?2, ?3, ?4)")?
+                db.prepare_cached("INSERT OR REPLACE INTO collections VALUES (?1, ?2, ?3, ?4, ?5)")?
                     .execute(params![
                         number(record.id.0),
                         record.name,
                         json(&record.settings)?,
-                        held(&record)
+                        held(&record),
+                        record.page.as_ref().map(PageOrigin::as_str)
                     ])
                     .map(drop)
             }),
@@ -375,7 +378,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         downloads.push(record?);
     }
     let collections = db
-        .prepare("SELECT id, name, settings, held FROM collections ORDER BY id")?
+        .prepare("SELECT id, name, settings, held, page FROM collections ORDER BY id")?
         .query_map([], |row| {
             let settings: CollectionSettings = from_json(row, 2)?;
             Ok(CollectionRecord {
@@ -384,6 +387,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
                 settings,
                 held: row.get::<_, i64>(3)? != 0,
                 held_until: Some(UnixMs(row.get(3)?)).filter(|until| until.0 > 1),
+                page: row.get::<_, Option<String>>(4)?.map(|text| origin_of(4, text)).transpose()?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;

@@ -105,6 +105,7 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
         proxy: None,
         interface: None,
         preset: None,
+        page: None,
         set_aside: Vec::new(),
         info: [("Artist", "Tailspin Orchestra"), ("Album", "Harbour Lights"), ("Distributor", "Tailspin")]
             .into_iter()

@@ -31,7 +31,7 @@ impl Lab {
     /// What background gets of the line in a span that ends now.
     fn share_of_last(&self, span: Duration) -> f64 {
         let until = Instant::now();
-        let from = until - span;
+        let from = until.checked_sub(span).unwrap();
         rate_of(&self.bottleneck.between(from, until), from, until) / self.kind.down
     }
 

@@ -163,6 +163,12 @@ impl Machine {
         self.spawn_into("beside", command, args, 2 * DEADLINE).wait()
     }
 
+    /// Starts the program beside others, whose words it leaves alone.
+    pub(crate) fn spawn_beside<S: AsRef<str>>(&self, which: &str, args: &[S]) -> Running {
+        let command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        self.spawn_into(which, command, args, 2 * DEADLINE)
+    }
+
     fn spawn_as<S: AsRef<str>>(&self, command: Command, args: &[S], stall: Duration) -> Running {
         self.spawn_into("", command, args, stall)
     }

@@ -6,6 +6,7 @@ pub(crate) mod content;
 pub(crate) mod disk;
 pub(crate) mod line;
 pub(crate) mod machine;
+pub(crate) mod page;
 pub(crate) mod proxy;
 pub(crate) mod real;
 mod reply;
