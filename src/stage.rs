@@ -133,6 +133,8 @@ impl SettingsSource for Shipped {
         settings.engine.stall = STALL;
         // Whoever looks on should see it move, however busy the machine is.
         settings.engine.idle = false;
+        // The shop is on this machine: no line, and no battery worth to be saved.
+        settings.engine.services = false;
         Ok(settings)
     }
 

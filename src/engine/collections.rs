@@ -1,10 +1,11 @@
-//! Collections: made, changed and taken away, with what they hold.
+//! Collections: made, named, changed and taken out.
 
 use super::core::Core;
 use super::item::Then;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::record::{CollectionRecord, CollectionSettings};
 use crate::model::request::{Refusal, RefusalKind};
+use crate::model::state::StateKind;
 use crate::store::db::Ticket;
 
 impl Core {
@@ -62,7 +63,7 @@ impl Core {
                 }
             } else if let Some(item) = self.items.get_mut(&download) {
                 item.record.collection = CollectionId::DEFAULT;
-                let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
+                let queued = item.record.state.kind() == StateKind::Queued;
                 self.touch(download);
                 if queued {
                     self.enqueue(download);

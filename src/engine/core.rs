@@ -74,6 +74,8 @@ pub(super) struct Core {
     /// How each way to download stands.
     pub(super) leaves: Ways<Leave>,
     pub(super) plan: super::plan::Plan,
+    /// Whether an idle machine is not to sleep.
+    pub(super) awake: watch::Sender<bool>,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
@@ -218,6 +220,33 @@ impl Core {
                     self.store(id);
                 }
             }
+        }
+        self.make_way(&slots, held);
+    }
+
+    /// What is wanted now takes the place of what steps aside, one at a time: the last in line that runs goes back there.
+    fn make_way(&mut self, slots: &Slots, held: Ways<bool>) {
+        let collections = &self.collections;
+        let is_held = |id| collections.get(&id).is_some_and(|own: &CollectionRecord| own.held);
+        let Some((wanted, host)) = self.queue.wants_place(slots, &held, is_held) else { return };
+        let may_ask = self.items.get(&wanted).is_some_and(|item| {
+            let leave = self.hosts.leave(item.host(), UnixMs::from(super::wall()));
+            matches!(leave, hosts::Leave::Ask)
+        });
+        let running: Vec<_> =
+            self.queue.ids_running().into_iter().filter_map(|id| self.items.get(&id)).collect();
+        if !may_ask || running.iter().any(|item| item.run.as_ref().is_some_and(|run| run.stopping)) {
+            return;
+        }
+        let last = running
+            .into_iter()
+            .filter(|item| host.is_none_or(|host| item.host() == host))
+            .map(|item| &item.record)
+            .filter(|record| !record.is_full_share() && record.state.kind() != StateKind::Processing)
+            .map(|record| turn(record.mode, record.priority, record.order, record.id))
+            .max();
+        if let Some((.., id)) = last {
+            self.stop_run(id, Then::Queue);
         }
     }
 

@@ -24,6 +24,8 @@ mod plan;
 mod polite;
 mod publisher;
 mod recover;
+#[cfg(target_os = "linux")]
+mod services;
 mod space;
 mod standing;
 mod transfer;
@@ -143,6 +145,7 @@ impl Engine {
             limiter: limits::Limiter::new(),
             leaves: Ways::default(),
             plan: plan::Plan::default(),
+            awake: watch::Sender::new(false),
             space: Arc::new(Space::new(settings.reserve)),
             looked_out: BTreeMap::new(),
             look_at: None,
@@ -477,7 +480,11 @@ async fn drive(
     drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(file_size)));
     engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
-    let listening = tokio::task::spawn_local(engine.clone().listen_to_network());
+    let mut listening = vec![tokio::task::spawn_local(engine.clone().listen_to_network())];
+    #[cfg(target_os = "linux")]
+    if engine.core.borrow().settings.services {
+        listening.push(tokio::task::spawn_local(engine.clone().listen_to_services()));
+    }
     let mut last_checkpoint = Instant::now();
     let mut last_sample = Instant::now();
     loop {
@@ -493,6 +500,8 @@ async fn drive(
             let plan = core.keep_to_plan(now);
             core.pump();
             core.run_hooks();
+            #[cfg(target_os = "linux")]
+            core.mind_sleep();
             let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
             if patience.is_some_and(|end| now >= end) {
                 core.hooks.let_go();
@@ -543,7 +552,7 @@ async fn drive(
         }
     }
     #[cfg(target_os = "linux")]
-    listening.abort();
+    listening.iter().for_each(tokio::task::JoinHandle::abort);
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
     core.keep_traffic(Durability::Durable);

@@ -187,6 +187,28 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Returns the first download at priority `now` that would start if something that steps aside made way, and the host
+    /// from which that must be, where only its host's places are taken.
+    pub fn wants_place(
+        &self,
+        slots: &Slots,
+        held: &Ways<bool>,
+        is_held: impl Fn(CollectionId) -> bool,
+    ) -> Option<(DownloadId, Option<&str>)> {
+        if held.now {
+            return None;
+        }
+        let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
+        let waits = |key: &&Key| way_of(key) == Way::Now && !is_held(key.4);
+        let firsts = self.by_host.iter().filter_map(|(host, line)| {
+            let is_now = |key: &&Key| way_of(key) != Way::Background;
+            let key = line.iter().take_while(is_now).find(waits)?;
+            let host_is_full = self.running_from(host) >= slots.per_host;
+            (host_is_full || !room).then_some((key, Some(host.as_str()).filter(|_| host_is_full)))
+        });
+        firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.3, host))
+    }
+
     /// Returns who is to start next, or nothing where all places are taken. `held` says which ways to download are
     /// held, and `is_held` whether a collection is.
     pub fn next(
@@ -283,6 +305,26 @@ mod tests {
         assert_eq!(drain(&mut queue, &slots(3, 2)), [3, 2, 4]);
         queue.ended(DownloadId(3));
         assert_eq!(drain(&mut queue, &slots(3, 2)), [1]);
+    }
+
+    #[test]
+    fn what_is_wanted_now_asks_for_a_place_only_where_it_lacks_one() {
+        let mut queue = Queue::default();
+        let ways = Ways::default();
+        let asks = |queue: &Queue, slots: &Slots, held: &Ways<bool>| {
+            queue.wants_place(slots, held, |_| false).map(|(id, host)| (id.0, host.map(str::to_owned)))
+        };
+        queue.insert(waiting(1, "a", Priority::Normal, 1.0));
+        assert_eq!(drain(&mut queue, &slots(1, 1)), [1]);
+        queue.insert(waiting(2, "b", Priority::High, 2.0));
+        assert_eq!(asks(&queue, &slots(1, 1), &ways), None);
+        queue.insert(waiting(3, "b", Priority::Now, 3.0));
+        assert_eq!(asks(&queue, &slots(1, 1), &ways), Some((3, None)));
+        assert_eq!(asks(&queue, &slots(2, 1), &ways), None);
+        assert_eq!(asks(&queue, &slots(1, 1), &Ways { now: true, ..ways }), None);
+        queue.remove(DownloadId(3));
+        queue.insert(waiting(4, "a", Priority::Now, 3.0));
+        assert_eq!(asks(&queue, &slots(9, 1), &ways), Some((4, Some("a".into()))));
     }
 
     #[test]

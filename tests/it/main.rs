@@ -12,7 +12,7 @@
 //! - `many` adds and lists ten thousand;
 //! - `moving` gives downloads other names and folders half way;
 //! - `plan` holds and limits by the clock, by hand and by a budget;
-//! - `screen` opens the screen in a terminal;
+//! - `screen` opens the screen in a terminal, `services` tells of the line and the power;
 //! - `power` cuts the power of a real disk; `space`, `sync` and `network` take away room, syncs and addresses;
 //! - `stories` tells what it must do when servers misbehave, one TOML file a story;
 //! - `themes` looks at colours;
@@ -49,6 +49,7 @@ mod network;
 mod plan;
 mod power;
 mod screen;
+mod services;
 mod space;
 mod stories;
 mod support;
