@@ -173,10 +173,15 @@
         return;
       }
       this.#manager._tell("change", this);
-      if (was !== this.state && this.state === "completed") {
-        this.#manager._tell("complete", this);
+      if (was !== this.state) {
+        this._tellEnd();
       }
-      if (was !== this.state && this.state === "failed") {
+    }
+
+    _tellEnd() {
+      if (this.state === "completed") {
+        this.#manager._tell("complete", this);
+      } else if (this.state === "failed") {
         this.#manager._tell("error", this, this.error);
       }
     }
@@ -458,6 +463,10 @@
           sought.resolve(item);
         }
         this._tell("change", item);
+        if (!this.#again && ["completed", "failed"].includes(item.state)) {
+          // So short was its life; whoever started it has a moment to listen.
+          setTimeout(() => item._tellEnd());
+        }
       }
       for (const id of update.removed || []) {
         this.#forget(id);
