@@ -70,6 +70,8 @@ pub enum Command {
     RetryFailed,
     Since,
     Motion,
+    Presets,
+    Settings,
 }
 
 /// Where a command belongs: its heading in the help.
@@ -116,7 +118,7 @@ const fn entry(
 }
 
 /// Every command, in the order of the enum, which a test holds it to.
-pub const TABLE: [Entry; 61] = {
+pub const TABLE: [Entry; 63] = {
     use Command as C;
     use Scope::{Collections, Download, List, Moving, Program};
     [
@@ -209,6 +211,8 @@ pub const TABLE: [Entry; 61] = {
         entry(C::RetryFailed, "retry-failed", &[], "retry failed", "Try all failed ones again", List),
         entry(C::Since, "since", &[], "since", "What happened since you last looked", Program),
         entry(C::Motion, "motion", &[], "motion", "Less motion, or more", Program),
+        entry(C::Presets, "presets", &[], "presets", "Use another preset for all downloads", Program),
+        entry(C::Settings, "settings", &[], "settings", "Settings: what holds, why, and change it", Program),
     ]
 };
 
@@ -261,7 +265,7 @@ impl Command {
             }
         }
         match self {
-            C::Add | C::HoldAll | C::LimitAll | C::Undo if !facts.connected => {
+            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets if !facts.connected => {
                 Some("the connection is lost: it comes back by itself")
             }
             C::Undo if !facts.undoable => Some("nothing was cancelled or removed that could come back"),

@@ -2,13 +2,16 @@
 
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use haul::cli::{self, Command, Context, Status};
-use haul::config::keymap::Keymap;
-use haul::config::theme::{ThemeError, Themes};
+use haul::config::theme::Themes;
+use haul::config::{self, Config, ConfigError, Effective, Place};
 use haul::model::item::TransferSettings;
-use haul::tui::{self, Connect, Ended, Surroundings};
+use haul::tui::{self, Change, Connect, Ended, Keep, Kept, Surroundings};
+
+/// Where the newest line of the log is kept that somebody saw, in the state folder.
+const SEEN: &str = "screen.seen";
 
 /// The engine that the screen shows, as far as it matters to it.
 pub(crate) struct Shown {
@@ -20,6 +23,8 @@ pub(crate) struct Shown {
     pub(crate) host: String,
     /// The state folder, where it is on this machine.
     pub(crate) state: Option<PathBuf>,
+    /// The config file, where one was named.
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What the terminal can show, where the command is the screen: `haul` alone, or with links, on a terminal that can show one.
@@ -58,20 +63,19 @@ pub(crate) async fn open(
         Some(client) => Box::pin(std::future::ready(Ok(client))),
         None => connect(),
     });
-    let options = match options(surroundings, &shown, downloads, umask) {
-        Ok(options) => options,
-        Err(error) => {
-            cli::complain(&error.to_string(), "take the file away, or put it right");
-            return Status::Usage;
-        }
+    let (options, owner) = match options(surroundings, &shown, downloads, umask) {
+        Ok(opened) => opened,
+        Err(status) => return status,
     };
-    let theme_file = theme_file();
-    let keep_theme = Box::new(move |name: &str| keep(theme_file.as_deref(), name));
-    match tui::run(connect, options, now, keep_theme).await {
+    match tui::run(connect, options, now, Box::new(owner)).await {
         Ok(Ended::Left { told, seen }) => {
-            let kept = shown.state.as_ref().map(|state| state.join("screen.seen")).zip(seen);
-            // Where it can't be kept, more is told next time than is new.
-            let _ = kept.map(|(file, seen)| std::fs::write(file, seen.to_string()));
+            let kept = shown.state.as_ref().map(|state| state.join(SEEN)).zip(seen);
+            if let Some((file, seen)) = kept
+                && let Err(error) = std::fs::write(&file, seen.to_string())
+            {
+                let text = format!("what you have seen can't be kept in {}: {error}", file.display());
+                cli::complain(&text, "check the folder; until then the screen tells old news again");
+            }
             if let Some(told) = told.filter(|_| !shown.passing) {
                 cli::say(&format!("haul: {told}"));
             }
@@ -85,59 +89,87 @@ pub(crate) async fn open(
     }
 }
 
+/// What the screen starts with, and who keeps what is changed on it. What is wrong with it was told already.
 fn options(
     surroundings: Surroundings,
     shown: &Shown,
     downloads: PathBuf,
     umask: u32,
-) -> Result<tui::Options, ThemeError> {
-    let own = folder().map(|folder| folder.join("themes"));
-    let (themes, wrong) = own.map_or_else(|| (Themes::built_in(), Vec::new()), |own| Themes::load(&own));
+) -> Result<(tui::Options, Owner), Status> {
+    let place = Place::find(shown.config.clone()).map_err(|error| cli::tell_config(&error))?;
+    let config = Config::load(&place).map_err(|error| cli::tell_config(&error))?;
+    let (themes, wrong) = Themes::of_person();
     if let Some(error) = wrong.into_iter().next() {
-        return Err(error);
+        cli::complain(&error.to_string(), "take the file away, or put it right");
+        return Err(Status::Usage);
     }
+    config.check_theme(&themes).map_err(|report| cli::tell_config(&ConfigError::Wrong(Box::new(report))))?;
     let local = shown.host.is_empty();
-    let usual = if surroundings.light { "light" } else { "dark" };
-    let theme =
-        theme_file().and_then(|file| std::fs::read_to_string(file).ok()).map(|name| name.trim().to_owned());
-    let seen = shown.state.as_ref().and_then(|state| std::fs::read_to_string(state.join("screen.seen")).ok());
-    Ok(tui::Options {
-        theme: theme.filter(|name| themes.find(name).is_ok()).unwrap_or_else(|| usual.into()),
-        themes,
-        depth: surroundings.depth,
-        ascii: surroundings.ascii,
-        calm: false,
-        keymap: Keymap::default(),
+    // The engine of another machine, or of a demo, has settings of its own.
+    let engine = local && !shown.passing;
+    let folder = match config.settings(Some(&downloads)).downloads.folder {
+        _ if !local => PathBuf::new(),
+        Some(folder) if engine => folder,
+        _ => downloads.clone(),
+    };
+    let seen = shown.state.as_ref().and_then(|state| std::fs::read_to_string(state.join(SEEN)).ok());
+    let options = tui::Options {
+        themes: themes.clone(),
+        surroundings,
+        ui: config.ui(),
+        keymap: config.keymap().clone(),
         zone: jiff::tz::TimeZone::system(),
-        // Folders of another machine are not known here.
-        folder: if local { downloads } else { PathBuf::new() },
+        folder,
         home: std::env::home_dir().filter(|_| local),
         settings: TransferSettings { umask: local.then_some(umask), ..TransferSettings::default() },
         local,
         outlives: shown.outlives,
         place: shown.host.clone(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
-        bell: true,
-        notify: true,
-    })
+    };
+    Ok((options, Owner { place, themes, engine, downloads }))
 }
 
-/// The folder of what a person sets.
-fn folder() -> Option<PathBuf> {
-    use etcetera::BaseStrategy as _;
-    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("haul"))
+/// Whose settings these are: they live in the config file.
+struct Owner {
+    place: Place,
+    themes: Themes,
+    /// Whether the engine reads this file too.
+    engine: bool,
+    /// Where downloads go where nothing is set.
+    downloads: PathBuf,
 }
 
-/// Where the name of the theme that was chosen on the screen is kept.
-fn theme_file() -> Option<PathBuf> {
-    folder().map(|folder| folder.join("theme"))
-}
-
-fn keep(file: Option<&Path>, name: &str) -> Result<(), String> {
-    let file = file.ok_or("there is no home folder to keep the theme in")?;
-    let told = |error: std::io::Error| format!("the theme can't be kept in {}: {error}", file.display());
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(told)?;
+impl Keep for Owner {
+    fn list(&self) -> Result<Vec<Effective>, String> {
+        let config = Config::load(&self.place).map_err(|error| error.to_string())?;
+        let mut all = config.effective(Some(&self.downloads));
+        all.retain(|setting| self.engine || is_of_screen(&setting.section));
+        Ok(all)
     }
-    std::fs::write(file, name).map_err(told)
+
+    fn change(&self, change: &Change) -> Result<Kept, String> {
+        panic_if_asked();
+        if !self.engine && !is_of_screen(&change.section) {
+            return Err("that engine doesn't read this machine's config".into());
+        }
+        if (change.section.as_str(), change.name.as_str()) == ("ui", "theme")
+            && !change.typed.trim().is_empty()
+        {
+            self.themes.find(change.typed.trim()).map_err(|error| error.to_string())?;
+        }
+        let config = config::change(&self.place, &change.section, &change.name, &change.typed)?;
+        Ok(Kept { ui: config.ui(), keymap: config.keymap().clone() })
+    }
+}
+
+/// Whether a section is for the screen alone.
+fn is_of_screen(section: &str) -> bool {
+    matches!(section, "ui" | "keys")
+}
+
+/// A test sees what becomes of the terminal.
+fn panic_if_asked() {
+    let is_asked = cfg!(debug_assertions) && std::env::var_os("HAUL_TEST_PANIC").is_some();
+    assert!(!is_asked, "asked to panic");
 }

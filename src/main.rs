@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         return haul::library::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     if let Some(Command::Demo(demo)) = &args.command {
-        return if demo.serve { stage::open_shop() } else { stage::show() };
+        return if demo.serve { stage::open_shop() } else { stage::show(args.config.clone()) };
     }
     let place = match Place::of(&args) {
         Ok(place) => Rc::new(place),
@@ -245,6 +245,7 @@ async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> Exit
         passing: false,
         host: args.host.clone().unwrap_or_default(),
         state: args.host.is_none().then(|| place.state.clone()),
+        config: place.file.clone(),
     };
     let context = match context(&Spool(None), args.host.is_some()) {
         Ok(context) => context,
@@ -512,8 +513,13 @@ async fn run_here(command: Option<Command>, place: &Place) -> ExitCode {
     let connect = connect_here(&engine, state);
     let code = match (context(&spool, false), screen) {
         (Ok(context), Some(surroundings)) => {
-            let shown =
-                Shown { outlives: false, host: String::new(), state: Some(state.into()), passing: false };
+            let shown = Shown {
+                outlives: false,
+                host: String::new(),
+                state: Some(state.into()),
+                passing: false,
+                config: place.file.clone(),
+            };
             tokio::select! {
                 status = console::open(connect, command, context, surroundings, shown) => status.code(),
                 signal = ended_from_outside() => signal,

@@ -1,7 +1,7 @@
 //! `haul demo`: the screen on the built-in shop, with a store and downloads in a folder of its own, which goes with it.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) fn open_shop() -> ExitCode {
 }
 
 /// Shows the demo until somebody leaves.
-pub(crate) fn show() -> ExitCode {
+pub(crate) fn show(config: Option<PathBuf>) -> ExitCode {
     let Some(surroundings) = console::wanted(None) else {
         cli::complain(
             "the demo is a full screen, and this is no terminal for one",
@@ -64,7 +64,7 @@ pub(crate) fn show() -> ExitCode {
         }
     };
     let local = tokio::task::LocalSet::new();
-    let code = local.block_on(&runtime, run(folder.path(), &shop, surroundings));
+    let code = local.block_on(&runtime, run(folder.path(), &shop, surroundings, config));
     // What still holds one of its files open must let go before they are removed.
     drop((local, runtime, shop));
     let left = folder.path().to_owned();
@@ -74,7 +74,7 @@ pub(crate) fn show() -> ExitCode {
     code.into()
 }
 
-async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings) -> u8 {
+async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Option<PathBuf>) -> u8 {
     let (state, downloads) = (folder.join("state"), folder.join("downloads"));
     let mut context = match context(&Spool(None), false) {
         Ok(context) => context,
@@ -92,7 +92,7 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings) -> u8 {
     let connect = connect_here(&engine, &state);
     let code = match connect().await {
         Ok(client) => {
-            let shown = Shown { outlives: false, passing: true, host: String::new(), state: None };
+            let shown = Shown { outlives: false, passing: true, host: String::new(), state: None, config };
             tokio::select! {
                 status = console::open(connect, None, context, surroundings, shown) => status.code(),
                 () = fill(client, shop, &downloads) => Status::Done.code(),

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::error::{CliError, sentences};
 use super::output::Output;
 use super::status::Status;
+use crate::config::theme::Themes;
 use crate::config::{Config, ConfigError, Effective, Origin, Place, commented, create, usual_folder};
 use crate::model::printable::printable;
 
@@ -62,7 +63,11 @@ pub(crate) fn config(
         }
         What::Check => {
             let is_there = place.path.exists();
-            if let Err(error) = Config::load(&place) {
+            let checked = Config::load(&place).and_then(|config| {
+                let themes = Themes::of_person().0;
+                config.check_theme(&themes).map_err(|report| ConfigError::Wrong(Box::new(report)))
+            });
+            if let Err(error) = checked {
                 return Ok(tell(&error, output));
             }
             let path = place.path.display();

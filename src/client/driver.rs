@@ -181,14 +181,17 @@ impl Driver {
         self.last_id
     }
 
-    /// Lets go of what was on its way. What only looks is asked again; whether the rest was done, nobody knows.
+    /// Lets go of what was on its way. What may be asked twice is asked again; whether the rest was done, nobody knows.
     fn drop_awaited(&mut self, why: &str) -> Vec<Awaited> {
         let lost = || Err(ClientError::Lost { why: why.to_owned() });
         let mut repeat = Vec::new();
         for (_, awaited) in self.awaited.drain() {
             match awaited {
-                Awaited::Answer { ask, answer } if self.seek.is_some() && only_looks(&ask) => {
+                Awaited::Answer { ask, answer } if self.seek.is_some() && may_be_asked_twice(&ask) => {
                     repeat.push(Awaited::Answer { ask, answer });
+                }
+                Awaited::Subscription { feed, answer: Some(answer) } if self.seek.is_some() => {
+                    repeat.push(Awaited::Subscription { feed, answer: Some(answer) });
                 }
                 // Whoever gave up waiting needs no answer.
                 Awaited::Answer { answer, .. } => drop(answer.send(lost())),
@@ -441,9 +444,11 @@ fn refused(error: RpcError) -> ClientError {
     }))
 }
 
-/// Whether asking twice does no more than asking once.
-fn only_looks(ask: &Ask) -> bool {
+/// Whether asking twice does no more than asking once: it only looks, or finds what the first one did.
+fn may_be_asked_twice(ask: &Ask) -> bool {
     match ask {
+        // The same source and target attaches to what is there.
+        Ask::Model(Request::Add(batch)) => batch.downloads.iter().all(|new| !new.again),
         Ask::Model(request) => matches!(
             request,
             Request::List { .. }
@@ -466,3 +471,7 @@ fn only_looks(ask: &Ask) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

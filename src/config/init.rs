@@ -4,8 +4,11 @@ use super::door::DOOR;
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::hooks::HOOKS;
 use super::host::OWN;
+use super::keys::written;
 use super::preset;
 use super::setting::Setting;
+use super::ui::{UI, Ui};
+use crate::command::{Entry, TABLE};
 
 /// Returns a config file that sets nothing and shows everything.
 pub fn commented() -> String {
@@ -34,8 +37,19 @@ pub fn commented() -> String {
         lines(HOOKS.iter(), |setting| setting.example.to_owned()),
         "\n# The door for web pages; `haul door` says who asks and who is let in.\n#\n#[door]\n".to_owned(),
         lines(DOOR.iter(), |setting| setting.example.to_owned()),
+        "\n# How the screen looks and what it tells.\n\n[ui]\n".to_owned(),
+        lines(UI.iter(), |setting| (setting.show)(&Ui::default()).unwrap_or_else(|| setting.example.to_owned())),
+        "\n# Keys of the screen: one, or a list; [] takes all away. A key that is given to one command is lost to the one that\n\
+         # had it before.\n\n[keys]\n"
+            .to_owned(),
+        TABLE.iter().map(keys).collect::<Vec<_>>().concat(),
     ]
     .concat()
+}
+
+/// What a command does, and its keys.
+fn keys(entry: &Entry) -> String {
+    format!("# {}.\n#{} = {}\n", entry.title, entry.id, written(entry.keys))
 }
 
 /// What each setting is for, and a value of it.
@@ -60,6 +74,7 @@ mod tests {
         let config = Config::parse(Path::new("/c"), commented()).unwrap();
         let bare = Config::parse(Path::new("/c"), String::new()).unwrap();
         assert_eq!(config.settings(None), bare.settings(None));
+        assert_eq!((config.ui(), config.keymap()), (bare.ui(), bare.keymap()));
     }
 
     #[test]
@@ -78,8 +93,10 @@ mod tests {
         let shown = config.effective(None);
         assert!(shown.iter().all(|setting| setting.value.is_some()), "{shown:?}");
         // What shows is what was written.
-        for setting in shown.iter().filter(|setting| setting.section == "engine") {
-            let again = format!("[engine]\n{} = {}\n", setting.name, setting.value.as_deref().unwrap());
+        let sections = ["engine", "ui", "keys"];
+        for setting in shown.iter().filter(|setting| sections.contains(&setting.section.as_str())) {
+            let (section, value) = (&setting.section, setting.value.as_deref().unwrap());
+            let again = format!("[{section}]\n{} = {value}\n", setting.name);
             assert!(Config::parse(Path::new("/c"), again.clone()).is_ok(), "{again}");
         }
     }

@@ -30,6 +30,12 @@ impl Place {
     }
 }
 
+/// Where a person's own themes are: beside the config file of the platform's folder.
+pub(super) fn themes_folder() -> Option<PathBuf> {
+    let file = confy::get_configuration_file_path("haul", Some("config")).ok()?;
+    Some(file.parent()?.join("themes"))
+}
+
 /// Where downloads go where nothing is set: `~/Downloads` where there is one, else the home folder.
 pub fn usual_folder() -> Option<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute())?;

@@ -4,12 +4,14 @@
 //! The engine never sees this part: it gets plain [`Settings`], through a
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
+mod change;
 mod door;
 mod engine;
 mod hooks;
 mod host;
 mod init;
 pub mod keymap;
+mod keys;
 mod locate;
 mod nearest;
 mod preset;
@@ -19,6 +21,7 @@ mod setting;
 mod show;
 mod source;
 pub mod theme;
+mod ui;
 mod value;
 
 use std::collections::BTreeMap;
@@ -27,11 +30,14 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use self::change::{as_typed, change};
 use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
 use self::host::Rule;
 pub use self::init::commented;
+use self::keymap::Keymap;
+use self::keys::Keys;
 pub use self::locate::{Place, usual_folder};
 pub use self::nearest::nearest;
 use self::preset::Preset;
@@ -40,6 +46,9 @@ pub use self::save::{create, save};
 use self::setting::{Found, Layer};
 pub use self::show::{Effective, Origin};
 pub use self::source::Source;
+use self::theme::Themes;
+use self::ui::UI;
+pub use self::ui::Ui;
 use crate::model::settings::{DoorSettings, Hooks, Settings};
 
 /// The file, read. Every value in it is of its type and in its range.
@@ -52,10 +61,12 @@ pub struct Config {
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
     door: Layer<DoorSettings>,
+    ui: Layer<Ui>,
+    keys: Keys,
 }
 
 /// Names on the top level.
-const TOP: [&str; 6] = ["preset", "engine", "presets", "hosts", "hooks", "door"];
+const TOP: [&str; 8] = ["preset", "engine", "presets", "hosts", "hooks", "door", "ui", "keys"];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -108,10 +119,17 @@ impl Config {
             let table = found.table("door", section)?;
             Some(found.layer("door", table, &[DOOR], &[]))
         });
+        let ui = table.get("ui").and_then(|section| {
+            let table = found.table("ui", section)?;
+            Some(found.layer("ui", table, &[UI], &[]))
+        });
+        let keys = table.get("keys").map(|section| keys::read(section, &mut found));
         if found.problems.is_empty() {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
             let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
-            return Ok(Self { path: path.to_owned(), text, preset, engine, presets, hosts, hooks, door });
+            let (ui, keys) = (ui.unwrap_or_default(), keys.unwrap_or_default());
+            let path = path.to_owned();
+            return Ok(Self { path, text, preset, engine, presets, hosts, hooks, door, ui, keys });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -137,6 +155,40 @@ impl Config {
             hooks: self.hooks(),
             door: self.door(),
         }
+    }
+
+    /// Returns what is set for the screen.
+    pub fn ui(&self) -> Ui {
+        let mut ui = Ui::default();
+        self.ui.apply(&mut ui);
+        ui
+    }
+
+    /// Checks that the theme is one that there is.
+    ///
+    /// # Errors
+    /// It is none: where that is written, and what would be right.
+    pub fn check_theme(&self, themes: &Themes) -> Result<(), Report> {
+        let Some((name, span)) = self.ui().theme.zip(self.ui.place_of("theme")) else { return Ok(()) };
+        if themes.names().any(|known| known == name) {
+            return Ok(());
+        }
+        let help = nearest(&name, themes.names()).map_or_else(
+            || format!("there are {}", themes.names().collect::<Vec<_>>().join(", ")),
+            |meant| format!("did you mean \"{meant}\"?"),
+        );
+        let problem = Problem {
+            title: format!("`ui.theme` can't be {name:?}"),
+            span: span.clone(),
+            label: "there is no such theme".into(),
+            help: Some(help),
+        };
+        Err(Report { path: self.path.clone(), text: self.text.clone(), problems: vec![problem] })
+    }
+
+    /// Returns the keys of every command.
+    pub fn keymap(&self) -> &Keymap {
+        &self.keys.keymap
     }
 
     fn hooks(&self) -> Hooks {

@@ -12,14 +12,18 @@ use super::problem::ConfigError;
 /// # Errors
 /// The file can't be read or written, or it is no TOML.
 pub fn save(path: &Path, keys: &[&str], value: impl Into<Value>) -> Result<(), ConfigError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(why) => return Err(ConfigError::File { path: path.to_owned(), what: "read", why }),
-    };
+    let text = read(path)?;
     let fail = |why: std::io::Error| ConfigError::File { path: path.to_owned(), what: "written", why };
-    let merged = merge(&text, keys, value.into()).map_err(fail)?;
+    let merged = merge(&text, keys, Some(value.into())).map_err(fail)?;
     replace(path, &merged).map_err(fail)
+}
+
+/// Reads the file; nothing where there is none.
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|why| ConfigError::File { path: path.to_owned(), what: "read", why }),
+    }
 }
 
 /// Makes a new file; one that is there is left alone.
@@ -35,7 +39,8 @@ pub fn create(path: &Path, text: &str) -> Result<(), ConfigError> {
     write().map_err(|why| ConfigError::File { path: path.to_owned(), what: "made", why })
 }
 
-fn merge(text: &str, keys: &[&str], new: Value) -> std::io::Result<String> {
+/// Returns a text with one value in its place; without one it is taken out.
+pub(super) fn merge(text: &str, keys: &[&str], new: Option<Value>) -> std::io::Result<String> {
     let invalid = |why: String| std::io::Error::new(std::io::ErrorKind::InvalidData, why);
     let mut document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| invalid(error.to_string()))?;
@@ -46,6 +51,11 @@ fn merge(text: &str, keys: &[&str], new: Value) -> std::io::Result<String> {
         table =
             item.as_table_mut().ok_or_else(|| invalid(format!("`{section}` is written as no section")))?;
     }
+    let Some(new) = new else {
+        let is_set = table.remove(name).is_some();
+        // A section that was made only to look into it stays away.
+        return Ok(if is_set { document.to_string() } else { text.to_owned() });
+    };
     match table.get_mut(name).and_then(Item::as_value_mut) {
         // The comment behind a value belongs to the old one's decor.
         Some(old) => {
@@ -61,7 +71,7 @@ fn merge(text: &str, keys: &[&str], new: Value) -> std::io::Result<String> {
 }
 
 /// Puts a text in the place of a file, through a link to the file itself; its mode stays.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let file = whole(&real, text)?;
     if let Ok(facts) = std::fs::metadata(&real) {
@@ -108,7 +118,7 @@ mod tests {
             ),
             ("# top\n", &["engine", "limit"], "# top\n[engine]\nlimit = \"night\"\n"),
         ] {
-            let merged = merge(before, keys, "night".into()).unwrap();
+            let merged = merge(before, keys, Some("night".into())).unwrap();
             // toml_edit gives what is new its place; what matters is that all of it is there, and that it parses.
             assert_eq!(merged.parse::<DocumentMut>().unwrap().to_string(), merged);
             if merged != after {
@@ -119,7 +129,7 @@ mod tests {
                 assert!(merged.contains("\"night\""), "{merged}");
             }
         }
-        let kept = merge("# mine\npreset = \"x\" # why\n", &["preset"], "night".into()).unwrap();
+        let kept = merge("# mine\npreset = \"x\" # why\n", &["preset"], Some("night".into())).unwrap();
         assert_eq!(kept, "# mine\npreset = \"night\" # why\n");
     }
 

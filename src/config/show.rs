@@ -1,13 +1,18 @@
 //! What holds, setting by setting, and where each value comes from.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::door::DOOR;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
+use super::keys::written;
 use super::problem::place;
+use super::setting::{Layer, Setting};
+use super::ui::UI;
+use crate::command::TABLE;
 
 /// One setting as it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub struct Effective {
     pub value: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
+    /// What it is for, in a line; nothing for what a host rule sets.
+    pub about: &'static str,
 }
 
 /// Where a value comes from.
@@ -57,6 +64,7 @@ impl Config {
             name: "preset",
             value: in_use.map(super::value::quoted),
             origin: self.preset.as_ref().map_or(Origin::Default, |(_, span)| self.at(span.start)),
+            about: "The preset in use.",
         }];
         let tuned = self.tuned(in_use, folder);
         for setting in [ENGINE, FOLDER, DOWNLOAD].into_iter().flatten() {
@@ -65,21 +73,19 @@ impl Config {
                 name: setting.name,
                 value: (setting.show)(&tuned),
                 origin: self.origin(setting.name),
+                about: setting.about,
             });
         }
-        let hooks = self.hooks();
-        for setting in HOOKS {
-            let origin =
-                self.hooks.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
-            let value = (setting.show)(&hooks);
-            all.push(Effective { section: "hooks".into(), name: setting.name, value, origin });
-        }
-        let door = self.door();
-        for setting in DOOR {
-            let origin = self.door.place_of(setting.name).map_or(Origin::Default, |span| self.at(span.start));
-            let value = (setting.show)(&door);
-            all.push(Effective { section: "door".into(), name: setting.name, value, origin });
-        }
+        all.extend(self.section("hooks", HOOKS, &self.hooks, &self.hooks()));
+        all.extend(self.section("door", DOOR, &self.door, &self.door()));
+        all.extend(self.section("ui", UI, &self.ui, &self.ui()));
+        all.extend(TABLE.iter().map(|entry| Effective {
+            section: "keys".into(),
+            name: entry.id,
+            value: Some(written(self.keys.keymap.keys(entry.command))),
+            origin: self.of_file(self.keys.place_of(entry.id)),
+            about: entry.title,
+        }));
         for rule in &self.hosts {
             let section = format!("hosts {}", rule.host);
             let sets = rule.sets().into_iter();
@@ -88,6 +94,7 @@ impl Config {
                 name,
                 value: Some(value),
                 origin: self.at(span.start),
+                about: "",
             }));
         }
         all
@@ -99,7 +106,29 @@ impl Config {
         {
             return Origin::Preset(preset.clone());
         }
-        self.engine.place_of(name).map_or(Origin::Default, |span| self.at(span.start))
+        self.of_file(self.engine.place_of(name))
+    }
+
+    /// A section that nothing stands over.
+    fn section<T>(
+        &self,
+        section: &str,
+        settings: &'static [Setting<T>],
+        layer: &Layer<T>,
+        holds: &T,
+    ) -> Vec<Effective> {
+        let one = |setting: &'static Setting<T>| Effective {
+            section: section.to_owned(),
+            name: setting.name,
+            value: (setting.show)(holds),
+            origin: self.of_file(layer.place_of(setting.name)),
+            about: setting.about,
+        };
+        settings.iter().map(one).collect()
+    }
+
+    fn of_file(&self, span: Option<&Range<usize>>) -> Origin {
+        span.map_or(Origin::Default, |span| self.at(span.start))
     }
 
     fn at(&self, at: usize) -> Origin {

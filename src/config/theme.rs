@@ -259,6 +259,11 @@ impl Themes {
         (themes, wrong)
     }
 
+    /// Returns the themes that are compiled in and a person's own, and what is wrong with those.
+    pub fn of_person() -> (Self, Vec<ThemeError>) {
+        super::locate::themes_folder().map_or_else(|| (Self::built_in(), Vec::new()), |own| Self::load(&own))
+    }
+
     /// Every theme's name, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names: std::collections::BTreeSet<&str> =

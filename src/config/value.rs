@@ -250,6 +250,7 @@ mod tests {
             (count(&value("-1"), 1..=9).map(drop), "from 1 to 9"),
             (count(&value("\"4\""), 1..=9).map(drop), "a whole number"),
             (text(&value("\"\"")).map(drop), "in quotes"),
+            (flag(&value("\"yes\"")).map(drop), "true or false"),
             (duration(&value("\"0s\""), seconds.clone()).map(drop), "from 1s"),
             (duration(&value("\"soon\""), seconds).map(drop), "is no duration"),
             (rate(&value("\"fast\"")).map(drop), "is no rate"),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crokey::KeyCombination;
 use crokey::crossterm::event::MouseEvent;
 
+use super::keep::{Change, Kept};
+use crate::config::Effective;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
 use crate::model::request::{Refusal, Reply, Request};
@@ -38,6 +40,10 @@ pub enum Msg {
     Answered(Purpose, Box<Result<Reply, Refusal>>),
     /// Something outside of the engine was done, or couldn't be.
     Told(Result<String, String>),
+    /// Every setting, with where it comes from; or why they can't be read.
+    Settings(Result<Vec<Effective>, String>),
+    /// A setting was changed, and what holds for the screen now; or why not.
+    Kept(Change, Result<Box<Kept>, String>),
 }
 
 /// What a request was made for.
@@ -67,6 +73,8 @@ pub enum Purpose {
     OpenFolder,
     /// What the edit dialog starts with.
     Edit,
+    /// The presets to choose from.
+    Presets,
     /// A sentence to say when it is done.
     Say(String),
     /// Real-time downloads were made background ones: leave now.
@@ -86,8 +94,10 @@ pub enum Effect {
     Bell,
     /// A desktop notification.
     Notify(String),
-    /// The theme is to be kept.
-    KeepTheme(String),
+    /// Every setting is to be listed.
+    ListSettings,
+    /// A setting is to be changed and kept.
+    Change(Change),
     /// Back to the shell.
     Suspend,
     /// Everything is to be drawn anew.

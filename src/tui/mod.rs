@@ -8,6 +8,7 @@ mod filter;
 mod glyphs;
 mod hit;
 mod input;
+mod keep;
 mod layout;
 mod library;
 mod link;
@@ -17,6 +18,8 @@ mod overlay;
 #[cfg(test)]
 mod sample;
 mod screen;
+#[cfg(test)]
+mod settings_tests;
 mod signals;
 #[cfg(test)]
 mod snapshot_tests;
@@ -35,7 +38,8 @@ mod words;
 pub use app::{App, Options};
 pub use effect::{Effect, Msg, Purpose};
 pub use hit::Hits;
+pub use keep::{Change, Keep, Kept};
 pub use link::{Connect, Connecting};
-pub use screen::{Ended, KeepTheme, run};
+pub use screen::{Ended, run};
 pub use surroundings::Surroundings;
 pub use view::draw;

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::app::{App, Options};
 use super::effect::{Effect, Msg};
 use super::hit::Hits;
+use super::keep::Keep;
 use super::link::{Connect, Link};
-use super::signals::{self, Signalled, Signals};
+use super::signals::{self, Signalled, Signals, Stopped};
 use super::terminal::{self, Terminal};
 use super::{input, view};
 use crate::model::time::UnixMs;
@@ -19,9 +20,6 @@ use crate::model::time::UnixMs;
 const FRAME: Duration = Duration::from_millis(33);
 /// How often the window's title may change.
 const TITLE: Duration = Duration::from_secs(1);
-
-/// Keeps a theme's name for the next start; the error is a sentence.
-pub type KeepTheme = Box<dyn Fn(&str) -> Result<(), String>>;
 
 /// How the screen ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +43,15 @@ pub async fn run(
     connect: Connect,
     options: Options,
     now: fn() -> UnixMs,
-    keep_theme: KeepTheme,
+    keep: Box<dyn Keep>,
 ) -> io::Result<Ended> {
     let app = App::new(options).map_err(|error| io::Error::other(error.to_string()))?;
     let mut signals = Signals::listen()?;
     let (to, mut messages) = mpsc::unbounded_channel();
     let link = Link::default();
-    let terminal = Terminal::borrow()?;
+    let terminal = Terminal::borrow(app.options.ui.mouse)?;
     let idle = terminal.idle();
-    let keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
+    let mut keeping = tokio::task::spawn_local(link.clone().keep(connect, to.clone()));
     let mut reading = tokio::task::spawn_local(input::read(to.clone()));
     let mut screen = Screen {
         app,
@@ -61,11 +59,11 @@ pub async fn run(
         link: link.clone(),
         to,
         now,
-        keep_theme,
+        keep,
         dirty: true,
         drawn: None,
         titled: None,
-        title: String::new(),
+        told: None,
         ended: None,
     };
     screen.measure();
@@ -73,6 +71,9 @@ pub async fn run(
         if let Some(goodbye) = screen.ended {
             let (told, seen) = (screen.app.last_words(), screen.app.seen());
             break Ok((Ended::Left { told, seen }, goodbye));
+        }
+        if terminal::is_broken() {
+            break Err(io::Error::other("a part of it broke down; what it said is above"));
         }
         let frame_due = screen.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
         let tick_due = Instant::now() + Duration::from_millis(screen.app.next_tick().unwrap_or(3_600_000));
@@ -83,6 +84,7 @@ pub async fn run(
                 Ok(Err(error)) => break Err(error),
                 Err(_) => break Err(io::Error::other("the keys are no longer read")),
             },
+            _ = &mut keeping => break Err(io::Error::other("nobody minds the connection any more")),
             signalled = signals.next() => screen.signalled(signalled),
             Some(message) = messages.recv() => {
                 screen.take_in(message);
@@ -112,12 +114,13 @@ struct Screen {
     link: Link,
     to: mpsc::UnboundedSender<Msg>,
     now: fn() -> UnixMs,
-    keep_theme: KeepTheme,
+    keep: Box<dyn Keep>,
     /// Whether something changed since the last frame.
     dirty: bool,
     drawn: Option<Instant>,
     titled: Option<Instant>,
-    title: String,
+    /// The title and the progress that the terminal shows.
+    told: Option<(Option<String>, Option<u8>)>,
     /// Whether the end was asked for, and with a goodbye.
     ended: Option<bool>,
 }
@@ -151,26 +154,36 @@ impl Screen {
                 self.terminal.notify(&text);
                 self.terminal.send();
             }
-            Effect::KeepTheme(name) => {
-                if let Err(why) = (self.keep_theme)(&name) {
-                    self.told(Err(why));
-                }
+            Effect::ListSettings => {
+                let listed = self.keep.list();
+                self.tell(Msg::Settings(listed));
             }
-            Effect::Suspend => self.suspend(),
+            Effect::Change(change) => {
+                let kept = self.keep.change(&change);
+                if let Ok(kept) = &kept {
+                    self.terminal.use_mouse(kept.ui.mouse);
+                }
+                self.tell(Msg::Kept(change, kept.map(Box::new)));
+            }
+            Effect::Suspend => self.suspend(Stopped::All),
             Effect::Redraw => self.anew(),
             Effect::Quit { goodbye } => self.ended = Some(goodbye),
         }
     }
 
     fn told(&mut self, told: Result<String, String>) {
+        self.tell(Msg::Told(told));
+    }
+
+    fn tell(&mut self, message: Msg) {
         // The loop that reads it is this one.
-        let _ = self.to.send(Msg::Told(told));
+        let _ = self.to.send(message);
     }
 
     fn signalled(&mut self, signalled: Signalled) {
         match signalled {
             Signalled::Resized => self.measure(),
-            Signalled::Stop => self.suspend(),
+            Signalled::Stop => self.suspend(Stopped::Alone),
             Signalled::GoesOn => self.come_back(),
         }
     }
@@ -181,13 +194,15 @@ impl Screen {
         }
     }
 
-    fn suspend(&mut self) {
+    fn suspend(&mut self, whom: Stopped) {
+        if !signals::has_shell() {
+            return self.told(Err("there is no shell to go back to".into()));
+        }
         terminal::give_back();
-        let stopped = signals::stop();
-        // Here it goes on.
-        self.come_back();
-        if let Err(why) = stopped {
-            self.told(Err(why));
+        // Where it stops, the signal that lets it go on takes the terminal again.
+        if let Err(error) = signals::stop(whom) {
+            self.come_back();
+            self.told(Err(format!("it can't stop: {error}")));
         }
     }
 
@@ -208,11 +223,10 @@ impl Screen {
     fn draw(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if self.titled.is_none_or(|titled| now - titled >= TITLE) {
-            let (title, progress) = (self.app.title(), self.app.progress());
-            let told = format!("{title} {progress:?}");
-            if told != self.title {
-                self.terminal.tell(&title, progress);
-                self.title = told;
+            let told = (self.app.title(), self.app.progress());
+            if self.told.as_ref() != Some(&told) {
+                self.terminal.tell(told.0.as_deref(), told.1);
+                self.told = Some(told);
                 self.titled = Some(now);
             }
         }

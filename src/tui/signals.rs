@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rustix::process::{Pid, Signal, getpid, getppid, getsid, kill_process};
+use rustix::process::{
+    Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
+};
 use tokio::signal::unix::{self, SignalKind, signal};
 
 /// The signals that the screen listens to.
@@ -43,16 +45,32 @@ impl Signals {
     }
 }
 
-/// Stops this process until it is told to go on. Where no shell could do that, it refuses.
+/// Whom a stop means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// This process and what it was started with, as Ctrl-Z does: `time haul` stops whole.
+    All,
+    /// This process alone: who sent the signal has told the others.
+    Alone,
+}
+
+/// Stops until somebody lets it go on, which is then signalled.
 ///
 /// # Errors
-/// A sentence that says why.
-pub(crate) fn stop() -> Result<(), String> {
-    // The kernel never stops a group whose parents are all of another session: nobody could let it go on.
-    let session = |pid: Option<Pid>| getsid(pid).ok();
-    let parent = getppid();
-    if parent.is_none() || session(parent) != session(None) {
-        return Err("there is no shell to go back to".into());
+/// The system refuses.
+pub(crate) fn stop(whom: Stopped) -> rustix::io::Result<()> {
+    match whom {
+        Stopped::All => kill_current_process_group(Signal::STOP),
+        Stopped::Alone => kill_process(getpid(), Signal::STOP),
     }
-    kill_process(getpid(), Signal::STOP).map_err(|error| format!("can't stop: {error}"))
+}
+
+/// Whether a shell of this session minds this process's group. Without one nobody could let it go on; Ctrl-Z doesn't stop such a
+/// group either.
+pub(crate) fn has_shell() -> bool {
+    let (group, Ok(session)) = (getpgrp(), getsid(None)) else { return false };
+    // Whoever started the session's own first group is in another session.
+    group != session
+        && getppid()
+            .is_some_and(|parent| getpgid(Some(parent)) == Ok(group) || getsid(Some(parent)) == Ok(session))
 }

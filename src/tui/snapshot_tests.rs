@@ -254,6 +254,23 @@ fn theme() {
 }
 
 #[test]
+fn settings() {
+    check("settings", |app| {
+        super::settings_tests::open_settings(app);
+        keys(app, "down");
+    });
+}
+
+#[test]
+fn presets() {
+    check("presets", |app| {
+        let rows = Reply::Presets(super::settings_tests::preset_rows());
+        app.update(NOW, Msg::Answered(Purpose::Presets, Box::new(Ok(rows))));
+        keys(app, "down");
+    });
+}
+
+#[test]
 fn lost() {
     check("lost", |app| {
         app.update(NOW, Msg::Lost("the engine ended".into()));

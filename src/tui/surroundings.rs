@@ -11,6 +11,8 @@ pub struct Surroundings {
     pub ascii: bool,
     /// Whether its ground is light, as far as it says.
     pub light: bool,
+    /// Whether it is known to show in the task bar how far something is. Others may take that for a notification.
+    pub progress: bool,
 }
 
 impl Surroundings {
@@ -43,7 +45,12 @@ impl Surroundings {
         // The colours of the terminal's text and ground, where it tells: `0;15` is black on white.
         let ground = get("COLORFGBG")
             .and_then(|value| value.rsplit(';').next().and_then(|ground| ground.parse::<u8>().ok()));
-        Ok(Self { depth, ascii, light: matches!(ground, Some(7 | 15)) })
+        let program = get("TERM_PROGRAM").unwrap_or_default();
+        let progress = get("WT_SESSION").is_some()
+            || get("ConEmuANSI").is_some_and(|value| value == "ON")
+            || ["WezTerm", "ghostty"].contains(&program.as_str())
+            || get("TERM_FEATURES").is_some_and(|features| features.contains('P'));
+        Ok(Self { depth, ascii, light: matches!(ground, Some(7 | 15)), progress })
     }
 }
 
@@ -74,8 +81,17 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(of(&variables), Ok(Surroundings { depth, ascii, light }), "{variables:?}");
+            assert_eq!(
+                of(&variables),
+                Ok(Surroundings { depth, ascii, light, progress: false }),
+                "{variables:?}"
+            );
         }
+        let knows = |name, value| of(&[("TERM", "xterm-256color"), utf8, (name, value)]).unwrap().progress;
+        assert!(
+            knows("WT_SESSION", "x") && knows("TERM_PROGRAM", "ghostty") && knows("TERM_FEATURES", "Sc7P")
+        );
+        assert!(!knows("TERM_PROGRAM", "Apple_Terminal"));
         assert!(of(&[("TERM", "dumb")]).unwrap_err().contains("dumb"));
         assert!(of(&[]).is_err());
     }

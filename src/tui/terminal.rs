@@ -24,6 +24,12 @@ use crate::model::printable::printable;
 
 /// Whether the terminal is borrowed now.
 static BORROWED: AtomicBool = AtomicBool::new(false);
+/// Whether the task bar shows how far everything is.
+static IN_TASK_BAR: AtomicBool = AtomicBool::new(false);
+/// Takes that away.
+const NO_PROGRESS: &str = "\u{1b}]9;4;0;0\u{1b}\\";
+/// Whether anything panicked.
+static BROKEN: AtomicBool = AtomicBool::new(false);
 
 /// A borrowed terminal. Dropping it gives it back.
 pub(crate) struct Terminal {
@@ -32,6 +38,8 @@ pub(crate) struct Terminal {
     writer: mpsc::Sender<Vec<u8>>,
     busy: Arc<AtomicBool>,
     idle: Arc<Notify>,
+    /// Whether the mouse is asked for.
+    mouse: bool,
 }
 
 impl Terminal {
@@ -39,14 +47,14 @@ impl Terminal {
     ///
     /// # Errors
     /// It can't be switched to raw mode, or the system gives no thread.
-    pub(crate) fn borrow() -> io::Result<Self> {
+    pub(crate) fn borrow(mouse: bool) -> io::Result<Self> {
         give_back_before_panics();
         let page = Page::default();
         let (busy, idle) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let writer = writer(Arc::clone(&busy), Arc::clone(&idle))?;
         let screen = Ratatui::new(CrosstermBackend::new(page.clone()))?;
-        let terminal = Self { screen, page, writer, busy, idle };
-        take()?;
+        let terminal = Self { screen, page, writer, busy, idle, mouse };
+        take(mouse)?;
         Ok(terminal)
     }
 
@@ -72,7 +80,9 @@ impl Terminal {
 
     /// Forgets what is on the screen: the next frame draws everything.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        // Not `clear`: that asks the terminal where its cursor is, and the answer would come among the keys.
+        let size = self.screen.size()?;
+        self.screen.resize(size.into())
     }
 
     /// Puts a text on the clipboard of the terminal that a person sits at, wherever haul runs.
@@ -92,13 +102,31 @@ impl Terminal {
         self.page.put(&format!("\u{1b}]9;{text}\u{1b}\\"));
     }
 
-    /// Says in the window's title and in the task bar how far everything is.
-    pub(crate) fn tell(&mut self, title: &str, progress: Option<u8>) {
-        let _ = queue!(self.page, SetTitle(printable(title)));
-        self.page.put(&match progress {
-            Some(percent) => format!("\u{1b}]9;4;1;{percent}\u{1b}\\"),
-            None => "\u{1b}]9;4;0;0\u{1b}\\".to_owned(),
-        });
+    /// Says in the window's title and in the task bar how far everything is. Progress that was never shown is never taken away:
+    /// not every terminal knows what it is.
+    pub(crate) fn tell(&mut self, title: Option<&str>, progress: Option<u8>) {
+        if let Some(title) = title {
+            let _ = queue!(self.page, SetTitle(printable(title)));
+        }
+        if let Some(percent) = progress {
+            IN_TASK_BAR.store(true, Ordering::Release);
+            self.page.put(&format!("\u{1b}]9;4;1;{percent}\u{1b}\\"));
+        } else if IN_TASK_BAR.swap(false, Ordering::AcqRel) {
+            self.page.put(NO_PROGRESS);
+        }
+    }
+
+    /// Asks for the mouse, or leaves it to the terminal.
+    pub(crate) fn use_mouse(&mut self, mouse: bool) {
+        if self.mouse == mouse {
+            return;
+        }
+        self.mouse = mouse;
+        let _ = if mouse {
+            queue!(self.page, EnableMouseCapture)
+        } else {
+            queue!(self.page, DisableMouseCapture)
+        };
     }
 
     /// Hands on what is written, where nothing else is on its way.
@@ -117,8 +145,7 @@ impl Terminal {
 
     /// Takes it again, and draws everything anew.
     pub(crate) fn take_again(&mut self) -> io::Result<()> {
-        take()?;
-        self.busy.store(false, Ordering::Release);
+        take(self.mouse)?;
         self.forget()
     }
 }
@@ -129,20 +156,18 @@ impl Drop for Terminal {
     }
 }
 
-fn take() -> io::Result<()> {
+fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
-    BORROWED.store(true, Ordering::Release);
+    let was_borrowed = BORROWED.swap(true, Ordering::AcqRel);
     let mut out = io::stdout().lock();
-    // The window's title is put aside until the terminal is given back.
-    out.write_all(b"\x1b[22;2t")?;
-    queue!(
-        out,
-        EnterAlternateScreen,
-        EnableBracketedPaste,
-        EnableMouseCapture,
-        EnableFocusChange,
-        cursor::Hide
-    )?;
+    if !was_borrowed {
+        // The window's title is put aside until the terminal is given back.
+        out.write_all(b"\x1b[22;2t")?;
+    }
+    queue!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
+    if mouse {
+        queue!(out, EnableMouseCapture)?;
+    }
     out.flush()
 }
 
@@ -161,11 +186,19 @@ pub(crate) fn give_back() {
         cursor::Show,
         LeaveAlternateScreen
     );
-    out.extend_from_slice(b"\x1b]9;4;0;0\x1b\\\x1b[23;2t");
+    if IN_TASK_BAR.swap(false, Ordering::AcqRel) {
+        out.extend_from_slice(NO_PROGRESS.as_bytes());
+    }
+    out.extend_from_slice(b"\x1b[23;2t");
     let stdout = io::stdout();
     let _ = stdout.lock().write_all(&out);
     let _ = stdout.lock().flush();
     let _ = disable_raw_mode();
+}
+
+/// Whether anything panicked since the terminal was borrowed first: then it is given back, and nothing may draw on it.
+pub(crate) fn is_broken() -> bool {
+    BROKEN.load(Ordering::Acquire)
 }
 
 /// A panic is told on a terminal that can show it.
@@ -174,6 +207,7 @@ fn give_back_before_panics() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            BROKEN.store(true, Ordering::Release);
             give_back();
             before(panic);
         }));
@@ -210,14 +244,16 @@ fn writer(busy: Arc<AtomicBool>, idle: Arc<Notify>) -> io::Result<mpsc::Sender<V
     let (sender, frames) = mpsc::channel::<Vec<u8>>();
     std::thread::Builder::new().name("screen".into()).spawn(move || {
         for frame in frames {
+            let mut out = io::stdout().lock();
+            // Asked with the lock in hand: what gives the terminal back has it for its last words.
             if BORROWED.load(Ordering::Acquire) {
-                let mut out = io::stdout().lock();
                 // A terminal that is gone is noticed where its keys come from.
                 let _ = out.write_all(b"\x1b[?2026h");
                 let _ = out.write_all(&frame);
                 let _ = out.write_all(b"\x1b[?2026l");
                 let _ = out.flush();
             }
+            drop(out);
             busy.store(false, Ordering::Release);
             idle.notify_one();
         }

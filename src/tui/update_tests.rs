@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::effect::{Effect, Msg, Purpose};
+use super::keep::Change;
 use super::overlay::Overlay;
 use super::sample::{self, NOW};
 use super::view_tests::{app_with, keys, shown};
@@ -341,7 +342,7 @@ fn a_theme_is_shown_while_it_is_looked_at_and_kept_when_taken() {
     keys(&mut app, "esc");
     assert_eq!(app.look.theme.name, "dark");
     let effects = keys(&mut app, "t down enter");
-    assert_eq!(effects, [Effect::KeepTheme(app.look.theme.name.clone())]);
+    assert_eq!(effects, [Effect::Change(Change::of_ui("theme", app.look.theme.name.clone()))]);
 }
 
 #[test]

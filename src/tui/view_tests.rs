@@ -7,6 +7,8 @@ use super::app::{App, Options};
 use super::effect::{Effect, Msg};
 use super::look::Look;
 use super::sample::{self, NOW};
+use super::surroundings::Surroundings;
+use crate::config::Ui;
 use crate::config::keymap::{self, Keymap};
 use crate::config::theme::{Depth, Themes};
 use crate::model::item::TransferSettings;
@@ -20,10 +22,8 @@ pub(crate) fn look(theme: &str, ascii: bool) -> Look {
 pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
     Options {
         themes: Themes::built_in(),
-        theme: "dark".into(),
-        depth,
-        ascii,
-        calm: false,
+        surroundings: Surroundings { depth, ascii, light: false, progress: true },
+        ui: Ui::default(),
         keymap: Keymap::default(),
         zone: jiff::tz::TimeZone::UTC,
         folder: "/home/me/Downloads".into(),
@@ -33,8 +33,6 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         outlives: true,
         place: String::new(),
         seen: None,
-        bell: true,
-        notify: true,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use haul::config::Ui;
 use haul::config::keymap::{self, Keymap};
 use haul::config::theme::{Depth, Themes};
 use haul::model::id::{CollectionId, DownloadId};
@@ -13,7 +14,7 @@ use haul::model::state::State;
 use haul::model::time::UnixMs;
 use haul::model::update::Update;
 use haul::model::view::{DownloadRow, Totals};
-use haul::tui::{App, Msg, Options, draw};
+use haul::tui::{App, Msg, Options, Surroundings, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -47,10 +48,8 @@ fn row(id: u64, step: u64) -> DownloadRow {
 fn app() -> App {
     let mut app = App::new(Options {
         themes: Themes::built_in(),
-        theme: "dark".into(),
-        depth: Depth::True,
-        ascii: false,
-        calm: false,
+        surroundings: Surroundings { depth: Depth::True, ascii: false, light: false, progress: false },
+        ui: Ui { bell: false, notify: false, ..Ui::default() },
         keymap: Keymap::default(),
         zone: jiff::tz::TimeZone::UTC,
         folder: "/tmp".into(),
@@ -60,8 +59,6 @@ fn app() -> App {
         outlives: true,
         place: String::new(),
         seen: None,
-        bell: false,
-        notify: false,
     })
     .unwrap();
     app.update(UnixMs(0), Msg::Resize(200, 50));

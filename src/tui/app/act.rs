@@ -8,6 +8,7 @@ use crate::model::request::{Act, Clear, Place, Request};
 use crate::model::selector::{Selector, Term};
 use crate::model::state::StateKind;
 use crate::tui::effect::{Effect, Purpose};
+use crate::tui::keep::Change;
 use crate::tui::layout::{Pane, Size};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::add::Add;
@@ -16,6 +17,7 @@ use crate::tui::overlay::help::Help;
 use crate::tui::overlay::palette::Palette;
 use crate::tui::overlay::pick::Pick;
 use crate::tui::overlay::prompt::{Prompt, Question};
+use crate::tui::overlay::settings::Settings;
 use crate::tui::sort::Sort;
 
 impl App {
@@ -111,9 +113,13 @@ impl App {
                 self.call(Purpose::Act("tried again"), Request::Act { select, act: Act::Retry });
             }
             C::Motion => {
-                self.look.calm = !self.look.calm;
-                let said = if self.look.calm { "less motion" } else { "full motion" };
-                self.say(Tone::Plain, said.into());
+                let calm = !self.options.ui.reduced_motion;
+                self.effects.push(Effect::Change(Change::of_ui("reduced_motion", calm.to_string())));
+            }
+            C::Presets => self.call(Purpose::Presets, Request::Presets),
+            C::Settings => {
+                self.overlay = Some(Overlay::Settings(Settings::default()));
+                self.effects.push(Effect::ListSettings);
             }
         }
     }

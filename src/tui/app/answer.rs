@@ -9,6 +9,7 @@ use crate::model::view::DownloadDetail;
 use crate::tui::effect::{Effect, Purpose};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::edit::Edit;
+use crate::tui::overlay::pick::Pick;
 use crate::tui::words;
 
 impl App {
@@ -53,6 +54,13 @@ impl App {
             }
             (Purpose::Edit, Reply::Detail(detail)) if self.overlay.is_none() => {
                 self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail))));
+            }
+            (Purpose::Presets, Reply::Presets(rows)) if self.overlay.is_none() => {
+                if rows.is_empty() {
+                    self.say(Tone::Plain, "there are no presets there".into());
+                } else {
+                    self.overlay = Some(Overlay::Pick(Pick::presets(rows)));
+                }
             }
             (Purpose::Say(text), _) => self.say(Tone::Good, text),
             (Purpose::ThenLeave, _) => self.go(true),

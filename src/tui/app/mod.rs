@@ -9,6 +9,7 @@ mod keys;
 mod leave;
 mod mouse;
 mod news;
+mod set;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -23,8 +24,10 @@ use super::library::Library;
 use super::list::List;
 use super::look::Look;
 use super::overlay::Overlay;
+use super::surroundings::Surroundings;
+use crate::config::Ui;
 use crate::config::keymap::Keymap;
-use crate::config::theme::{Depth, Themes};
+use crate::config::theme::{ThemeError, Themes};
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, TransferSettings};
 use crate::model::record::HistoryLine;
@@ -46,14 +49,10 @@ const DRIFT_MS: i64 = 1000;
 pub struct Options {
     /// Themes to choose from.
     pub themes: Themes,
-    /// The theme's name.
-    pub theme: String,
-    /// How many colours the terminal shows.
-    pub depth: Depth,
-    /// Whether only ASCII may be drawn.
-    pub ascii: bool,
-    /// Whether bars and graphs step once a second only.
-    pub calm: bool,
+    /// What the terminal can show.
+    pub surroundings: Surroundings,
+    /// What a person set for the screen.
+    pub ui: Ui,
     /// Keys.
     pub keymap: Keymap,
     /// The local time zone.
@@ -72,10 +71,21 @@ pub struct Options {
     pub place: String,
     /// The newest line of the log at the last leave; what came after it is told.
     pub seen: Option<u64>,
-    /// Whether the bell rings when a download needs somebody and when a collection is done.
-    pub bell: bool,
-    /// Whether the desktop is told of the same.
-    pub notify: bool,
+}
+
+impl Options {
+    /// The theme that holds: a person's own, or the one for the terminal's ground.
+    pub fn theme(&self) -> &str {
+        let usual = if self.surroundings.light { "light" } else { "dark" };
+        self.ui.theme.as_deref().unwrap_or(usual)
+    }
+
+    fn look(&self) -> Result<Look, ThemeError> {
+        let theme = self.themes.find(self.theme())?;
+        let depth = self.ui.colours.unwrap_or(self.surroundings.depth);
+        let ascii = self.ui.ascii.unwrap_or(self.surroundings.ascii);
+        Ok(Look::new(&theme, depth, ascii, self.ui.reduced_motion, self.zone.clone()))
+    }
 }
 
 /// The state of the screen.
@@ -162,11 +172,9 @@ impl App {
     ///
     /// # Errors
     /// The theme can't be used.
-    pub fn new(options: Options) -> Result<Self, crate::config::theme::ThemeError> {
-        let theme = options.themes.find(&options.theme)?;
-        let look = Look::new(&theme, options.depth, options.ascii, options.calm, options.zone.clone());
+    pub fn new(options: Options) -> Result<Self, ThemeError> {
         Ok(Self {
-            look,
+            look: options.look()?,
             options,
             now: UnixMs::default(),
             size: (80, 24),
@@ -232,6 +240,8 @@ impl App {
             Msg::Answered(purpose, answer) => self.answered(purpose, *answer),
             Msg::Told(Ok(text)) => self.say(Tone::Good, text),
             Msg::Told(Err(text)) => self.say(Tone::Bad, text),
+            Msg::Settings(listed) => self.settings_listed(listed),
+            Msg::Kept(change, kept) => self.kept(&change, kept),
         }
         self.ask_for_detail();
         self.ask_for_shelves();

@@ -253,10 +253,10 @@ impl App {
     }
 
     fn ring(&mut self, text: String) {
-        if self.options.bell {
+        if self.options.ui.bell {
             self.effects.push(Effect::Bell);
         }
-        if self.options.notify && !self.focused {
+        if self.options.ui.notify && !self.focused {
             self.effects.push(Effect::Notify(text));
         }
     }
@@ -266,22 +266,31 @@ impl App {
         self.log.first().map(|line| line.number)
     }
 
-    /// The terminal's title.
-    pub fn title(&self) -> String {
-        let count = |kind: StateKind| self.totals.counts.get(&kind).copied().unwrap_or(0);
-        let running: u64 =
-            StateKind::ALL.iter().filter(|kind| kind.is_running()).map(|kind| count(*kind)).sum();
-        match (running, count(StateKind::Failed)) {
-            (0, 0) => "haul".into(),
-            (0, failed) => format!("haul: {failed} failed"),
-            (running, _) => format!("haul: {running} running, {}", words::speed(self.totals.speed)),
+    /// The terminal's title; nothing where it stays as it is.
+    pub fn title(&self) -> Option<String> {
+        if !self.options.ui.title {
+            return None;
         }
+        let failed = self.totals.counts.get(&StateKind::Failed).copied().unwrap_or(0);
+        Some(match (self.running(), failed, words::speed(self.totals.speed)) {
+            (0, 0, _) => "haul".into(),
+            (0, failed, _) => format!("haul: {failed} failed"),
+            (running, _, speed) if speed.is_empty() => format!("haul: {running} running"),
+            (running, _, speed) => format!("haul: {running} running, {speed}"),
+        })
+    }
+
+    /// How many downloads run.
+    fn running(&self) -> u64 {
+        let running = self.totals.counts.iter().filter(|(kind, _)| kind.is_running());
+        running.map(|(_, count)| *count).sum()
     }
 
     /// How far everything is, in hundredths, for the terminal's task bar; nothing where nothing runs.
     pub fn progress(&self) -> Option<u8> {
         let totals = &self.totals;
-        if totals.size == 0 || totals.speed == 0 {
+        let shows = self.options.ui.progress.unwrap_or(self.options.surroundings.progress);
+        if !shows || totals.size == 0 || self.running() == 0 {
             return None;
         }
         let here = totals.size.saturating_sub(totals.left);

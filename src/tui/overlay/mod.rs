@@ -10,6 +10,7 @@ pub(crate) mod leave;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
+pub(crate) mod settings;
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
@@ -26,6 +27,7 @@ use leave::Leave;
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
+use settings::Settings;
 
 /// What lies over the panes.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(crate) enum Overlay {
     Pick(Pick),
     /// One line of text.
     Prompt(Prompt),
+    /// Every setting.
+    Settings(Settings),
 }
 
 impl Overlay {
@@ -67,6 +71,7 @@ impl Overlay {
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
+            Self::Settings(settings) => settings.key(key, app),
         }
     }
 
@@ -77,6 +82,7 @@ impl Overlay {
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
+            Self::Settings(settings) => settings.choose(at, app),
             other => Some(other),
         }
     }
@@ -88,6 +94,7 @@ impl Overlay {
             Self::Edit(edit) => edit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
+            Self::Settings(settings) => settings.paste(text),
             _ => false,
         }
     }
@@ -104,6 +111,7 @@ impl Overlay {
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
+            Self::Settings(settings) => settings.draw(app, frame, hits),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One of several: a theme, shown while it is looked at, or a collection.
+//! One of several: a theme, shown while it is looked at, a preset with what it sets, or a collection.
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
@@ -8,12 +8,15 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::dialog;
+use crate::config::as_typed;
 use crate::config::theme::Role;
 use crate::model::id::{CollectionId, DownloadId};
-use crate::model::request::{Act, Changes};
+use crate::model::request::{Act, Changes, Request};
+use crate::model::view::PresetRow;
 use crate::tui::app::{App, Tone};
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Purpose};
 use crate::tui::hit::{Hit, Hits};
+use crate::tui::keep::Change;
 use crate::tui::{text, typed};
 
 /// A choice.
@@ -28,6 +31,7 @@ pub(crate) struct Pick {
 #[derive(Debug)]
 enum Of {
     Themes { before: String },
+    Presets(Vec<PresetRow>),
     Collections { ids: Vec<CollectionId>, downloads: Vec<DownloadId> },
 }
 
@@ -38,6 +42,13 @@ impl Pick {
         let before = app.look.theme.name.clone();
         let at = names.iter().position(|name| *name == before).unwrap_or(0);
         Self { title: "Theme".into(), names, at, of: Of::Themes { before } }
+    }
+
+    /// A preset for all downloads.
+    pub(crate) fn presets(rows: Vec<PresetRow>) -> Self {
+        let names = rows.iter().map(|row| row.name.clone()).collect();
+        let at = rows.iter().position(|row| row.in_use).unwrap_or(0);
+        Self { title: "Preset for all downloads".into(), names, at, of: Of::Presets(rows) }
     }
 
     /// The collection that downloads move to.
@@ -98,7 +109,13 @@ impl Pick {
             Of::Themes { .. } => {
                 if let Some(name) = self.names.get(self.at) {
                     wear(app, name);
-                    app.want(Effect::KeepTheme(name.clone()));
+                    app.want(Effect::Change(Change::of_ui("theme", name.clone())));
+                }
+            }
+            Of::Presets(rows) => {
+                if let Some(row) = rows.into_iter().nth(self.at) {
+                    let said = format!("preset {}: holds now, and from now on", row.name);
+                    app.ask(Purpose::Say(said), Request::UsePreset { name: row.name });
                 }
             }
             Of::Collections { ids, downloads } => {
@@ -110,15 +127,37 @@ impl Pick {
         }
     }
 
+    fn preset(&self) -> Option<&PresetRow> {
+        match &self.of {
+            Of::Presets(rows) => rows.get(self.at),
+            _ => None,
+        }
+    }
+
+    /// Lines below the names: as many as the longest needs, so that nothing jumps; none where there is little room.
+    fn notes(&self, columns: usize, height: u16) -> usize {
+        match &self.of {
+            Of::Presets(rows) if height >= 16 => {
+                rows.iter().map(|row| told(row, columns).len() + 1).max().unwrap_or(0).min(8)
+            }
+            _ => 0,
+        }
+    }
+
     /// Draws it.
     pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
         let look = &app.look;
         let longest = self.names.iter().map(|name| text::width(name)).max().unwrap_or(0);
-        let width = u16::try_from(longest + 4).unwrap_or(40).clamp(34, 60);
-        let most = frame.area().height.saturating_sub(5);
+        let is_preset = matches!(self.of, Of::Presets(_));
+        let least = if is_preset { 60 } else { 34 };
+        let width = u16::try_from(longest + 4).unwrap_or(40).clamp(least, 60);
+        let width = width.min(frame.area().width.saturating_sub(4));
+        let notes = self.notes(usize::from(width), frame.area().height);
+        let below = u16::try_from(notes).unwrap_or(0);
+        let most = frame.area().height.saturating_sub(5 + below);
         let rows = u16::try_from(self.names.len()).unwrap_or(u16::MAX).min(most).max(1);
-        let area = dialog::open(app, frame, hits, &self.title, (width, rows + 2));
-        let rows = usize::from(area.height.saturating_sub(2));
+        let area = dialog::open(app, frame, hits, &self.title, (width, rows + below + 2));
+        let rows = usize::from(area.height.saturating_sub(2 + below));
         let top = (self.at + 1).saturating_sub(rows);
         for (at, name) in self.names.iter().enumerate().skip(top).take(rows) {
             let place = Rect { y: area.y + u16::try_from(at - top).unwrap_or(0), height: 1, ..area };
@@ -138,10 +177,52 @@ impl Pick {
             frame.render_widget(ratatui::widgets::Paragraph::new(line).style(ground), place);
             hits.add(place, Hit::Choice(at));
         }
-        let take = if matches!(self.of, Of::Themes { .. }) { "keep" } else { "move" };
+        if let Some(row) = self.preset() {
+            let top = area.y + u16::try_from(rows).unwrap_or(0) + 1;
+            let lines = told(row, usize::from(width)).into_iter().take(notes.saturating_sub(1)).map(
+                |(line, role)| {
+                    let line = text::cut_end(&line, usize::from(width), look.glyphs.ellipsis);
+                    Line::styled(line, Style { bg: None, ..look.style(role) })
+                },
+            );
+            let place = Rect { y: top, height: below.saturating_sub(1), ..area };
+            dialog::lines(frame, place.intersection(area), lines.collect());
+        }
+        let take = match self.of {
+            Of::Themes { .. } => "keep",
+            Of::Presets(_) => "use",
+            Of::Collections { .. } => "move",
+        };
         let buttons = [("Esc", "back".to_owned(), "esc"), ("Enter", take.to_owned(), "enter")];
         dialog::buttons(app, frame, hits, area, &buttons);
     }
+}
+
+/// What a preset is for, and what it sets.
+fn told(row: &PresetRow, columns: usize) -> Vec<(String, Role)> {
+    let of = match (row.in_use, row.shipped) {
+        (true, _) => "In use now: ",
+        (_, true) => "",
+        (_, false) => "Your own: ",
+    };
+    let mut lines = vec![(format!("{of}{}", row.about), Role::Strong)];
+    if row.sets.is_empty() {
+        lines.push(("it changes nothing".into(), Role::Dim));
+    }
+    let mut line = String::new();
+    for (name, value) in &row.sets {
+        let one = format!("{name} {}", as_typed("engine", value));
+        if !line.is_empty() && text::width(&line) + 2 + text::width(&one) > columns {
+            lines.push((std::mem::take(&mut line), Role::Dim));
+        }
+        let lead = if line.is_empty() { "" } else { ", " };
+        line.push_str(lead);
+        line.push_str(&one);
+    }
+    if !line.is_empty() {
+        lines.push((line, Role::Dim));
+    }
+    lines
 }
 
 fn wear(app: &mut App, name: &str) {

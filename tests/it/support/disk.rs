@@ -6,15 +6,21 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::ioctl::{Setter, ioctl, opcode};
 use tempfile::TempDir;
+
+use super::site::DEADLINE;
 
 /// Bytes of the disk.
 const SIZE: u64 = 128 << 20;
 /// The request that stops a file system (ext4, XFS and F2FS know it), and "without flushing anything".
 const SHUT_DOWN: rustix::ioctl::Opcode = opcode::read::<u32>(b'X', 125);
 const NO_FLUSH: u32 = 2;
+/// How often a disk that is in use is tried to be unmounted.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The disk; unmounted and gone when it is dropped.
 pub(crate) struct Disk {
@@ -105,13 +111,27 @@ impl Disk {
             // SAFETY: `SHUT_DOWN` reads one u32 and writes nothing.
             unsafe { ioctl(&root, Setter::<SHUT_DOWN, u32>::new(NO_FLUSH)) }.unwrap();
         }
-        run(Command::new("umount").arg(self.mount_point()));
+        self.unmount();
         // Whoever made a mount namespace meanwhile took the disk along, and there it is still mounted, and stopped: what is mounted
         // again is a copy.
         let copy = self.folder.path().join("copy");
         run(Command::new("cp").arg("--sparse=always").args([&self.image(), &copy]));
         std::fs::rename(copy, self.image()).unwrap();
         self.mount();
+    }
+
+    /// Unmounts it. A program that another test is about to start holds what is open here, until it is another program.
+    fn unmount(&self) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let output = Command::new("umount").arg(self.mount_point()).output().unwrap();
+            if output.status.success() {
+                return;
+            }
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(told.contains("busy") && Instant::now() < end, "{told}");
+            thread::sleep(LOOK);
+        }
     }
 
     fn mount(&self) {

@@ -18,7 +18,7 @@ use super::tls::Identity;
 use super::wire::{Request, Wire};
 
 /// How long a test waits for what must happen.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// What the server leaves to the kernel of each connection, in bytes: what is on its way stays little.
 const SEND_BUFFER: usize = 64 * 1024;
 

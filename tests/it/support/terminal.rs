@@ -88,6 +88,11 @@ impl Terminal {
         self.send(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
+    /// Draws as another program would that has the same terminal.
+    pub(crate) fn scribble(&self, text: &str) {
+        self.shown.lock().parser.process(text.as_bytes());
+    }
+
     /// Gives the terminal another size.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.shown.lock().parser.screen_mut().set_size(cells(rows), cells(columns));
@@ -111,6 +116,12 @@ impl Terminal {
     /// Waits until a text is on the screen.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         self.wait_until(&format!("{text:?} is shown"), |shown| shown.contains(text))
+    }
+
+    /// Waits until the program wrote a text, seen or not.
+    pub(crate) fn wait_for_raw(&self, text: &str) {
+        let holds = |state: &State| state.raw.windows(text.len()).any(|part| part == text.as_bytes());
+        self.wait(&format!("{text:?} is written"), |state| holds(state).then_some(()));
     }
 
     /// Waits until a text is no longer on the screen.

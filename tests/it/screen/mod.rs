@@ -1,5 +1,8 @@
 //! The real program in a terminal: what a person sees and presses, and that the terminal is theirs again at the end.
 
+mod ends;
+mod settings;
+
 use std::ffi::OsString;
 
 use rustix::process::Signal;
@@ -37,6 +40,7 @@ fn start(
         ("XDG_STATE_HOME".into(), folder("state")),
         ("XDG_RUNTIME_DIR".into(), folder("runtime")),
         ("HAUL_TEST_STALL_MS".into(), "600000".into()),
+        ("HAUL_TEST_NOT_IDLE".into(), "1".into()),
     ];
     environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
     Terminal::start(Start { program: program.into(), args, environment, folder: machine.downloads(), size })
@@ -50,10 +54,16 @@ fn here(machine: &Machine) -> Terminal {
 
 /// A site that has given the first bytes of a file and holds the rest, and a screen on which it runs.
 fn with_one_running() -> (Site, Machine, Terminal) {
+    with_one_running_in(&[])
+}
+
+/// The same with more in the environment.
+fn with_one_running_in(more: &[(&str, &str)]) -> (Site, Machine, Terminal) {
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "16 MiB" });
     site.hold_after(6 << 20);
-    let mut terminal = here(&machine);
+    let mut terminal = open(&machine, &["--here"], NORMAL, more);
+    terminal.wait_for("nothing to do");
     terminal.paste(&site.fill("{site}/file.bin"));
     terminal.wait_for("1 link");
     terminal.send("\r");
@@ -169,22 +179,6 @@ fn it_fits_every_size_and_says_what_it_needs() {
     terminal.wait_for("needs 40");
     terminal.resize(80, 24);
     terminal.wait_until("all is back", |text| row(text, "file.bin").contains('%'));
-}
-
-#[test]
-fn a_terminal_that_is_closed_ends_it() {
-    let (_site, _machine, mut terminal) = with_one_running();
-    terminal.close();
-    terminal.wait_end();
-}
-
-#[test]
-fn sigterm_gives_the_terminal_back() {
-    let (_site, _machine, mut terminal) = with_one_running();
-    terminal.signal(Signal::TERM);
-    let (status, _) = terminal.farewell();
-    assert_eq!(status.exit_code(), 143);
-    assert_eq!(terminal.asked(), Vec::<&str>::new());
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! What a client does when its connection breaks while something is on its way: an engine that is played line by line.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::model::item::{Extras, NewDownload, Priority};
+use crate::model::request::{Added, AddedHow, Batch, Reply};
+
+/// Connections that were made beforehand, handed out one by one.
+struct Prepared(Rc<RefCell<Vec<DuplexStream>>>);
+
+impl Connect for Prepared {
+    fn connect(&self, _may_start: bool) -> super::super::Connecting<'_> {
+        let next = self.0.borrow_mut().pop();
+        Box::pin(async move {
+            next.map(Connection::of_stream).ok_or_else(|| ConnectError::lasting("no more connections", ""))
+        })
+    }
+}
+
+/// The engine's end of a connection.
+struct Played(BufReader<DuplexStream>);
+
+impl Played {
+    async fn hears(&mut self) -> Value {
+        let mut line = String::new();
+        self.0.read_line(&mut line).await.unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    async fn answers(&mut self, asked: &Value, result: Value) {
+        let mut text = json!({"jsonrpc": "2.0", "id": asked["id"], "result": result}).to_string();
+        text.push('\n');
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn welcomes(&mut self) {
+        let hello = self.hears().await;
+        assert_eq!(hello["method"], "hello");
+        let welcome =
+            json!({"name": "haul", "version": "0", "protocol": PROTOCOL, "capabilities": [], "pid": 1});
+        self.answers(&hello, welcome).await;
+    }
+}
+
+/// Two connections for a client, and their engines' ends.
+fn two() -> (Box<dyn Connect>, Played, Played) {
+    let (first, first_end) = tokio::io::duplex(1 << 16);
+    let (second, second_end) = tokio::io::duplex(1 << 16);
+    let prepared = Prepared(Rc::new(RefCell::new(vec![second, first])));
+    (Box::new(prepared), Played(BufReader::new(first_end)), Played(BufReader::new(second_end)))
+}
+
+fn adding(again: bool) -> Request {
+    let new = NewDownload {
+        url: "https://a.example/file".parse().unwrap(),
+        folder: Some("/downloads".into()),
+        name: None,
+        mode: None,
+        priority: None,
+        otherwise: Priority::Normal,
+        collection: None,
+        again,
+        settings: 0,
+        extras: Extras::default(),
+    };
+    Request::Add(Batch { downloads: vec![new], settings: Vec::new() })
+}
+
+/// Plays an engine that is lost with the first thing that it is asked, and a second one.
+async fn played<T>(
+    mut first: Played,
+    mut second: Played,
+    client: impl Future<Output = T>,
+    again: impl AsyncFnOnce(&mut Played),
+) -> T {
+    let engine = async {
+        first.welcomes().await;
+        first.hears().await;
+        drop(first);
+        second.welcomes().await;
+        again(&mut second).await;
+        second
+    };
+    LocalSet::new().run_until(async { tokio::join!(client, engine).0 }).await
+}
+
+fn key() -> OwnerKey {
+    serde_json::from_value(json!("0123456789abcdef0123456789abcdef")).unwrap()
+}
+
+#[tokio::test]
+async fn what_finds_what_is_there_is_asked_again() {
+    let (connect, first, second) = two();
+    let client = async {
+        let client = crate::client::Client::open(connect, key(), Some(Duration::from_mins(1))).await.unwrap();
+        client.call(adding(false)).await
+    };
+    let reply = played(first, second, client, async |second| {
+        let asked = second.hears().await;
+        assert_eq!(asked["method"], "add");
+        let reply = Reply::Added(vec![Added { id: DownloadId(7), how: AddedHow::Attached }]);
+        second.answers(&asked, serde_json::to_value(reply).unwrap()).await;
+    });
+    assert!(matches!(reply.await, Ok(Reply::Added(added)) if added[0].id == DownloadId(7)));
+}
+
+#[tokio::test]
+async fn what_would_be_done_twice_is_not_asked_again() {
+    let (connect, first, second) = two();
+    let client = async {
+        let client = crate::client::Client::open(connect, key(), Some(Duration::from_mins(1))).await.unwrap();
+        client.call(adding(true)).await
+    };
+    let reply = played(first, second, client, async |_| {}).await;
+    assert!(matches!(reply, Err(ClientError::Lost { .. })), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_on_its_way_is_asked_for_again() {
+    let (connect, first, second) = two();
+    let client = async {
+        let client = crate::client::Client::open(connect, key(), Some(Duration::from_mins(1))).await.unwrap();
+        client.subscribe().await.map(drop)
+    };
+    let subscribed = played(first, second, client, async |second| {
+        let asked = second.hears().await;
+        assert_eq!(asked["method"], "subscribe");
+        second.answers(&asked, json!({"subscription": 1})).await;
+    });
+    assert!(subscribed.await.is_ok());
+}
