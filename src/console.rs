@@ -25,6 +25,8 @@ pub(crate) struct Shown {
     pub(crate) state: Option<PathBuf>,
     /// The config file, where one was named.
     pub(crate) config: Option<PathBuf>,
+    /// What a newcomer may try; empty for none.
+    pub(crate) tip: String,
 }
 
 /// What the terminal can show, where the command is the screen: `haul` alone, or with links, on a terminal that can show one.
@@ -125,6 +127,7 @@ fn options(
         local,
         outlives: shown.outlives,
         place: shown.host.clone(),
+        tip: shown.tip.clone(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
     };
     Ok((options, Owner { place, themes, engine, downloads }))

@@ -246,6 +246,7 @@ async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> Exit
         host: args.host.clone().unwrap_or_default(),
         state: args.host.is_none().then(|| place.state.clone()),
         config: place.file.clone(),
+        tip: String::new(),
     };
     let context = match context(&Spool(None), args.host.is_some()) {
         Ok(context) => context,
@@ -519,6 +520,7 @@ async fn run_here(command: Option<Command>, place: &Place) -> ExitCode {
                 state: Some(state.into()),
                 passing: false,
                 config: place.file.clone(),
+                tip: String::new(),
             };
             tokio::select! {
                 status = console::open(connect, command, context, surroundings, shown) => status.code(),

@@ -390,3 +390,39 @@ fn what_happened_since_the_last_look_is_told_until_it_is_read() {
     keys(&mut app, "enter");
     assert!(!app.since.is_news());
 }
+
+/// A page asks.
+pub(crate) fn asking(origin: &str) -> Update {
+    let page = crate::model::page::PageRequest { origin: origin.parse().unwrap(), since: NOW };
+    Update { asking: Some(vec![page]), ..Update::default() }
+}
+
+#[test]
+fn a_web_page_that_asks_is_told_of_and_answered_by_one_key() {
+    use crate::model::page::DoorRequest;
+    let origin = || "https://shop.example".parse().unwrap();
+    for (press, request) in [
+        ("W enter", Some(DoorRequest::Allow { origin: origin(), once: true })),
+        ("W down enter", Some(DoorRequest::Allow { origin: origin(), once: false })),
+        ("W down down enter", Some(DoorRequest::Deny { origin: origin() })),
+        ("W esc", None),
+    ] {
+        let mut app = app();
+        keys(&mut app, "W");
+        assert_eq!(toast(&app), "no web page asks to be let in");
+        let told = app.update(NOW, Msg::Changed(Box::new(asking("https://shop.example"))));
+        assert!(told.contains(&Effect::Bell), "{told:?}");
+        assert!(shown(&mut app).contains("https://shop.example wants to add downloads"));
+        let effects = keys(&mut app, press);
+        let asked = effects.into_iter().find_map(|effect| match effect {
+            Effect::Call(_, request) => match *request {
+                Request::Door(request) => Some(request),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(asked, request, "{press}");
+        app.update(NOW, Msg::Changed(Box::new(Update { asking: Some(Vec::new()), ..Update::default() })));
+        assert!(!shown(&mut app).contains("wants to add downloads"));
+    }
+}

@@ -32,6 +32,7 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         local: true,
         outlives: true,
         place: String::new(),
+        tip: String::new(),
         seen: None,
     }
 }

@@ -8,6 +8,11 @@ use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::DownloadRow;
 
+/// What a web page wants that asks to be let in.
+pub(crate) fn asks(page: &crate::model::page::PageRequest) -> String {
+    format!("{} wants to add downloads", page.origin)
+}
+
 /// How far a download is, in hundredths; nothing where its size is not known. A hundred only when it is whole.
 pub(crate) fn percent(row: &DownloadRow) -> Option<u64> {
     let size = row.size.filter(|size| *size > 0)?;

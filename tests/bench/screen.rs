@@ -58,6 +58,7 @@ fn app() -> App {
         local: true,
         outlives: true,
         place: String::new(),
+        tip: String::new(),
         seen: None,
     })
     .unwrap();

@@ -32,6 +32,7 @@ impl App {
             needy: self.list.needy(),
             fixed_collection: collection.is_none_or(|row| row.id == CollectionId::DEFAULT),
             no_collection: collection.is_none(),
+            asked: !self.asking.is_empty(),
         }
     }
 
@@ -55,6 +56,8 @@ impl App {
         self.filtering.is_some()
             || !self.list.filter().text().is_empty()
             || self.notice.is_some()
+            || !self.asking.is_empty()
+            || !self.options.tip.is_empty()
             || self.since.is_news()
     }
 

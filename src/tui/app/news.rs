@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
+use crate::model::page::PageRequest;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::state::{State, StateKind};
@@ -142,6 +143,15 @@ impl App {
             {
                 self.show_collection(0);
             }
+        }
+        if let Some(asking) = update.asking {
+            let is_new = |page: &&PageRequest| !self.asking.iter().any(|known| known.origin == page.origin);
+            let new: Vec<_> = asking.iter().filter(is_new).map(words::asks).collect();
+            self.asking = asking;
+            for text in new {
+                self.ring(text);
+            }
+            self.keep_in_sight();
         }
         if let Some(totals) = update.totals {
             self.totals = totals;
