@@ -140,7 +140,7 @@ pub const TABLE: [Entry; 64] = {
         entry(C::Edit, "edit", &["e"], "edit", "Change name, folder, connections, checksum", Download),
         entry(C::NewLink, "new-link", &["u"], "new link", "Give it a new link for the same file", Download),
         entry(C::Collection, "collection", &["c"], "collection", "Move to another collection", Download),
-        entry(C::Limit, "limit", &["L"], "limit", "Limit its speed", Download),
+        entry(C::Limit, "limit", &["L"], "limit", "Limit its speed, its host's, or any other", Download),
         entry(C::Open, "open", &["o"], "open", "Open the finished file", Download),
         entry(C::OpenFolder, "open-folder", &["O"], "folder", "Open its folder", Download),
         entry(C::Copy, "copy", &["y"], "copy link", "Copy its link", Download),

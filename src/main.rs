@@ -352,7 +352,7 @@ async fn control(
             let client = present().await?;
             let status = client.status().await.map_err(lost)?;
             client.goodbye().await;
-            Ok(cli::tell_status(&status, *json))
+            Ok(cli::tell_status(&status, UnixMs::from(SystemTime::now()), *json))
         }
         AgentCommand::Log { lines } => {
             let told = match present().await {

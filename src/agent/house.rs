@@ -136,6 +136,7 @@ impl House {
             stays: self.facts.stays,
             uptime_secs: self.started.elapsed().as_secs(),
             unfinished: self.engine.unfinished().len() as u64,
+            standing: Some(Box::new(self.engine.standing())),
         }
     }
 

@@ -1,12 +1,16 @@
 //! `haul agent`: the process that owns the engine. What the commands are and what they say; `main` carries them out.
 
 use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
 
 use super::error::CliError;
 use super::output::Output;
+use super::standing;
 use super::status::Status;
+use super::table::pad_right;
 use super::words::downloads;
 use crate::client::AgentStatus;
+use crate::model::time::UnixMs;
 
 /// `agent`.
 #[derive(Clone, Debug, Args)]
@@ -62,10 +66,13 @@ pub enum AgentCommand {
 }
 
 /// Tells how the agent is.
-pub fn tell_status(status: &AgentStatus, json: bool) -> Status {
+pub fn tell_status(status: &AgentStatus, now: UnixMs, json: bool) -> Status {
     let mut output = Output::plain();
-    let told =
-        if json { output.json(status) } else { lines(status).iter().try_for_each(|line| output.line(line)) };
+    let told = if json {
+        output.json(status)
+    } else {
+        lines(status, now).iter().try_for_each(|line| output.line(line))
+    };
     super::finish(told.map(|()| Status::Done), &mut output)
 }
 
@@ -84,7 +91,7 @@ pub fn say(text: &str) {
     Output::plain().complain(text);
 }
 
-fn lines(status: &AgentStatus) -> Vec<String> {
+fn lines(status: &AgentStatus, now: UnixMs) -> Vec<String> {
     let plural = if status.clients == 1 { "" } else { "s" };
     let mut lines = vec![
         format!(
@@ -108,6 +115,10 @@ fn lines(status: &AgentStatus) -> Vec<String> {
         "stays      {}",
         if status.stays { "until it is stopped" } else { "while there is something to do" }
     ));
+    if let Some(standing) = &status.standing {
+        let told = standing::lines(standing, now, &TimeZone::system());
+        lines.extend(told.into_iter().map(|(label, text)| format!("{}{text}", pad_right(&label, 11))));
+    }
     lines
 }
 
@@ -136,8 +147,9 @@ mod tests {
             stays: false,
             uptime_secs: 7260,
             unfinished: 3,
+            standing: None,
         };
-        insta::assert_snapshot!(lines(&status).join("\n"), @r"
+        insta::assert_snapshot!(lines(&status, UnixMs(0)).join("\n"), @r"
         haul 0.1.0 runs as process 7, for 2 h 1 min
         state      /s
         socket     /s/agent.sock

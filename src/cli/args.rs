@@ -10,12 +10,14 @@ use clap_complete::Shell;
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
 use super::adopt::AdoptArgs;
 use super::agent::AgentArgs;
-use super::collections::{CollectionArgs, CollectionsArgs, HoldArgs};
+use super::collections::{CollectionArgs, CollectionsArgs};
 use super::config::ConfigArgs;
 use super::door::DoorArgs;
 use super::get::GetArgs;
 use super::history::HistoryArgs;
+use super::hold::{GoArgs, HoldArgs};
 use super::library::LibraryArgs;
+use super::limit::LimitArgs;
 use super::list::ListArgs;
 use super::preset::PresetArgs;
 use super::pull::PullArgs;
@@ -98,10 +100,12 @@ pub enum Command {
     Collections(CollectionsArgs),
     /// Create, rename, clear, change or remove a collection
     Collection(CollectionArgs),
-    /// Hold everything, or one collection: nothing new starts
+    /// Hold everything, or one collection: nothing new starts, and what runs in the background waits
     Hold(HoldArgs),
-    /// Release a hold
-    Go(HoldArgs),
+    /// Release a hold, and lift what the plan, the line, the battery or the budget hold, until that changes
+    Go(GoArgs),
+    /// Limit the speed of everything, of a way to download, a host, a collection or downloads; or show the limits
+    Limit(LimitArgs),
     /// Show what happened, newest first
     History(HistoryArgs),
     /// Finished media on its shelves: list, tree, search, show, scan, play, edit and more

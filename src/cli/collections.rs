@@ -1,4 +1,4 @@
-//! Collections: `haul collections`, `haul collection create|rename|remove|clear|set`, `haul hold` and `haul go`.
+//! Collections: `haul collections` and `haul collection create|rename|remove|clear|set`.
 
 use std::path::PathBuf;
 
@@ -113,17 +113,6 @@ pub(crate) struct CollectionSetArgs {
     hook: Option<Vec<String>>,
 }
 
-/// `hold` and `go`.
-#[derive(Clone, Debug, Args)]
-pub struct HoldArgs {
-    /// A collection, by number or name; everything where none is named
-    #[arg(value_name = "ID")]
-    pub(crate) which: Option<String>,
-    /// Write JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 const COLUMNS: [Column; 7] = [
     Column::right("ID"),
     Column::wide("NAME"),
@@ -207,24 +196,6 @@ pub(crate) async fn collection<E: Engine>(
     }
 }
 
-/// Holds everything or one collection, or releases it.
-///
-/// # Errors
-/// There is no such collection, or no engine.
-pub(crate) async fn hold<E: Engine>(
-    args: &HoldArgs,
-    holds: bool,
-    engine: &E,
-    output: &mut Output,
-) -> Result<Status, CliError> {
-    let id = match &args.which {
-        Some(which) => Some(find(which, engine).await?.id),
-        None => None,
-    };
-    let reply = engine.call(if holds { Request::Hold { id } } else { Request::Go { id } }).await?;
-    done(&reply, args.json, output)
-}
-
 /// Parses a collection's number.
 ///
 /// # Errors
@@ -243,7 +214,7 @@ async fn all<E: Engine>(engine: &E) -> Result<Vec<CollectionRow>, CliError> {
 }
 
 /// Finds a collection by its number, or else by its name.
-async fn find<E: Engine>(which: &str, engine: &E) -> Result<CollectionRow, CliError> {
+pub(crate) async fn find<E: Engine>(which: &str, engine: &E) -> Result<CollectionRow, CliError> {
     let rows = all(engine).await?;
     let by_number = rows.iter().find(|row| row.id.to_string() == which);
     let found = by_number.or_else(|| rows.iter().find(|row| row.name == which)).cloned();
@@ -253,7 +224,7 @@ async fn find<E: Engine>(which: &str, engine: &E) -> Result<CollectionRow, CliEr
     })
 }
 
-fn done(reply: &Reply, json: bool, output: &mut Output) -> Result<Status, CliError> {
+pub(crate) fn done(reply: &Reply, json: bool, output: &mut Output) -> Result<Status, CliError> {
     if *reply != Reply::Done {
         return Err(unexpected(reply));
     }
@@ -318,6 +289,7 @@ mod tests {
                 id: CollectionId(id),
                 name: name.into(),
                 held,
+                held_until: None,
                 counts: BTreeMap::from([
                     (StateKind::Queued, 2),
                     (StateKind::Paused, 1),
@@ -369,16 +341,5 @@ mod tests {
         };
         let request = Request::SetCollection { id: CollectionId(2), name: None, settings: Some(want) };
         assert_eq!(engine.requests().last(), Some(&request));
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn one_that_is_not_there_is_told() {
-        let (mut output, _, _) = output();
-        let args = HoldArgs { which: Some("films".into()), json: false };
-        let error = hold(&args, true, &engine(), &mut output).await.unwrap_err();
-        assert_eq!(
-            (error.status().code(), error.to_string().as_str()),
-            (2, "there is no collection `films`")
-        );
     }
 }

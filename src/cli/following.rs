@@ -97,7 +97,16 @@ impl Phase {
     fn of(state: &State) -> Self {
         match state {
             State::Queued | State::Paused => Self::Idle,
-            State::Waiting { why: WaitReason::Retry { .. } | WaitReason::Held, .. } => Self::Waiting,
+            State::Waiting {
+                why:
+                    WaitReason::Retry { .. }
+                    | WaitReason::Held
+                    | WaitReason::OutsidePlan
+                    | WaitReason::Metered
+                    | WaitReason::OnBattery { .. }
+                    | WaitReason::BudgetSpent { .. },
+                ..
+            } => Self::Waiting,
             State::Waiting { .. } => Self::Stuck,
             State::Completed => Self::Completed,
             State::Failed(failure) if failure.kind == FailKind::GaveUp => Self::GaveUp,

@@ -18,9 +18,11 @@ mod following;
 mod get;
 mod header;
 mod history;
+mod hold;
 mod intake;
 mod interrupts;
 mod library;
+mod limit;
 mod list;
 mod output;
 mod password;
@@ -33,6 +35,7 @@ mod refresh;
 mod scripted;
 mod set;
 mod show;
+mod standing;
 mod status;
 mod stay;
 mod stream;
@@ -137,8 +140,9 @@ async fn dispatch<E: Engine + Files>(
         Command::Refresh(args) => refresh::refresh(&args, engine, context, output).await,
         Command::Collections(args) => collections::collections(&args, engine, output).await,
         Command::Collection(args) => collections::collection(args, engine, context, output).await,
-        Command::Hold(args) => collections::hold(&args, true, engine, output).await,
-        Command::Go(args) => collections::hold(&args, false, engine, output).await,
+        Command::Hold(args) => hold::hold(&args, engine, context, output).await,
+        Command::Go(args) => hold::go(&args, engine, context, output).await,
+        Command::Limit(args) => limit::limit(&args, engine, output).await,
         Command::History(args) => history::history(&args, engine, output).await,
         Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::engine::{Engine, unexpected};
 use super::error::CliError;
 use super::output::Output;
+use super::standing;
 use super::status::Status;
 use super::table::pad_right;
 use super::words::{ago, percent, remark, speed};
@@ -106,6 +107,8 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("interface", detail.interface.clone());
     optional("preset", detail.preset.clone());
     optional("added by", detail.page.as_ref().map(|page| format!("a page of {page}")));
+    let plan = detail.leave.filter(|_| !row.state.kind().is_ended());
+    lines.extend(plan.map(|leave| ("plan", leave.said(|at| standing::moment(at, now, zone)))));
     lines.extend(detail.politeness.as_deref().map(polite).unwrap_or_default());
     let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
     optional("added", Some(date(row.added, zone)));
@@ -233,6 +236,7 @@ pub(crate) mod tests {
             set_aside: Vec::new(),
             info: BTreeMap::new(),
             events: Vec::new(),
+            leave: None,
             politeness: None,
         }
     }

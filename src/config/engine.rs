@@ -61,6 +61,27 @@ pub(super) const ENGINE: &[Setting<Tuned>] = &[
         show: |of| Some(exact_rate(of.engine.rate)),
     },
     Setting {
+        name: "limit_background",
+        about: "Speed of all background downloads together that step aside.",
+        example: "\"500kB/s\"",
+        read: |value| Ok(put(rate(value)?, |to: &mut Tuned, new| to.engine.rates.background = new)),
+        show: |of| Some(exact_rate(of.engine.rates.background)),
+    },
+    Setting {
+        name: "limit_now",
+        about: "Speed of all downloads at priority now together.",
+        example: "\"500kB/s\"",
+        read: |value| Ok(put(rate(value)?, |to: &mut Tuned, new| to.engine.rates.now = new)),
+        show: |of| Some(exact_rate(of.engine.rates.now)),
+    },
+    Setting {
+        name: "limit_real_time",
+        about: "Speed of all real-time downloads together.",
+        example: "\"500kB/s\"",
+        read: |value| Ok(put(rate(value)?, |to: &mut Tuned, new| to.engine.rates.real_time = new)),
+        show: |of| Some(exact_rate(of.engine.rates.real_time)),
+    },
+    Setting {
         name: "stall",
         about: "How long a connection may be silent before it is replaced.",
         example: "\"30s\"",

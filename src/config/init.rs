@@ -1,5 +1,6 @@
 //! The file that `haul config init` writes: every setting with what it is for, commented out, so that defaults stay defaults.
 
+use super::circumstances::{BATTERY, BUDGET, METERED, WINDOW};
 use super::door::DOOR;
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::hooks::HOOKS;
@@ -35,6 +36,14 @@ pub fn commented() -> String {
         lines(OWN.iter(), |setting| setting.example.to_owned()),
         "\n# Programs to run when something happened, once for each event, beside everything else.\n#\n#[hooks]\n".to_owned(),
         lines(HOOKS.iter(), |setting| setting.example.to_owned()),
+        "\n# A window of the weekly plan. As many as you like; of those that hold at once, the last one counts.\n#\n#[[schedule]]\n".to_owned(),
+        lines(WINDOW.iter(), |setting| setting.example.to_owned()),
+        "\n# On a line that is paid by the byte, where NetworkManager says so.\n#\n#[metered]\n".to_owned(),
+        lines(METERED.iter(), |setting| setting.example.to_owned()),
+        "\n# On battery, where UPower says so.\n#\n#[battery]\n".to_owned(),
+        lines(BATTERY.iter(), |setting| setting.example.to_owned()),
+        "\n# How many bytes of files may come, and what downloads may do when they have.\n#\n#[budget]\n".to_owned(),
+        lines(BUDGET.iter(), |setting| setting.example.to_owned()),
         "\n# The door for web pages; `haul door` says who asks and who is let in.\n#\n#[door]\n".to_owned(),
         lines(DOOR.iter(), |setting| setting.example.to_owned()),
         "\n# How the screen looks and what it tells.\n\n[ui]\n".to_owned(),

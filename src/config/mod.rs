@@ -5,6 +5,7 @@
 //! [`Source`]. A section is known here from the day that something reads it; until then it is an unknown name like any other.
 
 mod change;
+mod circumstances;
 mod door;
 mod engine;
 mod hooks;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use self::change::{as_typed, change};
+use self::circumstances::{BATTERY_NAME, BUDGET_NAME, METERED_NAME, SCHEDULE, Sections};
 use self::door::DOOR;
 use self::engine::{DOWNLOAD, ENGINE, FOLDER, Tuned};
 use self::hooks::HOOKS;
@@ -61,12 +63,26 @@ pub struct Config {
     hosts: Vec<Rule>,
     hooks: Layer<Hooks>,
     door: Layer<DoorSettings>,
+    circumstances: Sections,
     ui: Layer<Ui>,
     keys: Keys,
 }
 
 /// Names on the top level.
-const TOP: [&str; 8] = ["preset", "engine", "presets", "hosts", "hooks", "door", "ui", "keys"];
+const TOP: [&str; 12] = [
+    "preset",
+    "engine",
+    "presets",
+    "hosts",
+    "hooks",
+    SCHEDULE,
+    METERED_NAME,
+    BATTERY_NAME,
+    BUDGET_NAME,
+    "door",
+    "ui",
+    "keys",
+];
 
 impl Config {
     /// Reads the file at a place. Where nobody named it, it need not be there.
@@ -119,6 +135,7 @@ impl Config {
             let table = found.table("door", section)?;
             Some(found.layer("door", table, &[DOOR], &[]))
         });
+        let circumstances = circumstances::read(table, &mut found);
         let ui = table.get("ui").and_then(|section| {
             let table = found.table("ui", section)?;
             Some(found.layer("ui", table, &[UI], &[]))
@@ -128,8 +145,19 @@ impl Config {
             let (engine, hosts) = (engine.unwrap_or_default(), hosts.unwrap_or_default());
             let (hooks, door) = (hooks.unwrap_or_default(), door.unwrap_or_default());
             let (ui, keys) = (ui.unwrap_or_default(), keys.unwrap_or_default());
-            let path = path.to_owned();
-            return Ok(Self { path, text, preset, engine, presets, hosts, hooks, door, ui, keys });
+            return Ok(Self {
+                path: path.to_owned(),
+                text,
+                preset,
+                engine,
+                presets,
+                hosts,
+                hooks,
+                door,
+                circumstances,
+                ui,
+                keys,
+            });
         }
         let mut problems = found.problems;
         if syntax > 0 {
@@ -154,6 +182,7 @@ impl Config {
             hosts: self.hosts.iter().map(Rule::rule).collect(),
             hooks: self.hooks(),
             door: self.door(),
+            circumstances: self.circumstances.circumstances(),
         }
     }
 

@@ -76,6 +76,10 @@ impl Config {
                 about: setting.about,
             });
         }
+        for (section, name, value, span, about) in self.circumstances.shown() {
+            let origin = span.map_or(Origin::Default, |span| self.at(span.start));
+            all.push(Effective { section, name, value, origin, about });
+        }
         all.extend(self.section("hooks", HOOKS, &self.hooks, &self.hooks()));
         all.extend(self.section("door", DOOR, &self.door, &self.door()));
         all.extend(self.section("ui", UI, &self.ui, &self.ui()));

@@ -83,7 +83,7 @@ pub async fn play(client: &Client, shop: SocketAddr, folder: &Path) -> Result<()
     }
     let find = |name: &str| collections.iter().find(|(known, _)| *known == name).map(|(_, id)| *id);
     if let Some(id) = find(HELD) {
-        client.call(Request::Hold { id: Some(id) }).await?;
+        client.call(Request::Hold { id: Some(id), until: None, for_good: true }).await?;
     }
     let scenes = scenes();
     let batch = batch(&scenes, shop, folder, find);

@@ -1,13 +1,11 @@
 //! What a person does to downloads: each act on each chosen one, with an answer for those that can't.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::core::{Core, tell};
 use super::item::Then;
 use super::transfer::Control;
 use super::undo::Undo;
-use crate::kernel::limit::Bucket;
 use crate::kernel::transition::{Event, Next, next, refusal_by_mode};
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
@@ -22,7 +20,7 @@ impl Core {
         let mut chosen: Vec<DownloadId> = if select.all || !select.terms.is_empty() {
             self.items
                 .values()
-                .filter(|item| select.chooses(&Self::row(item)))
+                .filter(|item| select.chooses(&self.row(item)))
                 .map(|item| item.record.id)
                 .collect()
         } else {
@@ -219,6 +217,7 @@ impl Core {
         } else if item.record.state == State::Queued {
             self.enqueue(id);
         }
+        self.limit_anew_one(id);
         self.touch(id);
     }
 
@@ -231,6 +230,7 @@ impl Core {
         if item.record.state == State::Queued {
             self.enqueue(id);
         }
+        self.limit_anew_one(id);
         self.touch(id);
         self.store(id);
     }
@@ -273,27 +273,6 @@ impl Core {
         self.touch(id);
         self.store(id);
         Ok(())
-    }
-
-    fn set_limit(&mut self, id: DownloadId, limit: Option<u64>) {
-        let Some(item) = self.items.get_mut(&id) else { return };
-        item.record.settings =
-            Arc::new(crate::model::item::TransferSettings { limit, ..item.record.settings.as_ref().clone() });
-        let rate = limit.unwrap_or(0);
-        let running = item.run.is_some();
-        match self.buckets.get(&id) {
-            Some(bucket) => bucket.set_rate(rate),
-            // The buckets of a running transfer are fixed: it begins anew with its own, and loses nothing.
-            None if limit.is_some() => {
-                self.buckets.insert(id, Arc::new(Bucket::new(Instant::now(), rate)));
-                if running {
-                    self.stop_run(id, Then::Queue);
-                }
-            }
-            None => {}
-        }
-        self.touch(id);
-        self.store(id);
     }
 
     /// Changes what a download was added with. What is being fetched with the old settings begins anew with the new ones.
@@ -400,6 +379,7 @@ impl Core {
             self.enqueue(id);
         }
         if changes.collection.is_some() {
+            self.limit_anew_one(id);
             self.touch_collections();
         }
         self.touch(id);
@@ -446,20 +426,6 @@ impl Core {
             }
         }
         acted
-    }
-
-    /// Holds what a collection has running, or everything.
-    pub(super) fn hold_running(&mut self, collection: Option<crate::model::id::CollectionId>) {
-        for id in self.queue.ids_running() {
-            let Some(item) = self.items.get(&id) else { continue };
-            let meant = collection.is_none_or(|collection| item.record.collection == collection);
-            if meant
-                && item.record.mode == Mode::Background
-                && item.record.state.kind() != StateKind::Processing
-            {
-                self.stop_run(id, Then::Queue);
-            }
-        }
     }
 }
 

@@ -10,19 +10,19 @@ use super::checkpointer::{Checkpointer, Save};
 use super::item::{Item, Running, Then};
 use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
-use crate::kernel::hosts::{Hosts, Leave};
-use crate::kernel::limit::Bucket;
+use crate::kernel::hosts::{self, Hosts};
 use crate::kernel::queue::{Queue, Slots, Turn, Waiting, turn};
 use crate::kernel::resolve;
 use crate::kernel::transition::{Event, Next, next};
-use crate::model::host::HostPattern;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
+use crate::model::policy::{Leave, Policy};
 use crate::model::record::{CollectionRecord, HistoryLine};
 use crate::model::settings::{EngineSettings, Settings};
 use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
+use crate::model::way::Ways;
 use crate::store::db::{Db, Durability};
 
 /// Removed downloads that a client may still have to hear of.
@@ -41,7 +41,6 @@ pub(super) struct Core {
     pub(super) collections_changed: u64,
     pub(super) queue: Queue,
     pub(super) hosts: Hosts,
-    pub(super) held: bool,
     /// What changed, by revision: each download is in it once.
     pub(super) changed: BTreeMap<u64, DownloadId>,
     pub(super) removed: BTreeMap<u64, DownloadId>,
@@ -71,10 +70,10 @@ pub(super) struct Core {
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
-    pub(super) bucket: Arc<Bucket>,
-    pub(super) buckets: HashMap<DownloadId, Arc<Bucket>>,
-    pub(super) collection_buckets: HashMap<CollectionId, Arc<Bucket>>,
-    pub(super) host_buckets: HashMap<HostPattern, Arc<Bucket>>,
+    pub(super) limiter: super::limits::Limiter,
+    /// How each way to download stands.
+    pub(super) leaves: Ways<Leave>,
+    pub(super) plan: super::plan::Plan,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
@@ -172,7 +171,8 @@ impl Core {
 
     /// Starts whoever may start.
     pub(super) fn pump(&mut self) {
-        if self.stopping || self.held || self.quiet_until.is_some() {
+        let held = Ways::each(|way| self.leaves.of(way).policy == Policy::Hold);
+        if self.stopping || held.iter().all(|(_, held)| *held) || self.quiet_until.is_some() {
             return;
         }
         let slots = Slots {
@@ -186,18 +186,18 @@ impl Core {
         };
         let now = UnixMs::from(super::wall());
         loop {
-            let (hosts, collections) = (&self.hosts, &self.collections);
+            let collections = &self.collections;
             let is_held =
                 |id| collections.get(&id).is_some_and(|collection: &CollectionRecord| collection.held);
-            let chosen = self.queue.next(&slots, is_held);
+            let chosen = self.queue.next(&slots, &held, is_held);
             let Some(id) = chosen else { break };
             let Some(item) = self.items.get(&id) else {
                 self.queue.remove(id);
                 continue;
             };
             let host = item.host().to_owned();
-            match hosts.leave(&host, now) {
-                Leave::Ask => match self.lacks(id) {
+            match self.hosts.leave(&host, now) {
+                hosts::Leave::Ask => match self.lacks(id) {
                     None => self.start(id, &host),
                     Some(why) => {
                         self.wait(id, why, None);
@@ -205,11 +205,11 @@ impl Core {
                         self.store(id);
                     }
                 },
-                Leave::After(until) => {
+                hosts::Leave::After(until) => {
                     self.wait(id, WaitReason::HostAsked { host }, Some(until.since(now)));
                     self.store(id);
                 }
-                Leave::Held => {
+                hosts::Leave::Held => {
                     self.wait(id, WaitReason::HostRefuses { host }, None);
                     self.store(id);
                 }
@@ -264,6 +264,7 @@ impl Core {
             number,
             copied_at: item.covered(),
             shown: item.covered(),
+            counted: 0,
             live,
             control,
             rate: crate::kernel::rate::Rate::default(),
@@ -290,23 +291,6 @@ impl Core {
             );
         }
         self.share_out(host);
-    }
-
-    fn limits_of(&mut self, id: DownloadId) -> Vec<Arc<Bucket>> {
-        let mut limits = vec![Arc::clone(&self.bucket)];
-        let Some(item) = self.items.get(&id) else { return limits };
-        if let Some(bucket) = self.collection_buckets.get(&item.record.collection) {
-            limits.push(Arc::clone(bucket));
-        }
-        if let Some((rule, rate)) = resolve::limit_of(item.host(), &self.config.hosts) {
-            let bucket = self.host_buckets.entry(rule.host.clone());
-            limits.push(Arc::clone(bucket.or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)))));
-        }
-        if let Some(rate) = item.record.settings.limit {
-            let own = self.buckets.entry(id).or_insert_with(|| Arc::new(Bucket::new(Instant::now(), rate)));
-            limits.push(Arc::clone(own));
-        }
-        limits
     }
 
     /// How many connections a download from this host may use, `more` of them being about to start.
@@ -404,9 +388,11 @@ impl Core {
     /// Ten times a second while something runs: speeds, and what moved.
     pub(super) fn sample(&mut self, now: Instant) {
         let running = self.queue.ids_running();
+        let mut came = 0;
         for id in running {
             let Some(item) = self.items.get_mut(&id) else { continue };
             let Some(run) = &mut item.run else { continue };
+            came += run.count();
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
@@ -418,6 +404,7 @@ impl Core {
                 self.touch(id);
             }
         }
+        self.count_traffic(came, now);
     }
 
     /// Once a second: asks running background downloads that moved for a copy.
@@ -467,13 +454,12 @@ impl Core {
         self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
     }
 
-    /// Whether nothing will ever happen by itself. A hold over all counts as something: it lives in the engine only.
+    /// Whether nothing will ever happen by itself.
     pub(super) fn is_idle(&self) -> bool {
         self.is_quiet()
             && self.queue.waiting() == 0
             && self.due.is_empty()
             && self.looked_out.is_empty()
-            && !self.held
             && !self.keeps_removed()
             && self.hooks.is_quiet()
     }

@@ -416,6 +416,7 @@ fn hide_detail(detail: &mut DownloadDetail) {
         info: std::mem::take(&mut detail.info),
         events: Vec::new(),
         politeness: None,
+        leave: None,
     };
 }
 

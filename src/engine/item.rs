@@ -63,6 +63,8 @@ pub(super) struct Running {
     pub(super) share: u32,
     /// Bytes on disk when clients were last told.
     pub(super) shown: u64,
+    /// Bytes from the network that are counted already.
+    pub(super) counted: u64,
     /// Bytes on disk when a copy was last asked for.
     pub(super) copied_at: u64,
     /// Whether a copy is on its way to the disk.
@@ -73,6 +75,14 @@ pub(super) struct Running {
     pub(super) aside: Option<String>,
     /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
     pub(super) renamed: bool,
+}
+
+impl Running {
+    /// Bytes that came since they were last counted.
+    pub(super) fn count(&mut self) -> u64 {
+        let received = self.live.received();
+        received.saturating_sub(std::mem::replace(&mut self.counted, received))
+    }
 }
 
 /// What becomes of a download whose transfer was told to let go.

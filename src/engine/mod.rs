@@ -15,12 +15,15 @@ mod hooks;
 mod item;
 mod librarian;
 mod library;
+mod limits;
 mod network;
 mod news;
+mod plan;
 mod polite;
 mod publisher;
 mod recover;
 mod space;
+mod standing;
 mod transfer;
 mod undo;
 mod view;
@@ -45,15 +48,16 @@ use self::space::Space;
 use self::transfer::{Class, TransferThread};
 use crate::fetch::digest;
 use crate::kernel::hosts::Hosts;
-use crate::kernel::limit::Bucket;
 use crate::kernel::queue::Queue;
 use crate::model::id::{CollectionId, DownloadId, OwnerKey};
 use crate::model::item::Mode;
+use crate::model::policy::{Speeds, Standing};
 use crate::model::record::{CollectionRecord, CollectionSettings};
-use crate::model::request::{Limits, Refusal, RefusalKind, Reply, Request};
+use crate::model::request::{Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
-use crate::store::db::{Db, Ticket};
+use crate::model::way::Ways;
+use crate::store::db::{Db, Durability, Ticket};
 pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
 pub use crate::store::lock::{Gate, Holder};
@@ -129,9 +133,10 @@ impl Engine {
             [vec![transfer("transfer", Class::FullShare)?], vec![transfer("background", background)?]];
         let (to_newest, newest) = watch::channel(0);
         let (to_hooked, hooked) = mpsc::unbounded_channel();
-        let epoch = Instant::now();
         let core = Core {
-            bucket: Arc::new(Bucket::new(epoch, settings.rate)),
+            limiter: limits::Limiter::new(),
+            leaves: Ways::default(),
+            plan: plan::Plan::default(),
             space: Arc::new(Space::new(settings.reserve)),
             looked_out: BTreeMap::new(),
             look_at: None,
@@ -145,7 +150,6 @@ impl Engine {
             collections_changed: 0,
             queue: Queue::default(),
             hosts: Hosts::default(),
-            held: false,
             changed: BTreeMap::new(),
             removed: BTreeMap::new(),
             revision: 0,
@@ -163,9 +167,6 @@ impl Engine {
             librarian: Some(librarian),
             saving: 0,
             publishing: 0,
-            buckets: HashMap::new(),
-            collection_buckets: HashMap::new(),
-            host_buckets: HashMap::new(),
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
@@ -181,7 +182,10 @@ impl Engine {
             let mut core = core.borrow_mut();
             // Before anything new is published: what an earlier engine left is shelved once.
             let left = core.db.to_shelve()?;
+            core.limiter.by_hand = core.db.kept(limits::SPEEDS)?.unwrap_or_default();
+            core.limit_anew();
             core.take_up(opened.loaded, dormant);
+            core.take_up_plan()?;
             for file in left {
                 core.shelve(file);
             }
@@ -221,6 +225,11 @@ impl Engine {
     /// Whether somebody else's real-time download would be lost if the engine ended now.
     pub fn serves_real_time_of_others(&self, client: Option<u64>) -> bool {
         self.core.borrow().serves_real_time_of_others(client)
+    }
+
+    /// What decides how fast downloads may be just now.
+    pub fn standing(&self) -> Standing {
+        self.core.borrow().standing()
     }
 
     /// Where a finished download's file is.
@@ -372,8 +381,10 @@ impl Engine {
                 };
                 Ok(Reply::Acted(self.core.borrow_mut().clear(&select, what)))
             }
-            Request::Hold { id } => self.core.borrow_mut().hold(id, true).map(|()| Reply::Done),
-            Request::Go { id } => self.core.borrow_mut().hold(id, false).map(|()| Reply::Done),
+            Request::Hold { id, until, for_good } => {
+                self.core.borrow_mut().hold(id, until, for_good).map(|()| Reply::Done)
+            }
+            Request::Go { id } => self.core.borrow_mut().go(id).map(|()| Reply::Done),
             Request::Totals => Ok(Reply::Totals(self.core.borrow_mut().count_all(Instant::now()))),
             Request::History { limit, before } => {
                 let db = self.core.borrow().db.clone();
@@ -394,6 +405,7 @@ impl Engine {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }
+            Request::Standing => Ok(Reply::Standing(Box::new(self.standing()))),
             Request::Reload => self.reload().map(|()| Reply::Done),
             Request::Presets => Ok(Reply::Presets(self.core.borrow().config.preset_rows.clone())),
             Request::UsePreset { name } => {
@@ -413,14 +425,20 @@ impl Core {
         self.last_collection += 1;
         let id = CollectionId(self.last_collection);
         let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
-        let record =
-            CollectionRecord { id, name, settings: CollectionSettings::default(), held: false, page: None };
+        let record = CollectionRecord {
+            id,
+            name,
+            settings: CollectionSettings::default(),
+            held: false,
+            held_until: None,
+            page: None,
+        };
         self.collections.insert(id, record.clone());
         self.touch_collections();
         (id, self.db.put_collection(record))
     }
 
-    fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
+    pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
         let none = || {
             Refusal::new(
                 RefusalKind::NotFound,
@@ -462,7 +480,7 @@ impl Core {
             }
         }
         self.collections.remove(&id);
-        self.collection_buckets.remove(&id);
+        self.limiter.forget_collection(id);
         self.touch_collections();
         Ok(self.db.remove_collection(id))
     }
@@ -481,50 +499,22 @@ impl Core {
             collection.settings = settings;
         }
         let record = collection.clone();
-        self.set_collection_limit(&record);
+        self.limit_anew();
         self.touch_collections();
         self.pump();
         Ok(self.db.put_collection(record))
     }
 
-    fn set_collection_limit(&mut self, collection: &CollectionRecord) {
-        let rate = collection.settings.limit.unwrap_or(0);
-        if let Some(bucket) = self.collection_buckets.get(&collection.id) {
-            bucket.set_rate(rate);
-        } else if rate > 0 {
-            let bucket = Arc::new(Bucket::new(Instant::now(), rate));
-            self.collection_buckets.insert(collection.id, bucket);
-        }
-    }
-
-    fn hold(&mut self, id: Option<CollectionId>, held: bool) -> Result<(), Refusal> {
-        match id {
-            None => self.held = held,
-            Some(id) => {
-                let collection = self.collection(id)?;
-                collection.held = held;
-                let record = collection.clone();
-                drop(self.db.put_collection(record));
-            }
-        }
-        if held {
-            self.hold_running(id);
-        }
-        self.totals = None;
-        self.touch_collections();
-        self.pump();
-        Ok(())
-    }
-
     /// Takes new settings over from their source.
     fn take_settings(&mut self, config: Settings) {
         self.settings = Arc::new(config.engine.clone());
-        self.bucket.set_rate(config.engine.rate);
-        for (host, bucket) in &self.host_buckets {
-            let rule = config.hosts.iter().rev().find(|rule| rule.host == *host && rule.limit.is_some());
-            bucket.set_rate(rule.and_then(|rule| rule.limit).unwrap_or(0));
-        }
         self.config = config;
+        if self.limiter.by_hand != Speeds::default() {
+            self.limiter.by_hand = Speeds::default();
+            self.keep_speeds();
+        }
+        self.limit_anew();
+        self.reconsider_soon();
         let hosts: BTreeSet<String> = self
             .queue
             .ids_running()
@@ -534,21 +524,6 @@ impl Core {
         for host in &hosts {
             self.share_out(host);
         }
-        self.pump();
-    }
-
-    fn set_limits(&mut self, limits: &Limits) {
-        let mut settings = self.settings.as_ref().clone();
-        let keep = |new: Option<u32>, old: u32| new.map_or(old, |new| new.max(1));
-        settings.parallel = keep(limits.parallel, settings.parallel);
-        settings.parallel_per_host = keep(limits.parallel_per_host, settings.parallel_per_host);
-        settings.connections_per_host = keep(limits.connections_per_host, settings.connections_per_host);
-        settings.connections = keep(limits.connections, settings.connections);
-        if let Some(rate) = limits.rate {
-            settings.rate = rate;
-            self.bucket.set_rate(rate);
-        }
-        self.settings = Arc::new(settings);
         self.pump();
     }
 }
@@ -578,6 +553,7 @@ async fn drive(
             let knocks = core.end_knocks(now);
             let look = core.look_out(now);
             let settled = core.settles_at(now);
+            let plan = core.keep_to_plan(now);
             core.pump();
             core.run_hooks();
             let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
@@ -588,7 +564,7 @@ async fn drive(
             let tick = running.then(|| last_sample + SAMPLE);
             let quiet = core.is_quiet() && core.hooks.is_quiet();
             let patience = patience.filter(|end| now < *end);
-            let timers = [due, absent, forget, knocks, look, settled, tick, patience];
+            let timers = [due, absent, forget, knocks, look, settled, plan, tick, patience];
             (timers.into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {
@@ -633,6 +609,7 @@ async fn drive(
     listening.abort();
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
+    core.keep_traffic(Durability::Durable);
     // Threads end before the lock goes: whoever takes it next finds everything written.
     core.threads = [Vec::new(), Vec::new()];
     core.checkpointer = None;

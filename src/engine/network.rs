@@ -78,6 +78,7 @@ impl Core {
 
     /// Moments of the wall clock come nearer or go further when it is set, and when the machine slept.
     pub(super) fn clock_jumped(&mut self, now: Instant) {
+        self.reconsider(now);
         let wall = UnixMs::from(super::wall());
         let due: Vec<(Instant, DownloadId)> = self.due.iter().copied().collect();
         for (at, id) in due {

@@ -124,7 +124,8 @@ impl Core {
 
     fn ended(&mut self, id: DownloadId, mut ended: Ended) {
         let Some(item) = self.items.get_mut(&id) else { return };
-        let Some(run) = item.run.take() else { return };
+        let Some(mut run) = item.run.take() else { return };
+        let came = run.count();
         let host = item.host().to_owned();
         self.queue.ended(id);
         self.space.release(id);
@@ -207,6 +208,7 @@ impl Core {
                 save(self);
             }
         }
+        self.count_traffic(came, std::time::Instant::now());
         self.share_out(&host);
         self.pump();
     }
@@ -371,7 +373,7 @@ impl Core {
             item.part = None;
             item.owner = None;
         }
-        self.buckets.remove(&id);
+        self.limiter.forget(id);
         self.step(id, Event::Published, || State::Completed);
     }
 
@@ -426,7 +428,7 @@ impl Core {
     pub(super) fn take_out(&mut self, id: DownloadId) {
         self.queue.remove(id);
         self.clear_due(id);
-        self.buckets.remove(&id);
+        self.limiter.forget(id);
         self.space.release(id);
         let Some(item) = self.items.remove(&id) else { return };
         self.changed.remove(&item.revision);

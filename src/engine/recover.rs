@@ -22,7 +22,6 @@ impl Core {
         self.last_download = loaded.last_download;
         self.last_collection = loaded.last_collection.max(1);
         for collection in loaded.collections {
-            self.set_collection_limit(&collection);
             self.collections.insert(collection.id, collection);
         }
         let mut lost = Vec::new();

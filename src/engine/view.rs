@@ -15,6 +15,7 @@ use crate::model::selector::Selector;
 use crate::model::state::StateKind;
 use crate::model::update::Update;
 use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
+use crate::model::way::Way;
 
 /// Rows in one page of changes.
 const PAGE: usize = 2000;
@@ -23,7 +24,7 @@ const COUNT_AGAIN: Duration = Duration::from_millis(400);
 
 impl Core {
     /// A download as a row.
-    pub(super) fn row(item: &Item) -> DownloadRow {
+    pub(super) fn row(&self, item: &Item) -> DownloadRow {
         let record = &item.record;
         let (covered, size) = (item.covered(), item.size());
         let run = item.run.as_ref().filter(|_| record.state.kind() == StateKind::Downloading);
@@ -37,7 +38,7 @@ impl Core {
             host: item.host().to_owned(),
             mode: record.mode,
             priority: record.priority,
-            state: record.state.clone(),
+            state: self.shown_state(item),
             size,
             covered,
             speed: run.map_or(0, |run| run.rate.speed()),
@@ -45,7 +46,7 @@ impl Core {
             added: record.added,
             ended: record.ended,
             joined_on_samples: record.joined_on_samples,
-            remark: run.and_then(|run| run.aside.clone()).or_else(|| {
+            remark: run.and_then(|run| run.aside.clone().or_else(|| self.leave_remark(item))).or_else(|| {
                 item.story.as_ref().and_then(|story| story.remark.clone()).filter(|_| run.is_some())
             }),
         }
@@ -63,7 +64,7 @@ impl Core {
             let (a, b) = (&a.record, &b.record);
             a.order.total_cmp(&b.order).then(a.id.cmp(&b.id))
         });
-        items.into_iter().map(Self::row).filter(|row| !by_sight || select.chooses(row)).collect()
+        items.into_iter().map(|item| self.row(item)).filter(|row| !by_sight || select.chooses(row)).collect()
     }
 
     /// Everything about a download but its lanes, which its transfer knows.
@@ -79,7 +80,7 @@ impl Core {
             clean(&checkpoint.part_folder(&record.folder).join(name).display().to_string())
         };
         Some(DownloadDetail {
-            row: Self::row(item),
+            row: self.row(item),
             uuid: record.uuid,
             source_url: shown(&record.source_url),
             final_url: checkpoint.and_then(|checkpoint| checkpoint.final_url.as_ref()).map(shown),
@@ -115,6 +116,8 @@ impl Core {
                 .map(|extras| extras.info.iter().map(|(k, v)| (clean(k), clean(v))).collect())
                 .unwrap_or_default(),
             events: story.map(|story| story.events.iter().cloned().collect()).unwrap_or_default(),
+            leave: Some(*self.leaves.of(Way::of(record.mode, record.priority)))
+                .filter(|leave| !leave.is_plain()),
             politeness: item.run.as_ref().and_then(|_| self.polite.reports().of(id)).map(Box::new),
         })
     }
@@ -125,7 +128,8 @@ impl Core {
         let page: Vec<(u64, DownloadId)> =
             self.changed.range(since + 1..).take(PAGE + 1).map(|(revision, id)| (*revision, *id)).collect();
         let more = page.len() > PAGE;
-        let rows = page.iter().take(PAGE).filter_map(|(_, id)| self.items.get(id)).map(Self::row).collect();
+        let rows = page.iter().take(PAGE).filter_map(|(_, id)| self.items.get(id));
+        let rows = rows.map(|item| self.row(item)).collect();
         let revision = if more { page[PAGE - 1].0 } else { self.revision };
         let removed = if since == 0 {
             Vec::new()
@@ -144,7 +148,7 @@ impl Core {
             *counts
                 .entry(item.record.collection)
                 .or_default()
-                .entry(item.record.state.kind())
+                .entry(self.shown_state(item).kind())
                 .or_default() += 1;
         }
         self.collections
@@ -153,6 +157,7 @@ impl Core {
                 id: collection.id,
                 name: clean(&collection.name),
                 held: collection.held,
+                held_until: collection.held_until,
                 counts: counts.remove(&collection.id).unwrap_or_default(),
                 settings: collection.settings.clone(),
             })
@@ -167,9 +172,13 @@ impl Core {
         {
             return totals.clone();
         }
-        let mut totals = Totals { held: self.held, ..Totals::default() };
+        let mut totals = Totals {
+            held: self.plan.word.hold.is_some(),
+            ways: self.leaves.iter().any(|(_, leave)| !leave.is_plain()).then_some(self.leaves),
+            ..Totals::default()
+        };
         for item in self.items.values() {
-            let kind = item.record.state.kind();
+            let kind = self.shown_state(item).kind();
             *totals.counts.entry(kind).or_default() += 1;
             if kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting) {
                 if let Some(size) = item.size() {

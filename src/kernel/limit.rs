@@ -1,7 +1,8 @@
 //! Speed limits: debt token buckets that many transfer threads share without a lock.
 //!
 //! A bucket is one number: the moment until which what was taken is paid for (the generic cell rate algorithm, as in ATM's
-//! I.371). Taking moves it on by what the bytes cost; whoever finds it in the future waits until then.
+//! I.371). Taking moves it on by what the bytes cost; whoever finds it in the future waits until then before the bytes count as
+//! taken. So in any span of time no more is taken than the rate gives in it, what was saved up, and one piece.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +25,11 @@ impl Bucket {
         Self { epoch, rate: AtomicU64::new(rate), paid_until_ns: AtomicU64::new(0) }
     }
 
-    /// Changes the rate; 0 takes the limit away.
+    /// Changes the rate; 0 takes the limit away. What was taken under another rate is paid for.
     pub fn set_rate(&self, rate: u64) {
-        self.rate.store(rate, Ordering::Relaxed);
-        self.paid_until_ns.store(0, Ordering::Relaxed);
+        if self.rate.swap(rate, Ordering::Relaxed) != rate {
+            self.paid_until_ns.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The rate in bytes per second; 0 is no limit.
@@ -35,7 +37,7 @@ impl Bucket {
         self.rate.load(Ordering::Relaxed)
     }
 
-    /// Takes `bytes` that have come, and returns how long to wait before reading more.
+    /// Takes `bytes`, and returns how long to wait before they may be used.
     pub fn take(&self, now: Instant, bytes: u64) -> Duration {
         let rate = self.rate();
         if rate == 0 {
@@ -43,10 +45,10 @@ impl Bucket {
         }
         let now_ns = u64::try_from(now.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX);
         let cost = u64::try_from(u128::from(bytes) * 1_000_000_000 / u128::from(rate)).unwrap_or(u64::MAX);
-        let pay = |until: u64| Some(until.max(now_ns.saturating_sub(SAVED_NS)).saturating_add(cost));
+        let turn = |until: u64| until.max(now_ns.saturating_sub(SAVED_NS));
+        let pay = |until: u64| Some(turn(until).saturating_add(cost));
         let before = self.paid_until_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
-        let until = before.ok().and_then(pay).unwrap_or(0);
-        Duration::from_nanos(until.saturating_sub(now_ns))
+        Duration::from_nanos(turn(before.unwrap_or(0)).saturating_sub(now_ns))
     }
 }
 
@@ -61,7 +63,7 @@ pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
     usize::try_from((slowest / PIECES_A_SECOND).max(SMALLEST_PIECE)).ok()
 }
 
-/// Takes bytes from every bucket, and returns the longest wait, or nothing where no limit holds them back.
+/// Takes bytes from every bucket, and returns the longest wait before they may be used; nothing where no limit holds them back.
 pub fn wait(buckets: &[Arc<Bucket>], now: Instant, bytes: u64) -> Option<Duration> {
     let longest = buckets.iter().map(|bucket| bucket.take(now, bytes)).max()?;
     (longest > Duration::ZERO).then_some(longest)
@@ -99,9 +101,10 @@ mod tests {
                 if now >= end { break }
                 let piece = pieces[turn % pieces.len()].min(rate / 100).max(1);
                 turn += 1;
-                if now >= start_counting { taken += piece }
-                // Reading a piece takes no time of its own: the limit alone paces.
-                free_at[reader] = now + bucket.take(now, piece).max(Duration::from_nanos(1));
+                // Using a piece takes no time of its own: the limit alone paces.
+                let used = now + bucket.take(now, piece);
+                if (start_counting..end).contains(&used) { taken += piece }
+                free_at[reader] = used + Duration::from_nanos(1);
             }
             let expected = rate * 2;
             let off = taken.abs_diff(expected);
@@ -127,8 +130,9 @@ mod tests {
             }
             let piece = piece(&buckets).unwrap().min(left[reader]);
             left[reader] -= piece;
-            taken.push((now - epoch, piece as u64));
-            free_at[reader] = now + wait(&buckets, now, piece as u64).unwrap_or(Duration::from_nanos(1));
+            let used = now + wait(&buckets, now, piece as u64).unwrap_or_default();
+            taken.push((used - epoch, piece as u64));
+            free_at[reader] = used + Duration::from_nanos(1);
         }
     }
 
@@ -145,6 +149,15 @@ mod tests {
                         .sum()
                 };
                 let told = format!("{rate} B/s in chunks of {chunk} by {readers}");
+                // From the first moment on: never more than the rate gives, and a tenth of a second of it.
+                let mut sum = 0;
+                let mut in_order = taken.clone();
+                in_order.sort_unstable();
+                for (at, bytes) in in_order {
+                    sum += bytes;
+                    let given = u64::try_from(u128::from(rate) * at.as_nanos() / 1_000_000_000).unwrap();
+                    assert!(sum <= given + rate / 10, "{sum} after {at:?}: {told}");
+                }
                 for tenth in 10..60 {
                     let from = Duration::from_millis(tenth * 100);
                     let two = within(from, Duration::from_secs(2));
@@ -166,7 +179,11 @@ mod tests {
     fn a_change_holds_at_once() {
         let epoch = Instant::now();
         let bucket = Bucket::new(epoch, 1000);
+        assert_eq!(bucket.take(epoch, 10_000), Duration::ZERO);
         assert!(bucket.take(epoch, 10_000) >= Duration::from_secs(9));
+        // The same rate once more is no change.
+        bucket.set_rate(1000);
+        assert!(bucket.take(epoch, 1) >= Duration::from_secs(19));
         bucket.set_rate(0);
         assert_eq!(bucket.take(epoch, 10_000), Duration::ZERO);
     }

@@ -1,9 +1,11 @@
 //! Decisions: facts in, decisions out. No clock, no randomness, no I/O; time is an argument.
 
 pub mod answer;
+pub mod budget;
 pub mod governor;
 pub mod hosts;
 pub mod identity;
+pub mod leave;
 pub mod limit;
 pub mod network;
 pub mod plan;
@@ -12,5 +14,6 @@ pub mod ramp;
 pub mod rate;
 pub mod resolve;
 pub mod retry;
+pub mod schedule;
 pub mod space;
 pub mod transition;

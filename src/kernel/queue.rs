@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
+use crate::model::way::{Way, Ways};
 
 /// A download in line.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,15 +121,21 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// Returns who is to start next, or nothing where all places are taken. `is_held` says whether
-    /// a collection is held.
-    pub fn next(&self, slots: &Slots, is_held: impl Fn(CollectionId) -> bool) -> Option<DownloadId> {
+    /// Returns who is to start next, or nothing where all places are taken. `held` says which ways to download are
+    /// held, and `is_held` whether a collection is.
+    pub fn next(
+        &self,
+        slots: &Slots,
+        held: &Ways<bool>,
+        is_held: impl Fn(CollectionId) -> bool,
+    ) -> Option<DownloadId> {
         let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
         let fits = |key: &Key, host: &str| {
             let collection = key.4;
             let own = slots.per_collection.get(&collection).copied().unwrap_or(u32::MAX);
             let in_collection = self.per_collection.get(&collection).copied().unwrap_or(0);
-            !is_held(collection)
+            !held.of(way_of(key))
+                && !is_held(collection)
                 && (key.0 == 0 || (room && self.running_from(host) < slots.per_host && in_collection < own))
         };
         self.by_host
@@ -138,7 +145,11 @@ impl Queue {
                 let front_is_real_time = line.first().is_some_and(|key| key.0 == 0);
                 front_is_real_time || (room && self.running_from(host) < slots.per_host)
             })
-            .filter_map(|(host, line)| line.iter().find(|key| fits(key, host)))
+            .filter_map(|(host, line)| {
+                // What steps aside stands last in each line: where it is held nobody looks through all of it.
+                let ends = |key: &&Key| !(held.background && way_of(key) == Way::Background);
+                line.iter().take_while(ends).find(|key| fits(key, host))
+            })
             .min()
             .map(|key| key.3)
     }
@@ -147,6 +158,15 @@ impl Queue {
 /// Returns a download's turn.
 pub fn turn(mode: Mode, priority: Priority, order: f64, id: DownloadId) -> Turn {
     (u8::from(mode != Mode::RealTime), priority, sortable(order), id)
+}
+
+/// The way of a download, by its turn.
+fn way_of(key: &Key) -> Way {
+    match (key.0, key.1) {
+        (0, _) => Way::RealTime,
+        (_, Priority::Now) => Way::Now,
+        _ => Way::Background,
+    }
 }
 
 /// The bits of a place, so that they sort as the number does.
@@ -173,7 +193,7 @@ mod tests {
     /// Starts all that may start and returns them in order.
     fn drain(queue: &mut Queue, slots: &Slots) -> Vec<u64> {
         let mut started = Vec::new();
-        while let Some(id) = queue.next(slots, |_| false) {
+        while let Some(id) = queue.next(slots, &Ways::default(), |_| false) {
             let host = queue.waiting[&id].1.clone();
             queue.started(id, &host, CollectionId(1));
             started.push(id.0);
@@ -208,8 +228,8 @@ mod tests {
         queue.insert(waiting(1, "a", Priority::Now, 1.0));
         queue.insert(waiting(2, "b", Priority::Normal, 1.0));
         let slots = slots(4, 4);
-        assert_eq!(queue.next(&slots, |id| id == CollectionId(2)), Some(DownloadId(2)));
-        assert_eq!(queue.next(&slots, |_| true), None);
+        assert_eq!(queue.next(&slots, &Ways::default(), |id| id == CollectionId(2)), Some(DownloadId(2)));
+        assert_eq!(queue.next(&slots, &Ways::default(), |_| true), None);
     }
 
     proptest! {

@@ -147,6 +147,9 @@ pub struct CollectionRecord {
     pub held: bool,
     /// The web page that made it.
     pub page: Option<PageOrigin>,
+    /// Until when, where they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<UnixMs>,
 }
 
 /// What a collection sets for its downloads; each optional.

@@ -10,9 +10,11 @@ use super::checksum::Checksum;
 use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
 use super::page::{DoorReply, DoorRequest};
+use super::policy::{Speeds, Standing};
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
 use super::shelf::{LibraryReply, LibraryRequest};
+use super::time::UnixMs;
 use super::view::{CollectionRow, DownloadDetail, DownloadRow, PresetRow, Totals};
 
 /// A request. In the protocol its name is the method and its fields are the parameters.
@@ -87,8 +89,15 @@ pub enum Request {
         /// A collection; everything where none is named.
         #[serde(default)]
         id: Option<CollectionId>,
+        /// Until when. Everything is held until the plan changes where nothing is said.
+        #[serde(default)]
+        until: Option<UnixMs>,
+        /// Until it is released, whatever the plan says.
+        #[serde(default)]
+        for_good: bool,
     },
-    /// Releases a hold. Answer: [`Reply::Done`].
+    /// Releases a hold, and lifts what else holds or limits everything just now, each until it would have changed by itself.
+    /// Answer: [`Reply::Done`].
     Go {
         /// A collection; everything where none is named.
         #[serde(default)]
@@ -122,6 +131,8 @@ pub enum Request {
     },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
+    /// Tells what decides how fast downloads may be just now. Answer: [`Reply::Standing`].
+    Standing,
     /// Something of the library. Answer: [`Reply::Library`].
     Library(LibraryRequest),
     /// Reads the engine's settings anew. What is wrong with them is refused and changes nothing. Answer: [`Reply::Done`].
@@ -158,8 +169,12 @@ pub struct Limits {
     pub connections_per_host: Option<u32>,
     /// Connections in all.
     pub connections: Option<u32>,
-    /// Bytes per second in all; 0 takes the limit away.
-    pub rate: Option<u64>,
+    /// Forgets every speed limit that was set by hand, before anything else.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+    /// Speed limits. They are kept until they are changed or forgotten, or the settings are read anew.
+    #[serde(flatten)]
+    pub speeds: Speeds,
 }
 
 /// Something that can be done to a download.
@@ -299,6 +314,8 @@ pub enum Reply {
     Presets(Vec<PresetRow>),
     /// About web pages.
     Door(DoorReply),
+    /// What decides how fast downloads may be just now.
+    Standing(Box<Standing>),
 }
 
 /// What became of a download that was to be added.

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use url::Url;
 
 use super::host::{HostPattern, Pin};
 use super::item::{GiveUp, GivenHeader, Mode, OnChange, OnLost, OnWeak, Priority, TransferSettings};
 use super::page::PageOrigin;
+use super::policy::Policy;
 use super::request::{Refusal, RefusalKind};
 use super::view::PresetRow;
+use super::way::Ways;
 
 /// Everything that the engine is told from outside, decided and ready to use.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +33,105 @@ pub struct Settings {
     pub hooks: Hooks,
     /// The door for web pages.
     pub door: DoorSettings,
+    /// When downloads may run, and what they may do on which line and on which power.
+    pub circumstances: Circumstances,
+}
+
+/// What downloads may do when. A way that nothing is said about runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Circumstances {
+    /// The weekly plan: of windows that hold at once, the last one counts.
+    pub plan: Vec<Window>,
+    /// On a line that is paid by the byte.
+    pub metered: MeteredRule,
+    /// On battery.
+    pub battery: BatteryRule,
+    /// When what was set aside is used up.
+    pub budget: Budget,
+}
+
+/// A window of the weekly plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The days on which it begins.
+    pub days: Days,
+    /// When it begins.
+    pub from: Time,
+    /// When it ends: on the next day, where that is not after it begins.
+    pub to: Time,
+    /// What each way may do within it, where it says something about it.
+    pub ways: Ways<Option<Policy>>,
+    /// Whose clock it goes by; the machine's where none is named.
+    pub zone: Option<TimeZone>,
+}
+
+/// Days of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(u8);
+
+impl Days {
+    /// Every day.
+    pub const ALL: Self = Self(0b111_1111);
+
+    /// Whether a day is among them.
+    pub fn has(self, day: Weekday) -> bool {
+        self.0 >> day.to_monday_zero_offset() & 1 == 1
+    }
+}
+
+impl FromIterator<Weekday> for Days {
+    fn from_iter<I: IntoIterator<Item = Weekday>>(days: I) -> Self {
+        Self(days.into_iter().fold(0, |bits, day| bits | 1 << day.to_monday_zero_offset()))
+    }
+}
+
+/// What downloads may do on a metered line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeteredRule {
+    /// Each way.
+    pub ways: Ways<Policy>,
+}
+
+/// What downloads may do on battery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatteryRule {
+    /// It holds while less than so many percent are left.
+    pub below: u8,
+    /// Each way.
+    pub ways: Ways<Policy>,
+}
+
+/// How many bytes may come, and what downloads may do when they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes a day.
+    pub day: Option<u64>,
+    /// Bytes a month.
+    pub month: Option<u64>,
+    /// The day on which a month begins.
+    pub month_begins: u8,
+    /// Each way.
+    pub ways: Ways<Policy>,
+}
+
+impl Default for MeteredRule {
+    fn default() -> Self {
+        Self { ways: Ways { background: Policy::Hold, ..Ways::default() } }
+    }
+}
+
+impl Default for BatteryRule {
+    fn default() -> Self {
+        let ways = Ways { background: Policy::Hold, now: Policy::Hold, real_time: Policy::Run };
+        Self { below: 20, ways }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let ways = Ways { background: Policy::Hold, ..Ways::default() };
+        Self { day: None, month: None, month_begins: 1, ways }
+    }
 }
 
 /// Where the engine's settings come from, and where a change of them is kept. Called at the start, and when somebody asks
@@ -231,6 +334,8 @@ pub struct EngineSettings {
     pub connections: u32,
     /// Bytes per second in all; 0 is no limit.
     pub rate: u64,
+    /// Bytes per second of each way's downloads together; 0 is no limit.
+    pub rates: Ways<u64>,
     /// How long a connection may be silent before it is replaced.
     pub stall: Duration,
     /// Longest first wait after trouble; doubles from try to try.
@@ -280,6 +385,7 @@ impl Default for EngineSettings {
             connections_per_host: 8,
             connections: 16,
             rate: 0,
+            rates: Ways::default(),
             stall: Duration::from_secs(30),
             backoff_first: Duration::from_secs(1),
             backoff_most: Duration::from_mins(10),

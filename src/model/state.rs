@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Period;
 use super::time::UnixMs;
 use super::units::ByteCount;
 
@@ -93,6 +94,21 @@ pub enum WaitReason {
     },
     /// A person holds everything, or this collection.
     Held,
+    /// The weekly plan says not now.
+    OutsidePlan,
+    /// The line is paid by the byte.
+    Metered,
+    /// The machine runs on its battery.
+    OnBattery {
+        /// Percent left, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent: Option<u8>,
+    },
+    /// What was set aside for a day or a month is used up.
+    BudgetSpent {
+        /// Which.
+        period: Period,
+    },
 }
 
 /// Why a download failed: a kind for programs, words for people.
@@ -253,6 +269,15 @@ impl fmt::Display for WaitReason {
             Self::FolderAway { folder } => write!(f, "the folder {folder} is away"),
             Self::InterfaceAway { interface } => write!(f, "the network interface {interface} is away"),
             Self::Held => f.write_str("held; `haul go` releases it"),
+            Self::OutsidePlan => f.write_str("outside the plan; `haul go` lifts it until the plan changes"),
+            Self::Metered => f.write_str("on a metered line; `haul go` lets it go on"),
+            Self::OnBattery { percent: Some(percent) } => {
+                write!(f, "on battery, {percent} % left; `haul go` lets it go on")
+            }
+            Self::OnBattery { percent: None } => f.write_str("on battery; `haul go` lets it go on"),
+            Self::BudgetSpent { period } => {
+                write!(f, "the budget of the {} is used up; `haul go` lets it go on", period.word())
+            }
         }
     }
 }

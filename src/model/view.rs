@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::id::{CollectionId, DownloadId};
 use super::item::{Mode, Priority};
+use super::policy::Leave;
 use super::range::ByteRange;
 use super::record::CollectionSettings;
 use super::state::{State, StateKind};
 use super::time::UnixMs;
+use super::way::Ways;
 
 /// A download as one row of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +134,9 @@ pub struct DownloadDetail {
     /// The last things that happened to it, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Note>,
+    /// How its way to download stands, where there is anything to say about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Leave>,
     /// How it steps aside, while it runs in the background below priority `now`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub politeness: Option<Box<Politeness>>,
@@ -196,6 +201,9 @@ pub struct CollectionRow {
     pub name: String,
     /// Whether a person holds it.
     pub held: bool,
+    /// Until when, where they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<UnixMs>,
     /// How many downloads, by state.
     pub counts: BTreeMap<StateKind, u64>,
     /// Its own settings.
@@ -215,6 +223,9 @@ pub struct Totals {
     pub size: u64,
     /// Whether everything is held.
     pub held: bool,
+    /// How the ways to download stand, where there is anything to say about one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ways: Option<Ways<Leave>>,
     /// Seconds until all is done, where that is stable.
     pub eta_secs: Option<u64>,
 }

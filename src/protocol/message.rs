@@ -367,7 +367,7 @@ mod tests {
         for params in ["", r#","params":{}"#, r#","params":[]"#, r#","params":null"#] {
             for (method, ask) in [
                 ("undo", Ask::Model(Request::Undo)),
-                ("hold", Ask::Model(Request::Hold { id: None })),
+                ("hold", Ask::Model(Request::Hold { id: None, until: None, for_good: false })),
                 ("status", Ask::Own(Own::Status)),
                 ("stop", Ask::Own(Own::Stop { gently: false })),
             ] {

@@ -105,8 +105,18 @@ pub const METHODS: &[Method] = &[
         "`acted`",
         "Takes downloads out of a collection's list.",
     ),
-    method("hold", r#"{"id":2}"#, "`done`", "Holds everything, or one collection."),
-    method("go", r#"{"id":2}"#, "`done`", "Releases a hold."),
+    method(
+        "hold",
+        r#"{"until":1795654800000}"#,
+        "`done`",
+        "Holds everything, or one collection (`id`): until then, until the plan changes, or `for_good`.",
+    ),
+    method(
+        "go",
+        r#"{"id":2}"#,
+        "`done`",
+        "Releases a hold; without `id` it lifts what else holds everything, too, until that changes by itself.",
+    ),
     method("totals", "", "`totals`", "Counts and speeds."),
     method("history", r#"{"limit":50}"#, "`history`", "What happened, newest first."),
     method(
@@ -121,7 +131,13 @@ pub const METHODS: &[Method] = &[
         "`done`",
         "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
     ),
-    method("set_limits", r#"{"parallel":4}"#, "`done`", "Changes the engine's own limits."),
+    method(
+        "set_limits",
+        r#"{"parallel":4,"rate":2000000,"rates":{"background":500000}}"#,
+        "`done`",
+        "Changes the engine's own limits; speeds stay until they are changed, reset or the settings are read anew.",
+    ),
+    method("standing", "", "`standing`", "What decides how fast downloads may be just now, and until when."),
     method("reload", "", "`done`", "Reads the engine's settings anew; wrong ones change nothing."),
     method("presets", "", "`presets`", "Lists the presets."),
     method(

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::{DownloadId, OwnerKey};
+use crate::model::policy::Standing;
 use crate::model::request::Batch;
 use crate::model::update::Update;
 
@@ -142,6 +143,9 @@ pub struct AgentStatus {
     pub uptime_secs: u64,
     /// Downloads that run, wait or are in line.
     pub unfinished: u64,
+    /// What decides how fast downloads may be just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Box<Standing>>,
 }
 
 /// Lines of a log.

@@ -3,6 +3,7 @@
 pub mod db;
 pub mod door;
 pub mod error;
+pub mod facts;
 pub mod hooks;
 pub mod library;
 pub mod lock;

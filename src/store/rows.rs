@@ -186,7 +186,7 @@ impl Db {
                         number(record.id.0),
                         record.name,
                         json(&record.settings)?,
-                        record.held,
+                        held(&record),
                         record.page.as_ref().map(PageOrigin::as_str)
                     ])
                     .map(drop)
@@ -385,7 +385,8 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
                 id: CollectionId(unsigned(row.get(0)?)),
                 name: row.get(1)?,
                 settings,
-                held: row.get(3)?,
+                held: row.get::<_, i64>(3)? != 0,
+                held_until: Some(UnixMs(row.get(3)?)).filter(|until| until.0 > 1),
                 page: row.get::<_, Option<String>>(4)?.map(|text| origin_of(4, text)).transpose()?,
             })
         })?
@@ -463,6 +464,15 @@ fn kind_number(kind: StateKind) -> u32 {
 }
 
 /// SQLite's integers are signed; sizes and ids never reach the sign.
+/// How a hold is stored: 0 none, 1 for good, else until when.
+fn held(record: &CollectionRecord) -> i64 {
+    match (record.held, record.held_until) {
+        (false, _) => 0,
+        (true, None) => 1,
+        (true, Some(until)) => until.0.max(2),
+    }
+}
+
 pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -73,6 +73,8 @@ pub enum Purpose {
     OpenFolder,
     /// What the edit dialog starts with.
     Edit,
+    /// What the dialog of limits starts with, and whether it is for everything.
+    Limit(bool),
     /// The presets to choose from.
     Presets,
     /// A sentence to say when it is done.

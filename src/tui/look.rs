@@ -50,6 +50,17 @@ impl Look {
         if day(at) == day(now) { self.format(at, "%H:%M:%S") } else { self.format(at, "%d %b %H:%M") }
     }
 
+    /// `14:32`, or with the day before it where that is another one: a moment to come.
+    pub(crate) fn until(&self, at: UnixMs, now: UnixMs) -> String {
+        let day = |at| self.format(at, "%Y-%m-%d");
+        let far = at.since(now) >= std::time::Duration::from_hours(6 * 24);
+        match (day(at) == day(now), far) {
+            (true, _) => self.time(at),
+            (false, false) => self.format(at, "%a %H:%M"),
+            (false, true) => self.format(at, "%d %b %H:%M"),
+        }
+    }
+
     fn format(&self, at: UnixMs, how: &str) -> String {
         jiff::Timestamp::from_millisecond(at.0)
             .map(|at| at.to_zoned(self.zone.clone()).strftime(how).to_string())

@@ -112,6 +112,7 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         events: Vec::new(),
+        leave: None,
         politeness: None,
     }
 }
@@ -122,6 +123,7 @@ pub(crate) fn collections(rows: &[DownloadRow]) -> Vec<CollectionRow> {
         id: CollectionId(id),
         name: name.into(),
         held: false,
+        held_until: None,
         counts: rows.iter().filter(|row| row.collection.0 == id).fold(
             std::collections::BTreeMap::new(),
             |mut counts, row| {

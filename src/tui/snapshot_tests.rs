@@ -4,6 +4,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Modifier;
 
+use std::time::Duration;
+
 use super::app::App;
 use super::effect::{Msg, Purpose};
 use super::sample::{self, NOW};
@@ -11,11 +13,13 @@ use super::update_tests::asking;
 use super::view_tests::{keys, options, shown};
 use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
+use crate::model::policy::{Cause, Leave, Policy, Speeds, Standing};
 use crate::model::record::HistoryLine;
 use crate::model::request::Reply;
-use crate::model::state::{FailKind, Failure, State};
+use crate::model::state::{FailKind, Failure, State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::update::Update;
+use crate::model::way::Ways;
 
 const SIZES: [(u16, u16); 4] = [(120, 36), (80, 24), (60, 16), (40, 8)];
 
@@ -235,7 +239,40 @@ fn remove() {
 #[test]
 fn limit() {
     check("limit", |app| {
-        keys(app, "L 2 M");
+        let limits = Speeds {
+            rate: Some(3_000_000),
+            hosts: [("shop.tailspin.example".parse().unwrap(), 500_000)].into(),
+            ..Speeds::default()
+        };
+        let reply = Reply::Standing(Box::new(Standing { limits, ..Standing::default() }));
+        app.update(NOW, Msg::Answered(Purpose::Limit(false), Box::new(Ok(reply))));
+        keys(app, "tab tab 2 M");
+    });
+}
+
+#[test]
+fn plan() {
+    check("plan", |app| {
+        let until = Some(NOW.after(Duration::from_hours(3)));
+        let leave = Leave {
+            policy: Policy::Hold,
+            cause: Some(Cause::Plan),
+            until,
+            then: Some(Policy::Limit(2_000_000)),
+        };
+        let mut rows = sample::rows();
+        rows[8].state = State::Waiting { why: WaitReason::OutsidePlan, until };
+        let mut update = sample::update(vec![rows.remove(8)]);
+        if let Some(totals) = &mut update.totals {
+            totals.ways = Some(Ways { background: leave, ..Ways::default() });
+        }
+        let id = update.rows[0].id;
+        let mut detail = sample::detail(&update.rows[0]);
+        detail.leave = Some(leave);
+        app.update(NOW, Msg::Changed(Box::new(update)));
+        app.go_to_download(id);
+        let reply = Reply::Detail(Box::new(detail));
+        app.update(NOW, Msg::Answered(Purpose::Detail(id), Box::new(Ok(reply))));
     });
 }
 

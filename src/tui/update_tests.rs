@@ -8,9 +8,11 @@ use super::sample::{self, NOW};
 use super::view_tests::{app_with, keys, shown};
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority};
-use crate::model::request::{Act, Acted, Added, AddedHow, Place, Reply, Request};
+use crate::model::policy::{Speeds, Standing};
+use crate::model::request::{Act, Acted, Added, AddedHow, Limits, Place, Reply, Request};
 use crate::model::state::{FailKind, Failure, State, StateKind};
 use crate::model::update::Update;
+use crate::model::way::Ways;
 
 fn app() -> App {
     app_with(sample::rows(), (80, 24), false)
@@ -113,6 +115,45 @@ fn removing_asks_only_where_bytes_would_be_lost_and_no_is_the_answer() {
     let reply = Reply::Acted(vec![Acted { id: DownloadId(1), refused: None }]);
     answer(&mut app, Purpose::Act("removed; z takes it back"), reply);
     assert!(keys(&mut app, "z").iter().any(|effect| matches!(effect, Effect::Call(Purpose::Undo, _))));
+}
+
+#[test]
+fn a_limit_is_set_for_whatever_is_chosen_and_shows_what_holds() {
+    let speeds = |speeds| Request::SetLimits(Limits { speeds, ..Limits::default() });
+    let host =
+        |rate| Speeds { hosts: [("cdn.example.org".parse().unwrap(), rate)].into(), ..Speeds::default() };
+    let background = Ways { background: Some(0), ..Ways::default() };
+    for (typed, request) in [
+        ("2 M enter", None),
+        ("tab 5 0 0 k enter", Some(speeds(host(500_000)))),
+        ("tab tab tab ctrl-u enter", Some(speeds(Speeds { rates: background, ..Speeds::default() }))),
+        ("up ctrl-u 1 M B / s enter", Some(speeds(Speeds { rate: Some(1_000_000), ..Speeds::default() }))),
+    ] {
+        let mut app = app();
+        on(&mut app, 1);
+        let host = app.cursor_row().unwrap().host.clone();
+        let effects = keys(&mut app, "L");
+        assert!(effects.contains(&Effect::Call(Purpose::Limit(false), Box::new(Request::Standing))));
+        let limits = Speeds { rate: Some(3_000_000), ..Speeds::default() };
+        let standing = Standing { limits, ..Standing::default() };
+        answer(&mut app, Purpose::Limit(false), Reply::Standing(Box::new(standing)));
+        assert!(shown(&mut app).contains("3.00 MB/s"), "{}", shown(&mut app));
+        let effects = keys(&mut app, typed);
+        match request {
+            None => {
+                assert_eq!(acts(&effects), [(Act::SetLimit { limit: Some(2_000_000) }, vec![1])]);
+            }
+            Some(request) => {
+                let asked = effects.iter().find_map(|effect| match effect {
+                    Effect::Call(Purpose::Say(_), request) => Some(request.as_ref().clone()),
+                    _ => None,
+                });
+                let text = serde_json::to_string(&request).unwrap().replace("cdn.example.org", &host);
+                assert_eq!(serde_json::to_string(&asked.unwrap()).unwrap(), text, "{typed}");
+            }
+        }
+        assert!(app.overlay.is_none(), "{typed}");
+    }
 }
 
 #[test]

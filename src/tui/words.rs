@@ -7,6 +7,7 @@ use crate::model::state::{FailKind, Failure, State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::DownloadRow;
+use crate::tui::look::Look;
 
 /// What a web page wants that asks to be let in.
 pub(crate) fn asks(page: &crate::model::page::PageRequest) -> String {
@@ -67,7 +68,7 @@ pub(crate) fn way(at: usize) -> (Mode, Priority) {
 
 /// The most useful thing about a download now, in at most `room` columns: why it failed, for what it waits, when it was done.
 /// Nothing where its speed and time left say more.
-pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> Option<String> {
+pub(crate) fn remark(row: &DownloadRow, now: UnixMs, look: &Look) -> Option<String> {
     match &row.state {
         State::Downloading => None,
         State::Queued => Some(
@@ -85,12 +86,13 @@ pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> Option<String> {
         State::Paused => Some("paused".into()),
         State::Cancelled => Some("cancelled".into()),
         State::Completed => Some(row.ended.map_or_else(|| "done".into(), |ended| ago(now.since(ended)))),
-        State::Waiting { why, until } => Some(waiting(why, *until, now)),
+        State::Waiting { why, until } => Some(waiting(why, *until, now, look)),
         State::Failed(failure) => Some(failed(failure)),
     }
 }
 
-fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs) -> String {
+fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs, look: &Look) -> String {
+    let clock = until.map(|until| look.until(until, now));
     let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
     match (why, left) {
         (WaitReason::Retry { attempt, .. }, Some(left)) => format!("try {attempt} in {left}"),
@@ -103,7 +105,16 @@ fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs) -> String {
         (WaitReason::NoSpace { missing, .. }, _) => format!("needs {} more", ByteCount(*missing)),
         (WaitReason::FolderAway { .. }, _) => "folder away".into(),
         (WaitReason::InterfaceAway { interface }, _) => format!("{interface} is away"),
-        (WaitReason::Held, _) => "held".into(),
+        (WaitReason::Held, _) => clock.map_or_else(|| "held".into(), |clock| format!("held until {clock}")),
+        (WaitReason::OutsidePlan, _) => {
+            clock.map_or_else(|| "outside the plan".into(), |clock| format!("not until {clock}"))
+        }
+        (WaitReason::Metered, _) => "metered line".into(),
+        (WaitReason::OnBattery { percent: Some(percent) }, _) => format!("battery {percent} %"),
+        (WaitReason::OnBattery { percent: None }, _) => "on battery".into(),
+        (WaitReason::BudgetSpent { .. }, _) => {
+            clock.map_or_else(|| "budget used up".into(), |clock| format!("budget: {clock}"))
+        }
     }
 }
 
@@ -151,7 +162,7 @@ pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
 }
 
 /// The whole sentence about its state, and the way out where there is one.
-pub(crate) fn sentence(row: &DownloadRow, now: UnixMs) -> (String, String) {
+pub(crate) fn sentence(row: &DownloadRow, now: UnixMs, look: &Look) -> (String, String) {
     match &row.state {
         State::Failed(failure) => (failure.text.clone(), failure.hint.clone()),
         State::Waiting { why, until } => {
@@ -163,19 +174,37 @@ pub(crate) fn sentence(row: &DownloadRow, now: UnixMs) -> (String, String) {
                 WaitReason::LinkExpired => "the link expired; its bytes are kept".to_owned(),
                 WaitReason::HostRefuses { host } => format!("{host} refuses several in a row"),
                 WaitReason::Held => "held".to_owned(),
+                WaitReason::OutsidePlan => "outside the plan".to_owned(),
+                WaitReason::Metered => "on a metered line".to_owned(),
+                WaitReason::OnBattery { percent: Some(percent) } => format!("on battery, {percent} % left"),
+                WaitReason::OnBattery { percent: None } => "on battery".to_owned(),
+                WaitReason::BudgetSpent { period } => {
+                    format!("the budget of the {} is used up", period.word())
+                }
                 other => other.to_string(),
             };
             let hint = match why {
                 WaitReason::LinkExpired => "u gives it a new link",
                 WaitReason::HostRefuses { .. } => "r tries one, and all if that works",
                 WaitReason::Held => "P releases everything",
+                WaitReason::OutsidePlan
+                | WaitReason::Metered
+                | WaitReason::OnBattery { .. }
+                | WaitReason::BudgetSpent { .. } => "P lets everything go on, ! this one",
                 WaitReason::LoginPage => "log in to the network; it goes on by itself",
                 WaitReason::NoSpace { .. } | WaitReason::FolderAway { .. } => {
                     "it goes on by itself when that is back"
                 }
                 _ => "r tries at once",
             };
-            (left.map_or_else(|| text.clone(), |left| format!("{text}, {left} left")), hint.into())
+            let by_clock =
+                matches!(why, WaitReason::Held | WaitReason::OutsidePlan | WaitReason::BudgetSpent { .. });
+            let text = match (left, until.filter(|_| by_clock)) {
+                (_, Some(until)) => format!("{text} until {}", look.until(until, now)),
+                (Some(left), None) => format!("{text}, {left} left"),
+                (None, None) => text,
+            };
+            (text, hint.into())
         }
         State::Downloading => {
             let left = row.eta_secs.map(|secs| format!("{} left", clock(secs)));
@@ -264,7 +293,9 @@ pub(crate) fn state_rank(kind: StateKind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::policy::Period;
     use crate::tui::sample::row;
+    use crate::tui::view_tests::look;
 
     #[test]
     fn a_row_says_the_most_useful_thing_in_few_columns() {
@@ -273,7 +304,7 @@ mod tests {
             let mut row = row(1, "x");
             row.state = state;
             row.ended = Some(UnixMs(1_000_000 - 120_000));
-            remark(&row, now).unwrap_or_default()
+            remark(&row, now, &look("dark", false)).unwrap_or_default()
         };
         let wait = |why| State::Waiting { why, until: Some(now.after(Duration::from_secs(42))) };
         let fail = |kind, text: &str| State::Failed(Failure { kind, text: text.into(), hint: String::new() });
@@ -286,6 +317,10 @@ mod tests {
                 wait(WaitReason::NoSpace { missing: 312_000_000_000, folder: "/data".into() }),
                 "needs 312 GB more",
             ),
+            (wait(WaitReason::Held), "held until 00:17"),
+            (wait(WaitReason::OutsidePlan), "not until 00:17"),
+            (wait(WaitReason::OnBattery { percent: Some(19) }), "battery 19 %"),
+            (wait(WaitReason::BudgetSpent { period: Period::Day }), "budget: 00:17"),
             (fail(FailKind::Gone, "gone: the server says 404"), "gone: 404"),
             (fail(FailKind::Refused, "the server refuses it: 403 Forbidden"), "refused: 403"),
         ] {

@@ -8,14 +8,6 @@ use toml::toml;
 use crate::support::machine::Machine;
 use crate::support::site::Site;
 
-impl Machine {
-    /// Writes the config file where the platform has it.
-    fn configure(&self, text: &str) {
-        fs::create_dir_all(self.config()).unwrap();
-        fs::write(self.config().join("config.toml"), text).unwrap();
-    }
-}
-
 #[test]
 fn three_mistakes_are_told_with_their_places() {
     let machine = Machine::new();

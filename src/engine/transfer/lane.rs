@@ -80,10 +80,19 @@ impl LaneCell {
         }
     }
 
-    /// What the limits and the governor's pace hold back after so many bytes.
-    fn pause(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
+    /// How long the limits and the governor's pace hold so many bytes back.
+    fn pay(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
         let pace = self.watched.borrow().as_ref().and_then(|watched| watched.took(now, bytes));
         pace.max(shared.limit(now, bytes))
+    }
+
+    /// Waits, with the stall clock standing still. False where a limit changed meanwhile: what was paid then counts no more.
+    async fn rest(&self, shared: &Shared, wait: std::time::Duration) -> bool {
+        self.held.set(true);
+        let is_over = shared.rest(wait).await;
+        self.held.set(false);
+        self.heard.set(shared.now());
+        is_over
     }
 }
 
@@ -129,6 +138,11 @@ pub(super) async fn pump(
             cell.heard.set(now);
             // Sockets give hundreds of kilobytes at once: under a limit they are taken in pieces, or it would come in bursts.
             let piece = rest.len().min(shared.piece().unwrap_or(usize::MAX));
+            if let Some(wait) = cell.pay(shared, now, piece)
+                && !cell.rest(shared, wait).await
+            {
+                continue;
+            }
             // Read again: the planner may have given a part of the range away while this one waited.
             let room = cell.end.get().saturating_sub(cell.at.get());
             let take = usize::try_from(room).unwrap_or(usize::MAX).min(piece);
@@ -138,12 +152,6 @@ pub(super) async fn pump(
             }
             cell.at.set(cell.at.get() + take as u64);
             rest = &rest[piece..];
-            if let Some(wait) = cell.pause(shared, now, piece) {
-                cell.held.set(true);
-                tokio::time::sleep(wait).await;
-                cell.held.set(false);
-                cell.heard.set(shared.now());
-            }
         }
     }
 }

@@ -91,6 +91,8 @@ pub(crate) enum Control {
     Mode(Mode),
     /// Whether it takes its full share of the line, or steps aside.
     FullShare(bool),
+    /// Buckets that its bytes pass from now on, outermost first.
+    Limits(Vec<Arc<Bucket>>),
     /// This machine no longer has this address: connections from it are dead.
     AddressGone(std::net::IpAddr),
     /// Say what is on disk and what is being fetched.

@@ -586,6 +586,7 @@ impl Shared {
             Control::Connections(cap) => self.cap.set(cap.max(1)),
             Control::Mode(mode) => self.mode.set(mode),
             Control::FullShare(full) => self.full_share.set(full),
+            Control::Limits(limits) => self.set_limits(limits),
             Control::AddressGone(_) => self.moved.notify_waiters(),
             Control::Stop | Control::Look(_) | Control::Committed(..) | Control::SyncFailed(..) => {}
         }

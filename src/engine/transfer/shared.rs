@@ -22,7 +22,7 @@ use crate::fetch::http::Http;
 use crate::fetch::profile::Profile;
 use crate::fetch::transport::{Answer, Ask, Body};
 use crate::kernel::answer::Known;
-use crate::kernel::limit;
+use crate::kernel::limit::{self, Bucket};
 use crate::model::coverage::Coverage;
 use crate::model::id::Generation;
 use crate::model::item::Mode;
@@ -74,6 +74,10 @@ pub(super) struct Shared {
     pub(super) fetched_again: Cell<bool>,
     /// How far it may grow, as room was granted; 0 where it needed not ask.
     pub(super) granted: Cell<u64>,
+    /// Buckets that its bytes pass, outermost first.
+    limits: RefCell<Vec<Arc<Bucket>>>,
+    /// They changed: whoever waits for them looks again.
+    limited_anew: Notify,
     received: Cell<u64>,
     written: Cell<u64>,
 }
@@ -119,6 +123,8 @@ impl Shared {
             announced: Cell::new(None),
             fetched_again: Cell::new(false),
             granted: Cell::new(0),
+            limits: RefCell::new(std::mem::take(&mut order.limits)),
+            limited_anew: Notify::new(),
             received: Cell::new(0),
             written: Cell::new(0),
             order,
@@ -156,17 +162,27 @@ impl Shared {
     /// Reads on in a body that no lane has taken over. It too may be stopped, fall silent or lose its network.
     pub(super) async fn next_chunk(&self, body: &mut Body) -> Result<Option<Bytes>, FetchError> {
         let stall = self.order.engine.stall;
-        tokio::select! {
+        let stopped = || FetchError::new(Kind::Stopped, "stopped");
+        let chunk = tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),
-            () = self.moved.notified() => Err(self.moved_away()),
-            chunk = body.chunk() => chunk,
+            () = self.stop.cancelled() => return Err(stopped()),
+            () = self.moved.notified() => return Err(self.moved_away()),
+            chunk = body.chunk() => chunk?,
             () = tokio::time::sleep(stall) => {
                 let host = self.order.source.host_str().unwrap_or("the server");
                 let text = format!("{host} has sent nothing for {} s", stall.as_secs().max(1));
-                Err(FetchError::new(Kind::Cut, text))
+                return Err(FetchError::new(Kind::Cut, text));
+            }
+        };
+        // What is only looked at comes over the same line.
+        if let Some(wait) = chunk.as_ref().and_then(|chunk| self.limit(self.now(), chunk.len())) {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(stopped()),
+                _ = self.rest(wait) => {}
             }
         }
+        Ok(chunk)
     }
 
     fn moved_away(&self) -> FetchError {
@@ -279,12 +295,26 @@ impl Shared {
 
     /// How much of what came is taken at once, where a limit holds.
     pub(super) fn piece(&self) -> Option<usize> {
-        limit::piece(&self.order.limits)
+        limit::piece(&self.limits.borrow())
     }
 
-    /// How long the limits hold the next read back.
+    /// Pays for bytes: how long the limits hold them back.
     pub(super) fn limit(&self, now: Instant, bytes: usize) -> Option<Duration> {
-        limit::wait(&self.order.limits, now, bytes as u64)
+        limit::wait(&self.limits.borrow(), now, bytes as u64)
+    }
+
+    /// Takes other limits, at once.
+    pub(super) fn set_limits(&self, limits: Vec<Arc<Bucket>>) {
+        self.limits.replace(limits);
+        self.limited_anew.notify_waiters();
+    }
+
+    /// Waits for a limit. False where the limits changed before the time was over.
+    pub(super) async fn rest(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.limited_anew.notified() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
     }
 
     /// Tells the engine.

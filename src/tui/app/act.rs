@@ -4,6 +4,7 @@ use super::{App, Tone};
 use crate::command::Command;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, Priority};
+use crate::model::policy::Policy;
 use crate::model::request::{Act, Clear, Place, Request};
 use crate::model::selector::{Selector, Term};
 use crate::model::state::StateKind;
@@ -28,12 +29,12 @@ impl App {
             C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
             C::Pause => self.pause_or_go_on(),
             C::HoldAll => {
-                let request =
-                    if self.totals.held { Request::Go { id: None } } else { Request::Hold { id: None } };
-                let said = if self.totals.held {
-                    "released: downloads go on"
+                // What the plan, the line or the battery holds is released by the same key.
+                let holds = self.totals.held || self.background().policy == Policy::Hold;
+                let (request, said) = if holds {
+                    (Request::Go { id: None }, "released: downloads go on")
                 } else {
-                    "held: nothing new starts until P"
+                    (Request::Hold { id: None, until: None, for_good: false }, "held: P releases everything")
                 };
                 self.call(Purpose::Say(said.into()), request);
             }
@@ -62,8 +63,8 @@ impl App {
             }
             C::NewLink => self.prompt(Question::NewLink),
             C::Collection => self.overlay = Some(Overlay::Pick(Pick::collections(self))),
-            C::Limit => self.prompt(Question::Limit),
-            C::LimitAll => self.prompt(Question::LimitAll),
+            C::Limit => self.call(Purpose::Limit(false), Request::Standing),
+            C::LimitAll => self.call(Purpose::Limit(true), Request::Standing),
             C::Open => self.show_for(Purpose::Open),
             C::OpenFolder => self.show_for(Purpose::OpenFolder),
             C::CopyPath => self.show_for(Purpose::CopyPath),
@@ -401,7 +402,7 @@ impl App {
         let (request, said) = if held {
             (Request::Go { id: Some(id) }, format!("{name} is released"))
         } else {
-            (Request::Hold { id: Some(id) }, format!("{name} is held"))
+            (Request::Hold { id: Some(id), until: None, for_good: true }, format!("{name} is held"))
         };
         self.call(Purpose::Say(said), request);
     }

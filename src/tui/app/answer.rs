@@ -9,6 +9,7 @@ use crate::model::view::DownloadDetail;
 use crate::tui::effect::{Effect, Purpose};
 use crate::tui::overlay::Overlay;
 use crate::tui::overlay::edit::Edit;
+use crate::tui::overlay::limit::Limit;
 use crate::tui::overlay::pick::Pick;
 use crate::tui::words;
 
@@ -54,6 +55,10 @@ impl App {
             }
             (Purpose::Edit, Reply::Detail(detail)) if self.overlay.is_none() => {
                 self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail))));
+            }
+            (Purpose::Limit(everything), Reply::Standing(standing)) if self.overlay.is_none() => {
+                let limit = Limit::new(&standing, everything, self);
+                self.overlay = Some(Overlay::Limit(Box::new(limit)));
             }
             (Purpose::Presets, Reply::Presets(rows)) if self.overlay.is_none() => {
                 if rows.is_empty() {

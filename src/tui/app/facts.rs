@@ -3,6 +3,7 @@
 use super::App;
 use crate::command::Facts;
 use crate::model::id::CollectionId;
+use crate::model::policy::Leave;
 use crate::model::view::CollectionRow;
 use crate::tui::layout::{Pane, Size};
 
@@ -44,6 +45,11 @@ impl App {
     /// A collection's name.
     pub(crate) fn collection_name(&self, id: CollectionId) -> &str {
         self.collections.iter().find(|row| row.id == id).map_or("", |row| row.name.as_str())
+    }
+
+    /// How background downloads stand that step aside: what the plan is mostly about.
+    pub(crate) fn background(&self) -> Leave {
+        self.totals.ways.map(|ways| ways.background).unwrap_or_default()
     }
 
     /// How much room there is.

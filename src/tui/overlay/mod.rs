@@ -7,6 +7,7 @@ pub(crate) mod dialog;
 pub(crate) mod edit;
 pub(crate) mod help;
 pub(crate) mod leave;
+pub(crate) mod limit;
 pub(crate) mod palette;
 pub(crate) mod pick;
 pub(crate) mod prompt;
@@ -24,6 +25,7 @@ use confirm::Confirm;
 use edit::Edit;
 use help::Help;
 use leave::Leave;
+use limit::Limit;
 use palette::Palette;
 use pick::Pick;
 use prompt::Prompt;
@@ -44,6 +46,8 @@ pub(crate) enum Overlay {
     Help(Help),
     /// Leaving, where something would be lost.
     Leave(Leave),
+    /// How fast something may be.
+    Limit(Box<Limit>),
     /// Every command.
     Palette(Palette),
     /// One of several.
@@ -68,6 +72,7 @@ impl Overlay {
             Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
             Self::Help(help) => help.key(key).map(Self::Help),
             Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
+            Self::Limit(limit) => limit.key(key, app).map(|limit| Self::Limit(Box::new(limit))),
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
@@ -82,6 +87,7 @@ impl Overlay {
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
+            Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
             Self::Settings(settings) => settings.choose(at, app),
             other => Some(other),
         }
@@ -92,6 +98,7 @@ impl Overlay {
         match self {
             Self::Add(add) => add.paste(text),
             Self::Edit(edit) => edit.paste(text),
+            Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
             Self::Settings(settings) => settings.paste(text),
@@ -108,6 +115,7 @@ impl Overlay {
             Self::Edit(edit) => edit.draw(app, frame, hits),
             Self::Help(help) => help.draw(app, frame, hits),
             Self::Leave(leave) => leave.draw(app, frame, hits),
+            Self::Limit(limit) => limit.draw(app, frame, hits),
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),

@@ -1,4 +1,4 @@
-//! One line of text for one purpose: a speed limit, a new link, a name.
+//! One line of text for one purpose: a new link, a name.
 
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
@@ -12,8 +12,7 @@ use url::Url;
 use super::dialog;
 use crate::config::theme::Role;
 use crate::model::id::{CollectionId, DownloadId};
-use crate::model::request::{Act, Limits, Request};
-use crate::model::units::ByteRate;
+use crate::model::request::{Act, Request};
 use crate::tui::app::App;
 use crate::tui::effect::Purpose;
 use crate::tui::hit::Hits;
@@ -22,10 +21,6 @@ use crate::tui::{text, typed, words};
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// How fast these downloads may be.
-    Limit,
-    /// How fast everything may be.
-    LimitAll,
     /// Where the same file is now.
     NewLink,
     /// What a new collection is called.
@@ -55,12 +50,6 @@ impl Prompt {
         };
         let collection = app.cursor_collection();
         let (about, start) = match question {
-            Question::Limit => {
-                let now =
-                    app.detail.as_ref().filter(|detail| downloads == [detail.row.id]).and_then(|d| d.limit);
-                (name, now.map(|limit| ByteRate(limit).to_string()).unwrap_or_default())
-            }
-            Question::LimitAll => ("everything together".into(), String::new()),
             Question::NewLink => (name, String::new()),
             Question::NewCollection => ("a new collection".into(), String::new()),
             Question::RenameCollection => {
@@ -80,8 +69,6 @@ impl Prompt {
 
     fn words(&self) -> (&'static str, &'static str) {
         match self.question {
-            Question::Limit => ("Limit the speed", "2MB/s, 500k, 5Mbit/s; empty takes the limit away"),
-            Question::LimitAll => ("Limit everything", "2MB/s, 500k, 5Mbit/s; empty takes the limit away"),
             Question::NewLink => {
                 ("New link for the same file", "paste it here; the bytes that are here are kept")
             }
@@ -119,31 +106,7 @@ impl Prompt {
 
     fn answer(&self, app: &mut App) -> Result<(), String> {
         let typed = self.input.value().trim();
-        let rate = || -> Result<Option<u64>, String> {
-            if typed.is_empty() {
-                return Ok(None);
-            }
-            typed
-                .parse::<ByteRate>()
-                .map(|rate| Some(rate.0).filter(|rate| *rate > 0))
-                .map_err(|error| error.to_string())
-        };
         match self.question {
-            Question::Limit => {
-                let limit = rate()?;
-                let word = if limit.is_some() { "limited" } else { "no longer limited" };
-                app.act_on(self.downloads.clone(), Act::SetLimit { limit }, word);
-            }
-            Question::LimitAll => {
-                let rate = rate()?.unwrap_or(0);
-                let said = if rate == 0 {
-                    "no limit".to_owned()
-                } else {
-                    format!("everything is limited to {}", ByteRate(rate))
-                };
-                let limits = Limits { rate: Some(rate), ..Limits::default() };
-                app.ask(Purpose::Say(said), Request::SetLimits(limits));
-            }
             Question::NewLink => {
                 let url: Url = typed
                     .parse()

@@ -139,6 +139,10 @@ impl Settings {
             (section, _) if section.starts_with("hosts ") => {
                 self.wrong = Some(format!("a rule for hosts is changed in the file: {}", place(&one, app)));
             }
+            (section, _) if section.starts_with("schedule ") => {
+                self.wrong =
+                    Some(format!("a window of the plan is changed in the file: {}", place(&one, app)));
+            }
             _ if value == "true" || value == "false" => {
                 self.change((value == "false").to_string(), app);
             }

@@ -184,7 +184,7 @@ fn short(
 
 /// The state in a whole sentence, and the way out.
 fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
-    let (sentence, hint) = words::sentence(row, app.now);
+    let (sentence, hint) = words::sentence(row, app.now, &app.look);
     let kind = row.state.kind();
     let role = match kind {
         StateKind::Failed => Role::Failed,
@@ -251,6 +251,10 @@ fn long(
         lines.push(said(app, "safe", &safe, columns, Role::Text));
     }
     lines.push(said(app, "mode", &mode_line(app, row, detail), columns, Role::Text));
+    if let Some(leave) = detail.leave.filter(|_| !row.state.kind().is_ended()) {
+        let told = leave.said(|at| app.look.until(at, app.now));
+        lines.push(said(app, "plan", &told, columns, Role::Text));
+    }
     if let Some(politeness) = &detail.politeness {
         lines.push(said(app, "line", &politeness.doing, columns, Role::Text));
     }

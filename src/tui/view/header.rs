@@ -10,9 +10,10 @@ use ratatui::widgets::Paragraph;
 use super::graph;
 use crate::config::theme::Role;
 use crate::model::item::Mode;
+use crate::model::policy::{Cause, Policy};
 use crate::model::state::StateKind;
 use crate::model::time::UnixMs;
-use crate::model::units::ByteCount;
+use crate::model::units::{ByteCount, ByteRate};
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
 use crate::tui::layout::Pane;
@@ -37,6 +38,9 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         right.extend(rate);
     }
     let mut before = Vec::new();
+    let plan = plan(app, room);
+    room -= used(&plan);
+    left.extend(plan);
     if used(&rest) + 2 <= room {
         room -= used(&rest) + 2;
         left.push(Span::raw("  "));
@@ -90,10 +94,36 @@ fn counts(app: &App, wide: bool) -> Vec<Span<'static>> {
         };
         spans.push(Span::styled(told, style(app, Role::Dim)));
     }
-    if app.totals.held {
-        spans.push(Span::styled(" held ", style(app, Role::Warning)));
-    }
     spans
+}
+
+/// What background downloads may do now, until when, and what then: as much of it as there is room for.
+fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
+    let leave = app.background();
+    if leave.is_plain() {
+        return Vec::new();
+    }
+    let word = |policy: Policy| match policy {
+        Policy::Run => "full speed".to_owned(),
+        Policy::Limit(rate) => format!("at most {}", ByteRate(rate)),
+        Policy::Hold => "hold".to_owned(),
+    };
+    let (now, role) = match (leave.policy, leave.cause) {
+        (Policy::Hold, Some(Cause::Person) | None) => ("held".to_owned(), Role::Warning),
+        (policy, Some(Cause::Metered)) => (format!("{}, metered line", word(policy)), Role::Warning),
+        (policy, Some(Cause::Battery { percent: Some(percent) })) => {
+            (format!("{}, battery {percent} %", word(policy)), Role::Warning)
+        }
+        (policy, Some(Cause::Budget { .. })) => (format!("{}, budget used up", word(policy)), Role::Warning),
+        (Policy::Hold, _) => ("hold".to_owned(), Role::Warning),
+        (policy, _) => (word(policy), Role::Dim),
+    };
+    let until = leave.until.map(|until| format!("{now} until {}", app.look.until(until, app.now)));
+    let whole = until.as_ref().zip(leave.then).map(|(until, then)| format!("{until}, then {}", word(then)));
+    // What holds is told before what is to come.
+    let short = Some(now).filter(|_| leave.policy != Policy::Run || leave.cause.is_some());
+    let told = [whole, until, short].into_iter().flatten().find(|told| text::width(told) + 2 <= room);
+    told.map(|told| vec![Span::styled(format!("  {told}"), style(app, role))]).unwrap_or_default()
 }
 
 fn rest(app: &App) -> Vec<Span<'static>> {

@@ -103,6 +103,12 @@ impl Machine {
         self.root.path().join("config/haul")
     }
 
+    /// Writes the config file where the platform has it.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::create_dir_all(self.config()).unwrap();
+        std::fs::write(self.config().join("config.toml"), text).unwrap();
+    }
+
     /// Returns where a download's file will be.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.downloads().join(name)

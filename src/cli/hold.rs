@@ -1,0 +1,211 @@
+//! `haul hold` and `haul go`: a person's word over everything or a collection.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
+use super::collections::{done, find};
+use super::context::Context;
+use super::engine::{Engine, unexpected};
+use super::error::CliError;
+use super::output::Output;
+use super::standing::moment;
+use super::status::Status;
+use crate::model::policy::{Cause, Policy};
+use crate::model::request::{Reply, Request};
+use crate::model::time::UnixMs;
+use crate::model::units::parse_duration;
+use crate::model::way::Way;
+
+/// `hold`.
+#[derive(Clone, Debug, Args)]
+pub struct HoldArgs {
+    /// A collection, by number or name; everything where none is named
+    #[arg(value_name = "ID")]
+    pub(crate) which: Option<String>,
+    /// Until when: `01:00`, `2026-12-31 18:00`, `2h`, or `never`; everything is held until the plan changes where nothing is said
+    #[arg(long, value_name = "TIME|DURATION|never")]
+    pub(crate) until: Option<String>,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `go`.
+#[derive(Clone, Debug, Args)]
+pub struct GoArgs {
+    /// A collection, by number or name; everything where none is named
+    #[arg(value_name = "ID")]
+    pub(crate) which: Option<String>,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Holds everything or one collection, and says until when.
+///
+/// # Errors
+/// There is no such collection, no such time, or no engine.
+pub(crate) async fn hold<E: Engine>(
+    args: &HoldArgs,
+    engine: &E,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let now = (context.now)();
+    let for_good = args.until.as_deref() == Some("never");
+    let until = match args.until.as_deref().filter(|_| !for_good) {
+        Some(text) => Some(parse(text, now, &TimeZone::system())?),
+        None => None,
+    };
+    let id = match &args.which {
+        Some(which) => Some(find(which, engine).await?.id),
+        None => None,
+    };
+    let reply = engine.call(Request::Hold { id, until, for_good }).await?;
+    let status = done(&reply, args.json, output)?;
+    if !args.json {
+        let until = if id.is_none() { held_until(engine).await? } else { until };
+        let until = until.map(|until| format!(" until {}", moment(until, now, &TimeZone::system())));
+        output.say(&format!("held{}; `haul go` releases it.", until.unwrap_or_default()));
+    }
+    Ok(status)
+}
+
+/// Releases everything or one collection, and says what still holds.
+///
+/// # Errors
+/// There is no such collection, or no engine.
+pub(crate) async fn go<E: Engine>(
+    args: &GoArgs,
+    engine: &E,
+    context: &Context,
+    output: &mut Output,
+) -> Result<Status, CliError> {
+    let id = match &args.which {
+        Some(which) => Some(find(which, engine).await?.id),
+        None => None,
+    };
+    let reply = engine.call(Request::Go { id }).await?;
+    let status = done(&reply, args.json, output)?;
+    if id.is_none() && !args.json {
+        let now = (context.now)();
+        let ways = standing(engine).await?.ways;
+        for way in Way::ALL {
+            let leave = ways.of(way);
+            if leave.cause == Some(Cause::Person) && leave.until.is_some() {
+                let said = leave.said(|at| moment(at, now, &TimeZone::system()));
+                output.say(&format!("{}: {said}.", way.word()));
+            }
+        }
+    }
+    Ok(status)
+}
+
+async fn standing<E: Engine>(engine: &E) -> Result<crate::model::policy::Standing, CliError> {
+    match engine.call(Request::Standing).await? {
+        Reply::Standing(standing) => Ok(*standing),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn held_until<E: Engine>(engine: &E) -> Result<Option<UnixMs>, CliError> {
+    let ways = standing(engine).await?.ways;
+    let held = |leave: &crate::model::policy::Leave| leave.policy == Policy::Hold;
+    Ok(ways.iter().filter(|(_, leave)| held(leave)).filter_map(|(_, leave)| leave.until).max())
+}
+
+/// Reads a moment to come: a time of day, a date and a time, or how long from now.
+fn parse(text: &str, now: UnixMs, zone: &TimeZone) -> Result<UnixMs, CliError> {
+    let wrong = |why: &str| {
+        CliError::usage(format!("`{text}` {why}"), "Write 01:00, \"2026-12-31 18:00\", 2h or never")
+    };
+    let at =
+        |wall: DateTime| wall.to_zoned(zone.clone()).ok().map(|at| UnixMs(at.timestamp().as_millisecond()));
+    let today = Timestamp::from_millisecond(now.0).unwrap_or_default().to_zoned(zone.clone()).date();
+    let padded = if text.len() == 4 && text.contains(':') { format!("0{text}") } else { text.to_owned() };
+    let is_clock = padded.len() >= 5 && padded.as_bytes().get(2) == Some(&b':');
+    let moment = if let Some(time) = padded.parse::<Time>().ok().filter(|_| is_clock) {
+        let of = |day: jiff::civil::Date| at(day.to_datetime(time));
+        // The next time that the clock reads it.
+        of(today).filter(|at| *at > now).or_else(|| of(today.saturating_add(1.day())))
+    } else if let Ok(wall) = text.replace(' ', "T").parse::<DateTime>() {
+        at(wall)
+    } else {
+        let wait: Option<Duration> = parse_duration(text).ok().filter(|_| !text.contains(':'));
+        wait.map(|wait| now.after(wait))
+    };
+    match moment {
+        Some(moment) if moment > now => Ok(moment),
+        Some(_) => Err(wrong("is over already")),
+        None => Err(wrong("is no time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, context, output};
+    use super::*;
+    use crate::model::policy::{Leave, Standing};
+    use crate::model::way::Ways;
+
+    #[test]
+    fn a_moment_is_read_as_people_write_it() {
+        // 12:00 on a day in the zone.
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let now = UnixMs("2026-10-24T10:00Z".parse::<Timestamp>().unwrap().as_millisecond());
+        for (text, told) in [
+            ("18:00", Some("2026-10-24T16:00:00Z")),
+            ("9:30", Some("2026-10-25T08:30:00Z")),
+            ("01:00", Some("2026-10-24T23:00:00Z")),
+            ("2h", Some("2026-10-24T12:00:00Z")),
+            ("2026-12-31 18:00", Some("2026-12-31T17:00:00Z")),
+            ("2026-12-31T18:00", Some("2026-12-31T17:00:00Z")),
+            ("2020-01-01 00:00", None),
+            ("soon", None),
+            ("25:00", None),
+            ("0s", None),
+        ] {
+            let read = parse(text, now, &zone).ok();
+            let read = read.map(|at| Timestamp::from_millisecond(at.0).unwrap().to_string());
+            assert_eq!(read.as_deref(), told, "{text}");
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_hold_says_until_when() {
+        for (until, request, told) in [
+            (None, Request::Hold { id: None, until: None, for_good: false }, "held until "),
+            (Some("never"), Request::Hold { id: None, until: None, for_good: true }, "held until "),
+        ] {
+            let engine = Scripted::new(|request| {
+                let leave = Leave { policy: Policy::Hold, until: Some(UnixMs(7)), ..Leave::default() };
+                let standing =
+                    Standing { ways: Ways { now: leave, ..Ways::default() }, ..Standing::default() };
+                (*request == Request::Standing).then(|| Ok(Reply::Standing(Box::new(standing))))
+            });
+            let home = tempfile::tempdir().unwrap();
+            let (mut output, _, talk) = output();
+            let args = HoldArgs { which: None, until: until.map(str::to_owned), json: false };
+            hold(&args, &engine, &context(home.path()), &mut output).await.unwrap();
+            assert_eq!(engine.requests()[0], request);
+            assert!(talk.text().starts_with(told), "{}", talk.text());
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_collection_that_is_not_there_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut output, _, _) = output();
+        let args = HoldArgs { which: Some("films".into()), until: None, json: false };
+        let engine = Scripted::new(|_| None);
+        let error = hold(&args, &engine, &context(home.path()), &mut output).await.unwrap_err();
+        assert_eq!(
+            (error.status().code(), error.to_string().as_str()),
+            (2, "there is no collection `films`")
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! The plan at work: what each way to download may do is decided anew when a moment has come, a person says something, or the line,
+//! the power or the budget changed; and what follows from it is done.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::core::Core;
+use super::item::{Item, Then};
+use crate::kernel::budget::{self, Traffic};
+use crate::kernel::leave::{self, Facts, Word};
+use crate::kernel::schedule;
+use crate::model::id::CollectionId;
+use crate::model::item::Mode;
+use crate::model::policy::{Battery, Cause, Policy};
+use crate::model::request::Refusal;
+use crate::model::state::{State, StateKind, WaitReason};
+use crate::model::time::UnixMs;
+use crate::model::way::Way;
+use crate::store::db::Durability;
+
+/// What the store keeps a person's word under.
+pub(super) const WORD: &str = "word";
+/// How long a moment of the wall clock is believed, should nobody tell that the clock was set.
+const LOOK_AGAIN: Duration = Duration::from_mins(10);
+/// How often the traffic is stored.
+const KEEP_TRAFFIC: Duration = Duration::from_secs(1);
+
+/// What is decided, and by what.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) word: Word,
+    pub(super) traffic: Traffic,
+    /// Bytes of today that are not stored yet.
+    unstored: u64,
+    stored_at: Option<Instant>,
+    /// When it is decided anew, should nothing happen before.
+    again: Option<Instant>,
+    /// Whether the line is metered and what the battery has, where somebody tells.
+    pub(super) metered: Option<bool>,
+    pub(super) on_battery: Option<Battery>,
+}
+
+impl Core {
+    /// Takes up what an earlier engine kept.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(super) fn take_up_plan(&mut self) -> Result<(), crate::store::error::StoreError> {
+        self.plan.word = self.db.kept(WORD)?.unwrap_or_default();
+        let days = self.db.traffic()?.into_iter();
+        self.plan.traffic = days.filter_map(|(day, bytes)| Some((day.parse().ok()?, bytes))).collect();
+        self.reconsider(Instant::now());
+        Ok(())
+    }
+
+    /// What is known of this moment.
+    pub(super) fn circumstances(&self) -> Facts {
+        let (zone, now) = (TimeZone::system(), timestamp());
+        let rules = &self.config.circumstances;
+        Facts {
+            plan: schedule::stand(&rules.plan, &zone, now),
+            metered: self.plan.metered,
+            on_battery: self.plan.on_battery,
+            budgets: budget::spent(&self.plan.traffic, &rules.budget, &zone, now),
+        }
+    }
+
+    /// Decides anew where it is time to. Returns when it will be again.
+    pub(super) fn keep_to_plan(&mut self, now: Instant) -> Option<Instant> {
+        if self.plan.again.is_some_and(|again| again <= now) {
+            self.reconsider(now);
+        }
+        self.plan.again
+    }
+
+    /// Decides anew at the next turn of the loop.
+    pub(super) fn reconsider_soon(&mut self) {
+        self.plan.again = Some(Instant::now());
+    }
+
+    /// Decides what each way may do, and does what follows.
+    pub(super) fn reconsider(&mut self, now: Instant) {
+        let facts = self.circumstances();
+        let wall = UnixMs::from(super::wall());
+        let mut word = self.plan.word.clone();
+        word.age(&facts, &self.config.circumstances, wall);
+        self.say_word(word);
+        let leaves = leave::decide(&facts, &self.config.circumstances, &self.plan.word);
+        let released = self.release_collections(wall);
+        let moments = leaves.iter().filter_map(|(_, leave)| leave.until);
+        let moments = moments.chain(self.plan.word.next());
+        let moments = moments.chain(facts.budgets.iter().map(|spent| spent.until));
+        let moments = moments.chain(self.collections.values().filter_map(|own| own.held_until));
+        self.plan.again = moments.min().map(|moment| now + moment.since(wall).min(LOOK_AGAIN));
+        if leaves == self.leaves && !released {
+            return;
+        }
+        let before = std::mem::replace(&mut self.leaves, leaves);
+        for way in Way::ALL {
+            let (was, is) = (before.of(way).policy, self.leaves.of(way).policy);
+            if is == Policy::Hold && was != Policy::Hold && way != Way::RealTime {
+                self.hold_running(None, Some(way));
+            }
+        }
+        self.limit_anew();
+        self.show_leaves();
+        self.pump();
+    }
+
+    /// How downloads stand that are in line or run shows in their rows.
+    fn show_leaves(&mut self) {
+        let shown: Vec<_> = self
+            .items
+            .values()
+            .filter(|item| item.record.state == State::Queued || item.run.is_some())
+            .map(|item| item.record.id)
+            .collect();
+        for id in shown {
+            self.touch(id);
+        }
+        self.totals = None;
+        self.touch_collections();
+    }
+
+    /// Keeps what a person said, where that is something new.
+    fn say_word(&mut self, word: Word) {
+        if word != self.plan.word {
+            self.plan.word = word;
+            // What can't be stored holds all the same, until the process ends.
+            drop(self.db.keep(WORD, &self.plan.word));
+        }
+    }
+
+    /// Holds everything or a collection, or releases it.
+    pub(super) fn hold(
+        &mut self,
+        id: Option<CollectionId>,
+        until: Option<UnixMs>,
+        for_good: bool,
+    ) -> Result<(), Refusal> {
+        match id {
+            None => {
+                let facts = self.circumstances();
+                self.say_word(Word::hold(&facts, until, for_good));
+                self.reconsider(Instant::now());
+            }
+            Some(id) => self.hold_collection(id, true, until)?,
+        }
+        Ok(())
+    }
+
+    /// Releases everything or a collection. What else holds is lifted, each until it would have changed by itself.
+    pub(super) fn go(&mut self, id: Option<CollectionId>) -> Result<(), Refusal> {
+        match id {
+            None => {
+                let facts = self.circumstances();
+                self.say_word(Word::go(&facts, &self.config.circumstances));
+                self.reconsider(Instant::now());
+            }
+            Some(id) => self.hold_collection(id, false, None)?,
+        }
+        Ok(())
+    }
+
+    fn hold_collection(
+        &mut self,
+        id: CollectionId,
+        held: bool,
+        until: Option<UnixMs>,
+    ) -> Result<(), Refusal> {
+        let collection = self.collection(id)?;
+        (collection.held, collection.held_until) = (held, until.filter(|_| held));
+        let record = collection.clone();
+        drop(self.db.put_collection(record));
+        if held {
+            self.hold_running(Some(id), None);
+        }
+        self.show_leaves();
+        self.reconsider_soon();
+        self.pump();
+        Ok(())
+    }
+
+    /// Holds of collections whose time has come are over. Returns whether one was.
+    fn release_collections(&mut self, wall: UnixMs) -> bool {
+        let over: Vec<_> = self
+            .collections
+            .values_mut()
+            .filter(|collection| collection.held_until.is_some_and(|until| until <= wall))
+            .map(|collection| {
+                (collection.held, collection.held_until) = (false, None);
+                collection.clone()
+            })
+            .collect();
+        let any = !over.is_empty();
+        for record in over {
+            drop(self.db.put_collection(record));
+        }
+        any
+    }
+
+    /// Lets go of what runs in the background, of a collection or a way where one is named.
+    fn hold_running(&mut self, collection: Option<CollectionId>, way: Option<Way>) {
+        for id in self.queue.ids_running() {
+            let Some(item) = self.items.get(&id) else { continue };
+            let record = &item.record;
+            let is_meant = collection.is_none_or(|collection| record.collection == collection)
+                && way.is_none_or(|way| Way::of(record.mode, record.priority) == way);
+            if is_meant && record.mode == Mode::Background && record.state.kind() != StateKind::Processing {
+                self.stop_run(id, Then::Queue);
+            }
+        }
+    }
+
+    /// A download's state as people see it: one in line that may not start waits, and says for what.
+    pub(super) fn shown_state(&self, item: &Item) -> State {
+        let record = &item.record;
+        if record.state != State::Queued {
+            return record.state.clone();
+        }
+        let leave = self.leaves.of(Way::of(record.mode, record.priority));
+        if leave.policy == Policy::Hold {
+            let why = leave.cause.map_or(WaitReason::Held, Cause::reason);
+            return State::Waiting { why, until: leave.until };
+        }
+        match self.collections.get(&record.collection) {
+            Some(own) if own.held => State::Waiting { why: WaitReason::Held, until: own.held_until },
+            _ => State::Queued,
+        }
+    }
+
+    /// What limits a running download, or what it runs in spite of, in words for its row.
+    pub(super) fn leave_remark(&self, item: &Item) -> Option<String> {
+        let leave = self.leaves.of(Way::of(item.record.mode, item.record.priority));
+        let cause = leave.cause?;
+        match leave.policy {
+            Policy::Limit(_) => Some(format!("{}, {cause}", leave.policy)),
+            Policy::Run if matches!(cause, Cause::Person) => None,
+            Policy::Run => Some(cause.to_string()),
+            Policy::Hold => None,
+        }
+    }
+
+    /// Counts bytes that came. A budget that is used up by them is seen to at once.
+    pub(super) fn count_traffic(&mut self, bytes: u64, now: Instant) {
+        if bytes > 0 {
+            let today = timestamp().to_zoned(TimeZone::system()).date();
+            let before = self.plan.traffic.last_key_value().map(|(day, _)| *day);
+            if before.is_some_and(|before| before != today) {
+                self.keep_traffic(Durability::Relaxed);
+            }
+            *self.plan.traffic.entry(today).or_default() += bytes;
+            self.plan.unstored += bytes;
+            let budget = &self.config.circumstances.budget;
+            if budget.day.is_some() || budget.month.is_some() {
+                self.mind_budget();
+            }
+        }
+        if self.plan.stored_at.is_none_or(|at| now.saturating_duration_since(at) >= KEEP_TRAFFIC) {
+            self.plan.stored_at = Some(now);
+            self.keep_traffic(Durability::Relaxed);
+        }
+    }
+
+    fn mind_budget(&mut self) {
+        let rules = &self.config.circumstances;
+        let spent = budget::spent(&self.plan.traffic, &rules.budget, &TimeZone::system(), timestamp());
+        let holds = |way| matches!(self.leaves.of(way).cause, Some(Cause::Budget { .. }));
+        let told = self.plan.word.no_budget.is_some() || Way::ALL.into_iter().any(holds);
+        if !told && spent.iter().any(|spent| spent.bytes >= spent.of) {
+            self.reconsider_soon();
+        }
+    }
+
+    /// Stores the bytes of today that are not stored yet.
+    pub(super) fn keep_traffic(&mut self, durability: Durability) {
+        let bytes = std::mem::take(&mut self.plan.unstored);
+        if let (1.., Some((day, _))) = (bytes, self.plan.traffic.last_key_value()) {
+            // What can't be stored is counted in this process all the same.
+            drop(self.db.count_traffic(durability, day.to_string(), bytes));
+        }
+    }
+}
+
+/// The wall clock, as the plan reads it.
+fn timestamp() -> Timestamp {
+    Timestamp::try_from(super::wall()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

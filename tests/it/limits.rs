@@ -1,0 +1,187 @@
+//! Speed limits, measured: what comes in any span of time is never more than the limit gives in it and a tenth of a second of it,
+//! and over a longer time it is what was asked for. They hold at once for what runs, and outlive the agent.
+
+#![expect(clippy::cast_precision_loss, reason = "rates of a few seconds")]
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use toml::toml;
+
+use crate::support::line::Line;
+use crate::support::machine::Machine;
+use crate::support::site::{DEADLINE, Site};
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// An agent that downloads files without an end in sight.
+struct Flow {
+    machine: Machine,
+    _site: Site,
+    line: Line,
+    ids: Vec<u64>,
+}
+
+/// What had come, and between which moments that was so.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    asked: Instant,
+    told: Instant,
+    bytes: u64,
+}
+
+impl Flow {
+    fn start(words: &[&str], files: usize) -> Self {
+        let (machine, site) = (Machine::with_agent(), Site::start(None));
+        let mut urls = Vec::new();
+        for number in 0..files {
+            let name = format!("file-{number}.bin");
+            site.serve(&name, toml! { size = "512 MiB" });
+            urls.push(site.fill(&format!("{{site}}/{name}")));
+        }
+        let mut args = vec!["add", "-j", "16"];
+        args.extend(words);
+        args.extend(urls.iter().map(String::as_str));
+        let added = machine.run(&args);
+        assert!(added.status.success(), "{}", added.told());
+        let told = String::from_utf8(added.stdout.clone()).unwrap();
+        let ids: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(ids.len(), files, "{}", added.told());
+        let line = Line::hello(&machine.state().join("agent.sock"), "limits");
+        Self { machine, _site: site, line, ids }
+    }
+
+    fn haul(&self, words: &[&str]) -> String {
+        let outcome = self.machine.run(words);
+        assert!(outcome.status.success(), "{words:?}: {}", outcome.told());
+        String::from_utf8(outcome.stdout).unwrap()
+    }
+
+    fn look(&mut self) -> Seen {
+        let asked = Instant::now();
+        let rows = self.line.get("list", &json!({ "select": { "ids": self.ids } }));
+        let told = Instant::now();
+        let covered = |row: &Value| row["covered"].as_u64().unwrap();
+        Seen { asked, told, bytes: rows.as_array().unwrap().iter().map(covered).sum() }
+    }
+
+    /// Waits until bytes come.
+    fn wait_for_bytes(&mut self) -> Seen {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let seen = self.look();
+            if seen.bytes > 0 {
+                return seen;
+            }
+            assert!(Instant::now() < end, "no byte came");
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until a limit is reached: a connection may have to grow, or what the old limit let through to be over.
+    fn wait_for_rate(&mut self, rate: u64) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let first = self.look();
+            std::thread::sleep(20 * LOOK);
+            let last = self.look();
+            let span = last.told.saturating_duration_since(first.asked).as_secs_f64();
+            let reached = (last.bytes - first.bytes) as f64 / span;
+            if (0.7..1.3).contains(&(reached / rate as f64)) {
+                return;
+            }
+            assert!(Instant::now() < end, "{reached:.0} B/s, not {rate} B/s");
+        }
+    }
+
+    /// Looks for a while, and holds every span of it to the limit.
+    fn hold_to(&mut self, rate: u64, length: Duration) -> f64 {
+        let first = self.look();
+        let mut all = vec![first];
+        while first.asked.elapsed() < length {
+            std::thread::sleep(LOOK);
+            all.push(self.look());
+        }
+        // The most that any span had above what the limit gives in it: the way from the lowest point of the difference up.
+        let above = |seen: &Seen, at: Instant| {
+            seen.bytes as f64 - rate as f64 * at.saturating_duration_since(first.asked).as_secs_f64()
+        };
+        let mut lowest = f64::MAX;
+        for seen in &all {
+            lowest = lowest.min(above(seen, seen.asked));
+            let most = above(seen, seen.told) - lowest;
+            assert!(
+                most <= rate as f64 / 10.0,
+                "{} ms of {rate} B/s came at once",
+                most * 1000.0 / rate as f64
+            );
+        }
+        let last = all.last().unwrap();
+        (last.bytes - first.bytes) as f64 / last.told.saturating_duration_since(first.asked).as_secs_f64()
+    }
+}
+
+/// Whether a rate that was measured for so long is the wanted one, from below as exactly as a busy machine allows.
+fn assert_reached(reached: f64, rate: u64, length: Duration) {
+    let share = reached / rate as f64;
+    let most = 1.0 + 0.1 / length.as_secs_f64();
+    assert!((0.9..=most).contains(&share), "{reached:.0} B/s of {rate} B/s");
+}
+
+#[test]
+fn no_span_has_more_than_a_tenth_of_a_second_above_the_limit_and_the_whole_has_what_was_asked_for() {
+    const RATE: u64 = 8_000_000;
+    let mut flow = Flow::start(&["-n", "4", "--limit", "8MB/s"], 1);
+    flow.wait_for_bytes();
+    let length = Duration::from_secs(5);
+    let reached = flow.hold_to(RATE, length);
+    println!("{reached:.0} B/s of {RATE}");
+    assert_reached(reached, RATE, length);
+}
+
+#[test]
+fn every_limit_holds_at_once_for_what_runs_and_for_all_that_it_is_about_together() {
+    let mut flow = Flow::start(&["-n", "2", "--limit", "6MB/s"], 2);
+    flow.wait_for_bytes();
+    let last = flow.ids[1].to_string();
+    for (words, rate) in [
+        (&["limit", "8MB/s"][..], 8_000_000),
+        (&["limit", "background", "3MB/s"], 3_000_000),
+        (&["limit", "reset"], 12_000_000),
+        (&["limit", "host:127.0.0.1", "5MB/s"], 5_000_000),
+        (&["limit", "host:127.0.0.1", "none"], 12_000_000),
+        (&["limit", "collection:default", "2MB/s"], 2_000_000),
+        (&["limit", "collection:default", "none"], 12_000_000),
+        (&["limit", &last, "1MB/s"], 7_000_000),
+        (&["priority", "now", "all"], 7_000_000),
+        (&["limit", "now", "500kB/s"], 500_000),
+    ] {
+        flow.haul(words);
+        flow.wait_for_rate(rate);
+        let length = Duration::from_millis(600);
+        let reached = flow.hold_to(rate, length);
+        println!("{words:?}: {reached:.0} B/s of {rate}");
+        assert_reached(reached, rate, length);
+    }
+}
+
+#[test]
+fn a_limit_set_by_hand_outlives_the_agent_until_it_is_reset() {
+    let mut flow = Flow::start(&["--limit", "10MB/s"], 1);
+    flow.wait_for_bytes();
+    flow.haul(&["limit", "2MB/s"]);
+    flow.haul(&["agent", "stop"]);
+    let told = flow.haul(&["limit"]);
+    assert!(told.contains("everything              2.00 MB/s, set by hand"), "{told}");
+    flow.line = Line::hello(&flow.machine.state().join("agent.sock"), "limits");
+    flow.wait_for_rate(2_000_000);
+    let length = Duration::from_secs(1);
+    let reached = flow.hold_to(2_000_000, length);
+    assert_reached(reached, 2_000_000, length);
+    flow.haul(&["limit", "reset"]);
+    let told = flow.haul(&["limit", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["limits"]["rate"], Value::Null, "{told}");
+    flow.wait_for_rate(10_000_000);
+}

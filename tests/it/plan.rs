@@ -1,0 +1,199 @@
+//! When downloads may run: held by hand until a time, by the plan until its window ends, by a budget until the next day. All of it
+//! outlives the agent, and says until when.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use toml::toml;
+
+use crate::support::machine::Machine;
+use crate::support::site::{DEADLINE, Site};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A machine with an agent, and a server with one file.
+struct Scene {
+    machine: Machine,
+    site: Site,
+}
+
+impl Scene {
+    fn new(config: &str, size: &str) -> Self {
+        let (machine, site) = (Machine::with_agent(), Site::start(None));
+        machine.configure(config);
+        let mut script = toml! { ranges = true };
+        script.insert("size".into(), size.into());
+        site.serve("file.bin", script);
+        Self { machine, site }
+    }
+
+    fn haul(&self, words: &[&str]) -> String {
+        let outcome = self.machine.run(words);
+        assert!(outcome.status.success(), "{words:?}: {}", outcome.told());
+        String::from_utf8(outcome.stdout).unwrap() + &outcome.stderr
+    }
+
+    /// Adds the file.
+    fn add(&self, words: &[&str]) {
+        let (url, folder) = (self.site.fill("{site}/file.bin"), self.machine.downloads());
+        self.haul(&[&["add", &url, "-d", folder.to_str().unwrap()], words].concat());
+    }
+
+    /// The download's row.
+    fn row(&self) -> Value {
+        let told = self.haul(&["list", "--json"]);
+        serde_json::from_str(told.lines().next().unwrap()).unwrap()
+    }
+
+    /// Waits until the download is as a test wants it.
+    fn wait_for(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let row = self.row();
+            if is_so(&row) {
+                return row;
+            }
+            assert!(Instant::now() < end, "it is not {what}: {row}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn wait_until_done(&self) {
+        self.wait_for("completed", |row| row["state"]["is"] == "completed");
+        assert_eq!(
+            std::fs::read(self.machine.file("file.bin")).unwrap()[..],
+            self.site.content("file.bin").unwrap()[..]
+        );
+    }
+}
+
+fn waits_for(row: &Value, why: &str) -> bool {
+    row["state"]["is"] == "waiting" && row["state"]["why"]["for"] == why
+}
+
+/// A time of day, some seconds from now.
+fn clock(seconds: i64) -> String {
+    let at = Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
+#[test]
+fn held_until_a_time_is_said_and_outlives_the_agent() {
+    let scene = Scene::new("", "1 MiB");
+    let before = Timestamp::now().as_millisecond();
+    let told = scene.haul(&["hold", "--until", "2h"]);
+    assert!(told.contains("held until "), "{told}");
+    scene.add(&[]);
+    for _ in 0..2 {
+        let row = scene.wait_for("held", |row| waits_for(row, "held"));
+        let until = row["state"]["until"].as_i64().unwrap() - before;
+        assert!((2 * HOUR_MS - 1000..2 * HOUR_MS + 60_000).contains(&until), "{row}");
+        let told = scene.haul(&["list"]);
+        assert!(told.contains("held; `haul go` releases it, "), "{told}");
+        // A new agent knows it, too.
+        scene.haul(&["agent", "stop"]);
+    }
+    let told = scene.haul(&["show", "1"]);
+    assert!(told.contains("plan        on hold, by hand, until "), "{told}");
+    scene.haul(&["go"]);
+    scene.wait_until_done();
+}
+
+#[test]
+fn a_hold_is_over_by_itself_when_its_time_has_come() {
+    let scene = Scene::new("", "1 MiB");
+    scene.haul(&["hold", "--until", &clock(3)]);
+    scene.add(&[]);
+    scene.wait_until_done();
+    // A collection's, too.
+    scene.haul(&["hold", "default", "--until", &clock(3)]);
+    scene.add(&["--again"]);
+    let row = |scene: &Scene| -> Value {
+        let told = scene.haul(&["list", "--json"]);
+        serde_json::from_str(told.lines().last().unwrap()).unwrap()
+    };
+    assert!(waits_for(&row(&scene), "held"), "{}", row(&scene));
+    scene.haul(&["agent", "stop"]);
+    let end = Instant::now() + DEADLINE;
+    while row(&scene)["state"]["is"] != "completed" {
+        assert!(Instant::now() < end, "{}", row(&scene));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_runs_waits_when_a_window_of_the_plan_begins_and_goes_on_when_it_ends() {
+    let scene = Scene::new("", "4 MiB");
+    scene.add(&["--limit", "300kB/s"]);
+    scene.wait_for("running", |row| row["covered"].as_u64() > Some(0));
+    let (from, to) = (clock(-60), clock(10));
+    scene.machine.configure(&format!(
+        "[[schedule]]\nfrom = \"{from}\"\nto = \"{to}\"\nbackground = \"hold\"\nnow = \"300kB/s\"\n"
+    ));
+    let pid = haul::engine::Holder::read(&scene.machine.state()).pid.unwrap();
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let row = scene.wait_for("outside the plan", |row| waits_for(row, "outside_plan"));
+    let covered = row["covered"].as_u64().unwrap();
+    assert!(covered > 0 && covered < 4 << 20, "{row}");
+    let told = scene.haul(&["agent", "status"]);
+    assert!(told.contains("background on hold, by the plan, until "), "{told}");
+    assert!(told.contains("then full speed"), "{told}");
+    assert!(told.contains("now        300 kB/s at most, by the plan, until "), "{told}");
+    scene.haul(&["set", "1", "--limit", "none"]);
+    scene.wait_until_done();
+    let end = scene.row()["ended"].as_i64().unwrap();
+    assert!(end >= row["state"]["until"].as_i64().unwrap(), "it went on too early");
+}
+
+#[test]
+fn a_persons_word_lifts_the_plan_until_its_next_change() {
+    let config =
+        format!("[[schedule]]\nfrom = \"{}\"\nto = \"{}\"\nbackground = \"hold\"\n", clock(-60), clock(600));
+    let scene = Scene::new(&config, "1 MiB");
+    scene.add(&[]);
+    scene.wait_for("outside the plan", |row| waits_for(row, "outside_plan"));
+    // A download at `now` is not meant.
+    let other = scene.site.fill("{other}/file.bin");
+    scene.haul(&["add", &other, "-o", "other.bin", "--priority", "now"]);
+    scene.haul(&["wait", "2", "--timeout", "30s"]);
+    assert!(waits_for(&scene.row(), "outside_plan"));
+    let told = scene.haul(&["go"]);
+    assert!(
+        told.contains("background: full speed, by hand, until ") && told.contains(", then full speed"),
+        "{told}"
+    );
+    scene.wait_until_done();
+    // A hold lasts until then, too; and both are still so in a new agent.
+    scene.haul(&["agent", "stop"]);
+    scene.haul(&["agent", "start"]);
+    let told = scene.haul(&["agent", "status"]);
+    assert!(told.contains("background full speed, by hand, until "), "{told}");
+    let told = scene.haul(&["hold"]);
+    assert!(told.contains("held until "), "{told}");
+}
+
+#[test]
+fn a_budget_that_is_used_up_holds_what_steps_aside_until_the_next_day() {
+    let scene = Scene::new("[budget]\nday = \"300kB\"\n", "1 MiB");
+    scene.add(&["--limit", "400kB/s"]);
+    let row = scene.wait_for("out of budget", |row| waits_for(row, "budget_spent"));
+    let covered = row["covered"].as_u64().unwrap();
+    assert!((300_000..600_000).contains(&covered), "{row}");
+    let until = row["state"]["until"].as_i64().unwrap();
+    assert_eq!(until % (24 * HOUR_MS), 0, "{row}");
+    // The count outlives the agent, and a kill of it.
+    scene.haul(&["agent", "stop"]);
+    assert!(waits_for(&scene.row(), "budget_spent"));
+    let told = scene.haul(&["agent", "status"]);
+    assert!(told.contains("of 300 kB used this day"), "{told}");
+    // What is wanted now goes on, and says in spite of what.
+    let other = scene.site.fill("{other}/file.bin");
+    scene.haul(&["add", &other, "-o", "other.bin", "--priority", "now"]);
+    scene.haul(&["wait", "2", "--timeout", "30s"]);
+    scene.haul(&["set", "1", "--limit", "none"]);
+    assert!(waits_for(&scene.row(), "budget_spent"));
+    scene.haul(&["go"]);
+    scene.wait_until_done();
+}
