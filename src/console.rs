@@ -31,7 +31,7 @@ pub(crate) struct Shown {
 
 /// What the terminal can show, where the command is the screen: `haul` alone, or with links, on a terminal that can show one.
 pub(crate) fn wanted(command: Option<&Command>) -> Option<Surroundings> {
-    let wants = matches!(command, None | Some(Command::Links(_)));
+    let wants = matches!(command, None | Some(Command::Links(_) | Command::Offer(_)));
     let shows = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if wants && shows { Surroundings::of(|name| std::env::var(name).ok()).ok() } else { None }
 }
@@ -44,6 +44,13 @@ pub(crate) async fn open(
     surroundings: Surroundings,
     shown: Shown,
 ) -> Status {
+    let (command, offered) = match command {
+        Some(Command::Offer(args)) => match cli::offered(&args, &context) {
+            Ok(offered) => (None, offered),
+            Err(status) => return status,
+        },
+        other => (other, Vec::new()),
+    };
     let client = match connect().await {
         Ok(client) => client,
         Err(why) => {
@@ -66,7 +73,7 @@ pub(crate) async fn open(
         None => connect(),
     });
     let (options, owner) = match options(surroundings, &shown, downloads, umask) {
-        Ok(opened) => opened,
+        Ok((options, owner)) => (tui::Options { offered, ..options }, owner),
         Err(status) => return status,
     };
     match tui::run(connect, options, now, Box::new(owner)).await {
@@ -128,6 +135,7 @@ fn options(
         outlives: shown.outlives,
         place: shown.host.clone(),
         tip: shown.tip.clone(),
+        offered: Vec::new(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
     };
     Ok((options, Owner { place, themes, engine, downloads }))

@@ -3,6 +3,7 @@
 //! Any page can find it, and none gets more than the right to ask before a person lets its origin in. What comes in is bounded
 //! before it is looked at: connections, heads, messages, and the time that each may take.
 
+pub mod desktop;
 mod gate;
 mod http;
 mod room;

@@ -6,6 +6,7 @@ use super::keep::Change;
 use super::overlay::Overlay;
 use super::sample::{self, NOW};
 use super::view_tests::{app_with, keys, shown};
+use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority};
 use crate::model::policy::{Speeds, Standing};
@@ -466,4 +467,23 @@ fn a_web_page_that_asks_is_told_of_and_answered_by_one_key() {
         app.update(NOW, Msg::Changed(Box::new(Update { asking: Some(Vec::new()), ..Update::default() })));
         assert!(!shown(&mut app).contains("wants to add downloads"));
     }
+}
+
+#[test]
+fn what_somebody_else_opened_fills_the_add_dialog_and_adds_nothing_by_itself() {
+    use crate::links::entry::Entry;
+    let offered = vec![Entry::new("https://a.example/x.iso".parse().unwrap())];
+    let options = super::app::Options { offered, ..super::view_tests::options(Depth::True, false) };
+    let mut app = App::new(options).unwrap();
+    app.update(NOW, Msg::Resize(80, 24));
+    app.update(NOW, Msg::Connected);
+    let effects = app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Call(Purpose::Add(_), _))), "{effects:?}");
+    assert!(matches!(app.overlay, Some(Overlay::Add(_))));
+    assert!(shown(&mut app).contains("x.iso"));
+    // Once: who closes it is not asked again when the connection was lost.
+    keys(&mut app, "esc");
+    app.update(NOW, Msg::Connected);
+    app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    assert!(app.overlay.is_none());
 }

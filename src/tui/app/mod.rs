@@ -28,6 +28,7 @@ use super::surroundings::Surroundings;
 use crate::config::Ui;
 use crate::config::keymap::Keymap;
 use crate::config::theme::{ThemeError, Themes};
+use crate::links::entry::Entry;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, TransferSettings};
 use crate::model::page::PageRequest;
@@ -72,6 +73,8 @@ pub struct Options {
     pub place: String,
     /// What a newcomer may try, told until it is hidden; empty for none.
     pub tip: String,
+    /// Links that somebody else opened: they fill the Add dialog, for a person to look at.
+    pub offered: Vec<Entry>,
     /// The newest line of the log at the last leave; what came after it is told.
     pub seen: Option<u64>,
 }

@@ -11,6 +11,8 @@ use crate::model::time::UnixMs;
 use crate::model::update::Update;
 use crate::model::view::DownloadRow;
 use crate::tui::effect::{Effect, Purpose};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::add::Add;
 use crate::tui::words;
 
 /// How long a message stays.
@@ -161,11 +163,20 @@ impl App {
         if was_loading && !self.loading {
             self.busy = self.counted_busy();
             self.read_log();
+            self.offer();
         } else if !self.loading {
             self.mind_collections();
         }
         self.settle(false);
         self.sample();
+    }
+
+    /// Fills the Add dialog with what the screen was opened with, once.
+    fn offer(&mut self) {
+        if self.overlay.is_none() && !self.options.offered.is_empty() {
+            let offered = std::mem::take(&mut self.options.offered);
+            self.overlay = Some(Overlay::Add(Box::new(Add::with_entries(offered, self))));
+        }
     }
 
     /// Speeds are kept of what runs, and of nothing else.
