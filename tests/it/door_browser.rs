@@ -13,6 +13,7 @@ use crate::support::machine::Machine;
 use crate::support::page::Door;
 use crate::support::real::{find, has};
 use crate::support::site::Site;
+use crate::support::terminal::{Start, Terminal};
 
 /// How long a step of the browser may take.
 const STEP: Duration = Duration::from_mins(1);
@@ -85,7 +86,7 @@ fn haul(machine: &Machine, args: &[&str]) -> String {
     String::from_utf8_lossy(&outcome.stdout).into_owned()
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + STEP;
     while !is_so() {
         assert!(Instant::now() < end, "not within {STEP:?}: {what}");
@@ -151,4 +152,48 @@ fn pages_in_a_browser_ask_and_drive_their_downloads_and_those_of_another_origin_
     script.go_on();
     script.step("done");
     assert!(script.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_bought_on_the_page_of_the_demos_shop_is_seen_in_the_terminal_and_on_its_shelf() {
+    if !has_browser() {
+        return;
+    }
+    let machine = Machine::new();
+    let folder = |name: &str| machine.root().join(name).into_os_string();
+    let mut terminal = Terminal::start(Start {
+        program: env!("CARGO_BIN_EXE_haul").into(),
+        args: vec!["demo".into()],
+        environment: vec![
+            ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
+            ("LANG".into(), "C.UTF-8".into()),
+            ("TERM".into(), "xterm-256color".into()),
+            ("HOME".into(), folder("home")),
+            ("TMPDIR".into(), folder("downloads")),
+            ("HAUL_TEST_NOT_IDLE".into(), "1".into()),
+        ],
+        folder: machine.downloads(),
+        size: (140, 40),
+    });
+    let shown = terminal.wait_for("buy something in a browser: http://");
+    let (_, url) = shown.split_once("in a browser: ").unwrap();
+    let url = url.split_whitespace().next().unwrap();
+    let mut script = Script::start("shop.mjs", &json!({ "page": url, "browser": find("chromium") }));
+    script.step("asks");
+    terminal.wait_for("wants to add downloads");
+    terminal.send("W");
+    terminal.wait_for("Let it in once");
+    terminal.send("\r");
+    script.step("buys");
+    terminal.wait_for("127.0.0.1: Bought");
+    script.step("has it");
+    assert!(script.child.wait().unwrap().success());
+    // The demo shelves two songs of its own in that time; the third is the one that was bought.
+    until("it is on its shelf", || {
+        terminal.send("23");
+        let text = terminal.wait_for("Music");
+        let line = text.lines().find(|line| line.contains("Music")).unwrap_or_default();
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        numbers.iter().any(|songs| *songs >= 3)
+    });
 }
