@@ -14,6 +14,7 @@ use crate::support::page::Door;
 use crate::support::real::{find, has};
 use crate::support::site::Site;
 use crate::support::terminal::{Start, Terminal};
+use crate::support::tls::Identity;
 
 /// How long a step of the browser may take.
 const STEP: Duration = Duration::from_mins(1);
@@ -196,4 +197,27 @@ fn what_is_bought_on_the_page_of_the_demos_shop_is_seen_in_the_terminal_and_on_i
         let numbers: Vec<u32> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         numbers.iter().any(|songs| *songs >= 3)
     });
+}
+
+#[test]
+fn a_page_of_the_internet_needs_the_browsers_leave_first_and_is_told_so() {
+    if !has_browser() {
+        return;
+    }
+    let mut machine = Machine::with_agent();
+    let door = Door::open(&mut machine);
+    let identity = Identity::new();
+    let told = json!({
+        "door": format!("http://127.0.0.1:{}", door.port),
+        "cert": identity.certificate_pem,
+        "key": identity.key_pem,
+        "browser": find("chromium"),
+    });
+    let mut script = Script::start("network.mjs", &told);
+    let shop = script.step("asks")["origin"].as_str().unwrap().to_owned();
+    assert_eq!(haul(&machine, &["door", "requests"]), format!("{shop} wants to add downloads, just now\n"));
+    haul(&machine, &["door", "allow", &shop]);
+    script.go_on();
+    script.step("done");
+    assert!(script.child.wait().unwrap().success());
 }
