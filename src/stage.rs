@@ -88,6 +88,8 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     let mut settings = hurry(Settings::default());
     settings.engine.stall = STALL;
     settings.door.folders = vec![downloads.clone()];
+    // Whoever looks on should see it move, however busy the machine is.
+    settings.engine.idle = false;
     let source = Rc::new(RefCell::new(settings.clone()));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,

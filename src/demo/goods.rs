@@ -62,7 +62,7 @@ pub(super) fn all() -> &'static [Good] {
     &GOODS
 }
 
-static GOODS: [Good; 17] = [
+static GOODS: [Good; 16] = [
     tailspin(
         "/harbour-lights/01-harbour.flac",
         "Tailspin Orchestra – 01 Harbour.flac",
@@ -119,14 +119,6 @@ static GOODS: [Good; 17] = [
         name: "Northwind Radio – Episode 211.wav",
         make: Make::Wav(60, northwind("Episode 211", 211)),
         speed: 9 * MB,
-        manner: Manner::Fair,
-    },
-    Good {
-        host: "radio.northwind.example",
-        path: "/210.wav",
-        name: "Northwind Radio – Episode 210.wav",
-        make: Make::Wav(240, northwind("Episode 210", 210)),
-        speed: 2 * MB,
         manner: Manner::Fair,
     },
     Good {

@@ -45,22 +45,22 @@ fn scenes() -> Vec<Scene> {
     };
     let within = |collection, path| Scene { collection: Some(collection), ..plain(path) };
     vec![
+        // The cursor stands on the first one, which runs long and in several parts.
+        within("Proseware", "/live/concert-1080p.mp4"),
+        Scene { mode: Mode::RealTime, ..within("podcasts", "/212.wav") },
         Scene { priority: Priority::Now, ..plain("/harbour-lights/01-harbour.flac") },
         Scene { priority: Priority::Now, ..plain("/harbour-lights/02-ferry.flac") },
         plain("/harbour-lights/03-delta.flac"),
-        Scene { mode: Mode::RealTime, ..within("podcasts", "/212.wav") },
         plain("/trailer.webm"),
         plain("/field/rain.wav"),
         Scene { priority: Priority::Now, then: Some((9 * MB, Act::Pause)), ..plain("/archive/disc2.iso") },
         Scene { priority: Priority::Now, then: Some((4 * MB, Act::Cancel)), ..plain("/mixtape.zip") },
-        within("Proseware", "/live/concert-1080p.mp4"),
         within("podcasts", "/211.wav"),
         plain("/samples.zip"),
         within("Proseware", "/live/encore.mp4"),
         plain("/field/night-trains.wav"),
         plain("/harbour-lights/04-undertow.flac"),
         within("Proseware", "/live/interview.mp4"),
-        within("podcasts", "/210.wav"),
         within(HELD, "/archive/disc1.iso"),
     ]
 }

@@ -26,3 +26,4 @@ pub mod update;
 pub mod validators;
 pub mod view;
 pub mod way;
+pub mod words;

@@ -4,6 +4,7 @@ use ratatui::symbols::border;
 
 use crate::model::item::Mode;
 use crate::model::state::StateKind;
+use crate::model::words;
 
 /// A set of characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,17 +115,19 @@ pub(crate) const ASCII: Glyphs = Glyphs {
 impl Glyphs {
     /// The sign of a download's state.
     pub(crate) fn state(&self, kind: StateKind, mode: Mode) -> &'static str {
-        let (unicode, ascii) = match kind {
-            StateKind::Queued => ("·", "."),
-            StateKind::Paused => ("‖", "="),
-            StateKind::Waiting => ("◔", "~"),
-            StateKind::Completed => ("✓", "+"),
-            StateKind::Failed => ("✗", "x"),
-            StateKind::Cancelled => ("–", "-"),
-            _ if mode == Mode::RealTime => ("▶", ">"),
-            _ => ("▼", "v"),
-        };
-        if self.ascii { ascii } else { unicode }
+        if !self.ascii {
+            return words::glyph(kind, mode);
+        }
+        match kind {
+            StateKind::Queued => ".",
+            StateKind::Paused => "=",
+            StateKind::Waiting => "~",
+            StateKind::Completed => "+",
+            StateKind::Failed => "x",
+            StateKind::Cancelled => "-",
+            _ if mode == Mode::RealTime => ">",
+            _ => "v",
+        }
     }
 
     /// A text of haul's own with what this set lacks put plainly.

@@ -9,6 +9,8 @@ mod glyphs;
 mod hit;
 mod input;
 mod keep;
+#[cfg(test)]
+mod key_tests;
 mod layout;
 mod library;
 mod link;

@@ -67,6 +67,7 @@ pub async fn run(
         ended: None,
     };
     screen.measure();
+    let mut ticked = Instant::now();
     let ended = loop {
         if let Some(goodbye) = screen.ended {
             let (told, seen) = (screen.app.last_words(), screen.app.seen());
@@ -76,7 +77,8 @@ pub async fn run(
             break Err(io::Error::other("a part of it broke down; what it said is above"));
         }
         let frame_due = screen.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
-        let tick_due = Instant::now() + Duration::from_millis(screen.app.next_tick().unwrap_or(3_600_000));
+        // Counted from the last one: messages that keep coming must not put it off.
+        let tick_due = ticked + Duration::from_millis(screen.app.next_tick().unwrap_or(3_600_000));
         tokio::select! {
             biased;
             done = &mut reading => match done {
@@ -94,7 +96,10 @@ pub async fn run(
             }
             () = sleep_until(frame_due), if screen.dirty && screen.terminal.is_ready() => screen.draw()?,
             () = idle.notified(), if screen.dirty && !screen.terminal.is_ready() => {}
-            () = sleep_until(tick_due) => screen.take_in(Msg::Tick),
+            () = sleep_until(tick_due) => {
+                ticked = Instant::now();
+                screen.take_in(Msg::Tick);
+            }
         }
     };
     reading.abort();

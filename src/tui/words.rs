@@ -1,12 +1,11 @@
 //! Downloads in words as short as a row allows, and whole sentences where there is room.
 
-use std::time::Duration;
-
 use crate::model::item::{Mode, Priority};
 use crate::model::state::{FailKind, Failure, State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
-use crate::model::units::{ByteCount, ByteRate, clock};
+use crate::model::units::{ByteCount, clock};
 use crate::model::view::DownloadRow;
+pub(crate) use crate::model::words::{ago, brief, downloads, percent, size, span, speed, thousands};
 use crate::tui::look::Look;
 
 /// What a web page wants that asks to be let in.
@@ -14,31 +13,11 @@ pub(crate) fn asks(page: &crate::model::page::PageRequest) -> String {
     format!("{} wants to add downloads", page.origin)
 }
 
-/// How far a download is, in hundredths; nothing where its size is not known. A hundred only when it is whole.
-pub(crate) fn percent(row: &DownloadRow) -> Option<u64> {
-    let size = row.size.filter(|size| *size > 0)?;
-    u64::try_from(u128::from(row.covered.min(size)) * 100 / u128::from(size)).ok()
-}
-
 /// How far it is, between 0 and 1; nothing where its size is not known.
 #[expect(clippy::cast_precision_loss, reason = "a bar has some hundred steps")]
 pub(crate) fn share(row: &DownloadRow) -> Option<f64> {
     let size = row.size.filter(|size| *size > 0)?;
     Some((row.covered.min(size)) as f64 / size as f64)
-}
-
-/// Its size, or what is here of it.
-pub(crate) fn size(row: &DownloadRow) -> String {
-    match row.size {
-        Some(size) => ByteCount(size).to_string(),
-        None if row.covered > 0 => ByteCount(row.covered).to_string(),
-        None => String::new(),
-    }
-}
-
-/// A speed; nothing where nothing moves.
-pub(crate) fn speed(bytes_per_second: u64) -> String {
-    if bytes_per_second == 0 { String::new() } else { ByteRate(bytes_per_second).to_string() }
 }
 
 /// `bg` or `rt`, or the priority where it is a special one.
@@ -66,10 +45,20 @@ pub(crate) fn way(at: usize) -> (Mode, Priority) {
     }
 }
 
+/// What keeps a download in line from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Everything is held.
+    Everything,
+    /// Its collection is.
+    Collection,
+}
+
 /// The most useful thing about a download now, in at most `room` columns: why it failed, for what it waits, when it was done.
 /// Nothing where its speed and time left say more.
-pub(crate) fn remark(row: &DownloadRow, now: UnixMs, look: &Look) -> Option<String> {
+pub(crate) fn remark(row: &DownloadRow, held: Option<Held>, now: UnixMs, look: &Look) -> Option<String> {
     match &row.state {
+        State::Queued if held.is_some() => Some("held".into()),
         State::Downloading => None,
         State::Queued => Some(
             match (row.mode, row.priority) {
@@ -93,7 +82,7 @@ pub(crate) fn remark(row: &DownloadRow, now: UnixMs, look: &Look) -> Option<Stri
 
 fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs, look: &Look) -> String {
     let clock = until.map(|until| look.until(until, now));
-    let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
+    let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(brief);
     match (why, left) {
         (WaitReason::Retry { attempt, .. }, Some(left)) => format!("try {attempt} in {left}"),
         (WaitReason::Retry { attempt, .. }, None) => format!("try {attempt} is next"),
@@ -162,8 +151,15 @@ pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
 }
 
 /// The whole sentence about its state, and the way out where there is one.
-pub(crate) fn sentence(row: &DownloadRow, now: UnixMs, look: &Look) -> (String, String) {
+pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look: &Look) -> (String, String) {
     match &row.state {
+        State::Queued if held.is_some() => {
+            let hint = match held {
+                Some(Held::Everything) => "P releases everything",
+                _ => "its collection is released from the palette (:), or c moves it to another",
+            };
+            ("held: it doesn't start".into(), hint.into())
+        }
         State::Failed(failure) => (failure.text.clone(), failure.hint.clone()),
         State::Waiting { why, until } => {
             let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
@@ -240,40 +236,6 @@ pub(crate) fn needs_you(state: &State) -> bool {
     }
 }
 
-/// A span in its largest unit: `42 s`, `5 min`, `3 h`, `2 d`.
-pub(crate) fn span(time: Duration) -> String {
-    let secs = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    match secs {
-        0..60 => format!("{secs} s"),
-        60..3600 => format!("{} min", secs / 60),
-        3600..172_800 => format!("{} h", secs / 3600),
-        _ => format!("{} d", secs / 86_400),
-    }
-}
-
-/// How long ago something was.
-pub(crate) fn ago(time: Duration) -> String {
-    if time < Duration::from_secs(5) { "just now".into() } else { format!("{} ago", span(time)) }
-}
-
-/// `1 download`, `2 downloads`.
-pub(crate) fn downloads(count: usize) -> String {
-    if count == 1 { "1 download".into() } else { format!("{} downloads", thousands(count)) }
-}
-
-/// `12 345`: digits in groups.
-pub(crate) fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// The order in which states are sorted: what moves, what is wrong, what waits, what is over.
 pub(crate) fn state_rank(kind: StateKind) -> u8 {
     match kind {
@@ -292,6 +254,8 @@ pub(crate) fn state_rank(kind: StateKind) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::policy::Period;
     use crate::tui::sample::row;
@@ -304,7 +268,7 @@ mod tests {
             let mut row = row(1, "x");
             row.state = state;
             row.ended = Some(UnixMs(1_000_000 - 120_000));
-            remark(&row, now, &look("dark", false)).unwrap_or_default()
+            remark(&row, None, now, &look("dark", false)).unwrap_or_default()
         };
         let wait = |why| State::Waiting { why, until: Some(now.after(Duration::from_secs(42))) };
         let fail = |kind, text: &str| State::Failed(Failure { kind, text: text.into(), hint: String::new() });
@@ -327,24 +291,5 @@ mod tests {
             assert_eq!(said(state.clone()), words);
             assert!(said(state).chars().count() <= 17);
         }
-    }
-
-    #[test]
-    fn a_hundred_percent_is_only_what_is_whole() {
-        let mut row = row(1, "x");
-        (row.size, row.covered) = (Some(1_000_000), 999_999);
-        assert_eq!(percent(&row), Some(99));
-        row.covered = 1_000_000;
-        assert_eq!(percent(&row), Some(100));
-        row.size = None;
-        assert_eq!(percent(&row), None);
-    }
-
-    #[test]
-    fn numbers_are_read_in_groups() {
-        assert_eq!(
-            (thousands(7), thousands(1234), thousands(100_000)),
-            ("7".into(), "1 234".into(), "100 000".into())
-        );
     }
 }

@@ -28,7 +28,13 @@ impl App {
                 }
             }
             (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
-            (Purpose::Library(at), Reply::Library(reply)) => self.library.put(&at, reply),
+            (Purpose::Library(at), Reply::Library(reply)) => {
+                if self.library.is_empty() {
+                    self.asked.unfold = 2;
+                }
+                self.library.put(&at, reply);
+                self.unfold();
+            }
             (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
             (Purpose::SetMode(mode), Reply::Acted(acted)) => self.mode_set(mode, &acted),
             (Purpose::Act(word), Reply::Acted(acted)) => self.acted(word, &acted),
@@ -70,6 +76,18 @@ impl App {
             (Purpose::Say(text), _) => self.say(Tone::Good, text),
             (Purpose::ThenLeave, _) => self.go(true),
             _ => {}
+        }
+    }
+
+    /// Opens the first branch of the first shelves: what was bought is seen before anybody looks for it.
+    fn unfold(&mut self) {
+        let depth = 2 - self.asked.unfold.min(2);
+        let is_there = self.library.lines().get(depth).is_some_and(|branch| branch.depth == depth);
+        if self.asked.unfold > 0 && is_there {
+            self.library.at = depth;
+            self.library.open();
+            self.library.at = 0;
+            self.asked.unfold -= 1;
         }
     }
 

@@ -135,6 +135,9 @@ impl App {
             .map(|far| (self.cursor.at.cast_signed() + far * step).rem_euclid(length).cast_unsigned())
             .find(|at| needs(*at));
         match found {
+            Some(at) if at == self.cursor.at => {
+                self.say(super::Tone::Plain, "nothing else that is shown needs you".into());
+            }
             Some(at) => self.go_to(at),
             None => self.say(super::Tone::Plain, "nothing that is shown needs you".into()),
         }

@@ -4,8 +4,10 @@ use super::App;
 use crate::command::Facts;
 use crate::model::id::CollectionId;
 use crate::model::policy::Leave;
-use crate::model::view::CollectionRow;
+use crate::model::state::StateKind;
+use crate::model::view::{CollectionRow, DownloadRow};
 use crate::tui::layout::{Pane, Size};
+use crate::tui::words::Held;
 
 impl App {
     /// What is known of this moment.
@@ -40,6 +42,18 @@ impl App {
     /// The collection under the cursor of its pane; none where that is on all of them.
     pub(crate) fn cursor_collection(&self) -> Option<&CollectionRow> {
         self.collections.get(self.collection_line.checked_sub(1)?)
+    }
+
+    /// What keeps a download that is in line from starting, where anything does.
+    pub(crate) fn held(&self, row: &DownloadRow) -> Option<Held> {
+        if row.state.kind() != StateKind::Queued {
+            return None;
+        }
+        if self.totals.held {
+            return Some(Held::Everything);
+        }
+        let own = self.collections.iter().find(|collection| collection.id == row.collection)?;
+        own.held.then_some(Held::Collection)
     }
 
     /// A collection's name.

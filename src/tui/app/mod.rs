@@ -43,6 +43,8 @@ pub(crate) const SAMPLES: usize = 240;
 const SAMPLE_MS: i64 = 500;
 /// How often the details under the cursor are asked for while it runs.
 const DETAIL_MS: i64 = 500;
+/// How soon a finished file is looked for on its shelf, and again after that: tags of a large one take a while to read.
+const SHELVED_MS: [i64; 4] = [600, 1500, 4000, 10_000];
 /// How often rows are put in order by a column that changes all the time.
 const DRIFT_MS: i64 = 1000;
 
@@ -173,6 +175,10 @@ struct Asked {
     log: bool,
     sampled: i64,
     settled: i64,
+    /// How many branches of the first shelves are still to be opened, so that what was bought is seen.
+    unfold: usize,
+    /// When the shelves are looked at again, and which look of [`SHELVED_MS`] that is.
+    shelves: Option<(i64, usize)>,
 }
 
 impl App {
@@ -265,7 +271,7 @@ impl App {
 
     /// Whether anything on the screen changes by itself soon: then a tick is due within this many milliseconds.
     pub fn next_tick(&self) -> Option<u64> {
-        let moving = self.totals.speed > 0 || self.list.drifts();
+        let moving = self.asked.shelves.is_some() || self.totals.speed > 0 || self.list.drifts();
         if self.toast.is_some() || moving {
             return Some(if self.look.calm { 1000 } else { 500 });
         }
@@ -285,6 +291,11 @@ impl App {
             self.toast = None;
         }
         self.sample();
+        if let Some((_, look)) = self.asked.shelves.take_if(|(due, _)| self.now.0 >= *due) {
+            self.library.refresh();
+            let next = SHELVED_MS.get(look + 1);
+            self.asked.shelves = next.map(|wait| (self.now.0 + wait, look + 1));
+        }
         if self.list.drifts() && self.now.0 - self.asked.settled >= DRIFT_MS {
             self.settle(true);
         }

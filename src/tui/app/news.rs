@@ -194,6 +194,9 @@ impl App {
         if before == Some(now) {
             return;
         }
+        if now == StateKind::Completed && self.asked.shelves.is_none_or(|(_, look)| look > 0) {
+            self.asked.shelves = Some((self.now.0 + super::SHELVED_MS[0], 0));
+        }
         match &row.state {
             State::Failed(failure) => {
                 self.notice = Some(Notice { id: row.id, text: format!("{}: {}", row.name, failure.text) });

@@ -39,6 +39,7 @@ pub(crate) struct Add {
     way: usize,
     collections: Vec<(CollectionId, String)>,
     collection: usize,
+    distributor: Input,
     field: Field,
     at: usize,
     wrong: Option<String>,
@@ -59,6 +60,20 @@ enum Field {
     Folder,
     How,
     Collection,
+    Distributor,
+}
+
+impl Field {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Link => "Link",
+            Self::Links => "",
+            Self::Folder => "Into",
+            Self::How => "How",
+            Self::Collection => "Collection",
+            Self::Distributor => "Distributor",
+        }
+    }
 }
 
 impl Add {
@@ -77,6 +92,7 @@ impl Add {
             way: if app.new_mode == Mode::RealTime { 2 } else { 0 },
             collection: collections.iter().position(|(id, _)| *id == shown).unwrap_or(0),
             collections,
+            distributor: Input::default(),
             field: Field::Link,
             at: 0,
             wrong: None,
@@ -150,7 +166,7 @@ impl Add {
         if !self.links.is_empty() {
             fields.push(Field::Links);
         }
-        fields.extend([Field::Folder, Field::How, Field::Collection]);
+        fields.extend([Field::Folder, Field::How, Field::Collection, Field::Distributor]);
         fields
     }
 
@@ -187,6 +203,7 @@ impl Add {
             (Some(KeyCode::Left), Field::Collection) => self.turn(self.collections.len().saturating_sub(1)),
             (_, Field::Link) if typed::edit(&mut self.input, key) => self.wrong = None,
             (_, Field::Folder) if typed::edit(&mut self.folder, key) => self.wrong = None,
+            (_, Field::Distributor) if typed::edit(&mut self.distributor, key) => self.wrong = None,
             _ => {}
         }
         Some(self)
@@ -213,15 +230,20 @@ impl Add {
     /// Takes in a paste: links go to the list, anything else to the line that is typed.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
         let before = self.links.len();
-        if self.field != Field::Folder {
-            self.take_in(text);
-        }
-        if self.links.len() > before {
-            self.field = Field::Links;
-        } else if self.field == Field::Folder {
-            typed::insert(&mut self.folder, text);
+        let own = match self.field {
+            Field::Folder => Some(&mut self.folder),
+            Field::Distributor => Some(&mut self.distributor),
+            _ => None,
+        };
+        if let Some(input) = own {
+            typed::insert(input, text);
         } else {
-            typed::insert(&mut self.input, text);
+            self.take_in(text);
+            if self.links.len() > before {
+                self.field = Field::Links;
+            } else {
+                typed::insert(&mut self.input, text);
+            }
         }
         self.wrong = None;
         true
@@ -265,6 +287,8 @@ impl Add {
         let (mode, priority) = words::way(self.way);
         let collection = self.collections.get(self.collection).map(|(id, _)| *id);
         let home = app.options.home.clone();
+        let distributor =
+            Some(self.distributor.value().trim()).filter(|typed| !typed.is_empty()).map(str::to_owned);
         let taken: Vec<_> = self.links.into_iter().filter(|candidate| candidate.taken).collect();
         for chunk in taken.chunks(CHUNK) {
             let mut batch = Batch::default();
@@ -283,6 +307,10 @@ impl Add {
                 });
                 let mut new = download(&candidate.link, &folder, mode, priority);
                 (new.collection, new.again, new.settings) = (collection, again, at);
+                if let Some(distributor) = &distributor {
+                    let own = Field::Distributor.name();
+                    new.extras.info.entry(own.into()).or_insert_with(|| distributor.clone());
+                }
                 batch.downloads.push(new);
             }
             app.ask(Purpose::Add(mode), Request::Add(batch));
@@ -298,7 +326,7 @@ impl Add {
         let is_low = frame.area().height < 20;
         let shown = self.links.len().min(if is_low { 2 } else { SHOWN });
         let gap = u16::from(!is_low);
-        let height = 2 + gap + u16::try_from(shown).unwrap_or(0) + gap + 1 + 3 + 1 + 1 + gap + 1;
+        let height = 2 + gap + u16::try_from(shown).unwrap_or(0) + gap + 1 + 3 + 2 + 1 + gap + 1;
         let area = dialog::open(app, frame, hits, "Add downloads", (width, height));
         let mut y = area.y;
         let mut line = |frame: &mut Frame<'_>, line: Line<'_>| {
@@ -309,9 +337,9 @@ impl Add {
             y += 1;
             place
         };
-        let label = |name: &str, field: Field| {
+        let label = |field: Field| {
             Span::styled(
-                format!("{name:<12}"),
+                format!("{:<12}", field.name()),
                 plain(if self.field == field { Role::Strong } else { Role::Dim }),
             )
         };
@@ -325,7 +353,7 @@ impl Add {
             None => told,
         };
         line(frame, Line::styled(text::cut_end(&told, columns, look.glyphs.ellipsis), plain(Role::Strong)));
-        let place = line(frame, Line::from(label("Link", Field::Link)));
+        let place = line(frame, Line::from(label(Field::Link)));
         let input = |area: Rect| Rect { x: area.x + 12, width: area.width.saturating_sub(12), ..area };
         dialog::input(app, frame, input(place), &self.input, self.field == Field::Link);
         if gap > 0 {
@@ -362,7 +390,7 @@ impl Add {
         if gap > 0 {
             line(frame, Line::raw(""));
         }
-        let place = line(frame, Line::from(label("Into", Field::Folder)));
+        let place = line(frame, Line::from(label(Field::Folder)));
         dialog::input(app, frame, input(place), &self.folder, self.field == Field::Folder);
         for (at, (way, note)) in words::WAYS.iter().enumerate() {
             let chosen = at == self.way;
@@ -375,7 +403,7 @@ impl Add {
             } else {
                 Role::Dim
             };
-            let name = if at == 0 { label("How", Field::How) } else { Span::raw(" ".repeat(12)) };
+            let name = if at == 0 { label(Field::How) } else { Span::raw(" ".repeat(12)) };
             let spans = vec![
                 name,
                 Span::styled(format!("{sign} "), plain(if here { Role::Accent } else { role })),
@@ -396,7 +424,7 @@ impl Add {
         };
         let here = self.field == Field::Collection;
         let spans = vec![
-            label("Collection", Field::Collection),
+            label(Field::Collection),
             Span::styled(
                 text::cut_end(name, columns.saturating_sub(40), look.glyphs.ellipsis),
                 plain(if here { Role::Strong } else { Role::Text }),
@@ -404,6 +432,13 @@ impl Add {
             Span::styled(turn, plain(Role::Dim)),
         ];
         line(frame, Line::from(spans));
+        let place = line(frame, Line::from(label(Field::Distributor)));
+        if self.field == Field::Distributor || !self.distributor.value().is_empty() {
+            dialog::input(app, frame, input(place), &self.distributor, self.field == Field::Distributor);
+        } else {
+            let told = Line::styled("as the file says", plain(Role::Dim));
+            frame.render_widget(Paragraph::new(told), input(place));
+        }
         let wrong = self.wrong.clone().unwrap_or_default();
         line(frame, Line::styled(text::cut_end(&wrong, columns, look.glyphs.ellipsis), plain(Role::Error)));
         let add = match (self.count(), self.input.value().trim().is_empty()) {

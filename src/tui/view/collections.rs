@@ -34,7 +34,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         };
         let here = at == app.collection_line;
         let count = words::thousands(usize::try_from(count).unwrap_or(usize::MAX));
-        let note = if held { " held" } else { "" };
+        let note = if held { "held " } else { "" };
         let room = columns.saturating_sub(3 + text::width(&count) + text::width(note));
         let plain = |role| Style { bg: None, ..look.style(role) };
         let ink = if here { Role::Strong } else { Role::Text };

@@ -13,7 +13,7 @@ use crate::config::theme::Role;
 use crate::model::item::{Mode, Priority};
 use crate::model::range::ByteRange;
 use crate::model::state::StateKind;
-use crate::model::units::{ByteCount, ByteRate, clock};
+use crate::model::units::{ByteCount, ByteRate};
 use crate::model::view::{DownloadDetail, DownloadRow};
 use crate::tui::app::App;
 use crate::tui::{text, words};
@@ -184,7 +184,7 @@ fn short(
 
 /// The state in a whole sentence, and the way out.
 fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
-    let (sentence, hint) = words::sentence(row, app.now, &app.look);
+    let (sentence, hint) = words::sentence(row, app.held(row), app.now, &app.look);
     let kind = row.state.kind();
     let role = match kind {
         StateKind::Failed => Role::Failed,
@@ -296,13 +296,13 @@ fn notes(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> Vec<(&'static
     notes
 }
 
-/// Where the bytes come from, where that is not the link itself.
+/// Where the bytes come from, where that is not the link itself. Behind a proxy the address is the proxy's, which has its own line.
 fn host_line(detail: &DownloadDetail) -> Option<String> {
     let host = detail.final_url.as_deref().map(|url| {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest).to_owned()
     });
-    match (host, &detail.remote) {
+    match (host, detail.remote.as_ref().filter(|_| detail.proxy.is_none())) {
         (Some(host), Some(remote)) => Some(format!("{host}  {remote}")),
         (Some(host), None) => Some(host),
         (None, Some(remote)) => Some(remote.clone()),
@@ -386,9 +386,6 @@ fn mode_line(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> String {
     let name = app.collection_name(row.collection);
     if !name.is_empty() {
         parts.push(format!("in {name}"));
-    }
-    if let Some(left) = row.eta_secs {
-        parts.push(format!("{} left", clock(left)));
     }
     parts.join("  ")
 }

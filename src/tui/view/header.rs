@@ -20,6 +20,9 @@ use crate::tui::layout::Pane;
 use crate::tui::look::role_of;
 use crate::tui::{text, words};
 
+/// The fewest columns in which a graph says anything.
+const LEAST_SPARK: usize = 6;
+
 /// Draws the line on top. What there is no room for is left out, least useful first.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let wide = area.width >= 110;
@@ -28,7 +31,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     left.extend(counts(app, wide));
     let mut right = Vec::new();
     let chip = chip(app);
-    let rate = speed(app, wide);
+    let rate = speed(app);
     let mode = mode(app, wide);
     let rest = rest(app);
     let used = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
@@ -37,15 +40,22 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         room -= used(&rate);
         right.extend(rate);
     }
-    let mut before = Vec::new();
     let plan = plan(app, room);
     room -= used(&plan);
     left.extend(plan);
-    if used(&rest) + 2 <= room {
-        room -= used(&rest) + 2;
+    if let Some(rest) = rest.into_iter().find(|rest| rest.width() + 2 <= room) {
+        room -= rest.width() + 2;
         left.push(Span::raw("  "));
-        left.extend(rest);
+        left.push(rest);
     }
+    let mut before = Vec::new();
+    // Where there is room for both, the graph leaves some for the mode.
+    let most = if wide { 16 } else { 8 };
+    let columns = [most, LEAST_SPARK].into_iter().find(|columns| columns + 1 + used(&mode) <= room);
+    let columns = columns.unwrap_or_else(|| room.saturating_sub(1).min(most));
+    let spark = spark(app, columns);
+    room = room.saturating_sub(used(&spark));
+    right.extend(spark);
     if used(&mode) <= room {
         before.extend(mode);
     }
@@ -126,42 +136,51 @@ fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
     told.map(|told| vec![Span::styled(format!("  {told}"), style(app, role))]).unwrap_or_default()
 }
 
+/// How much is here and when the rest will be: whole, and shorter for where there is less room.
 fn rest(app: &App) -> Vec<Span<'static>> {
     let totals = &app.totals;
     if totals.size == 0 || totals.left == 0 {
         return Vec::new();
     }
-    let here = totals.size.saturating_sub(totals.left);
-    let mut told = format!("{} of {}", ByteCount(here), ByteCount(totals.size));
-    if let Some(secs) = totals.eta_secs.filter(|secs| *secs < 30 * 86_400) {
+    let (here, all) =
+        (ByteCount(totals.size.saturating_sub(totals.left)).to_string(), ByteCount(totals.size).to_string());
+    // `2.1 of 9.4 GB`: the unit is said once where it is the same.
+    let here = match (here.split_once(' '), all.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => number.to_owned(),
+        _ => here,
+    };
+    let far = format!("{here} of {all}");
+    let when = totals.eta_secs.filter(|secs| *secs < 30 * 86_400).map(|secs| {
         let at = UnixMs(app.now.0.saturating_add(i64::try_from(secs).unwrap_or(0).saturating_mul(1000)));
-        let when = if secs < 20 * 3600 {
+        if secs < 20 * 3600 {
             app.look.time(at)
         } else {
             format!("in {}", words::span(std::time::Duration::from_secs(secs)))
-        };
-        told = format!("{told}, done {when}");
-    }
-    vec![Span::styled(told, style(app, Role::Header))]
+        }
+    });
+    let told = match when {
+        Some(when) => vec![format!("{far}, done {when}"), far, format!("done {when}")],
+        None => vec![far],
+    };
+    told.into_iter().map(|told| Span::styled(told, style(app, Role::Header))).collect()
 }
 
-fn speed(app: &App, wide: bool) -> Vec<Span<'static>> {
-    let columns = if wide { 16 } else { 8 };
+fn speed(app: &App) -> Vec<Span<'static>> {
     let rate = if app.connected { words::speed(app.totals.speed) } else { String::new() };
-    let spark = graph::spark(&app.speeds, columns, &app.look);
-    let lead = columns.saturating_sub(spark.width());
     if rate.is_empty() {
         return Vec::new();
     }
-    vec![
-        Span::styled(
-            format!("  {} {} ", app.look.glyphs.down, text::fit_right(&rate, 9, "")),
-            style(app, Role::Accent),
-        ),
-        Span::raw(" ".repeat(lead)),
-        spark,
-        Span::raw(" "),
-    ]
+    let told = format!("  {} {} ", app.look.glyphs.down, text::fit_right(&rate, 9, ""));
+    vec![Span::styled(told, style(app, Role::Accent))]
+}
+
+fn spark(app: &App, columns: usize) -> Vec<Span<'static>> {
+    if !app.connected || app.totals.speed == 0 || columns < LEAST_SPARK {
+        return Vec::new();
+    }
+    let spark = graph::spark(&app.speeds, columns, &app.look);
+    let lead = columns.saturating_sub(spark.width());
+    vec![Span::raw(" ".repeat(lead)), spark, Span::raw(" ")]
 }
 
 fn mode(app: &App, wide: bool) -> Vec<Span<'static>> {

@@ -215,7 +215,7 @@ fn one(app: &App, row: &DownloadRow, widths: Widths, here: bool) -> Line<'static
         spans.push(Span::styled(format!("  {size}"), plain(if quiet { Role::Dim } else { Role::Text })));
     }
     spans.push(Span::raw("  "));
-    if let Some(remark) = words::remark(row, app.now, &app.look) {
+    if let Some(remark) = words::remark(row, app.held(row), app.now, &app.look) {
         let role = match kind {
             _ if stale => Role::Dim,
             StateKind::Failed => Role::Failed,

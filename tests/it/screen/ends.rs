@@ -178,12 +178,21 @@ fn sigterm_gives_the_terminal_back() {
 #[test]
 fn an_agent_that_is_killed_dims_the_screen_until_it_is_back() {
     let (site, machine, mut terminal) = with_an_agent();
-    let agent = Holder::read(&machine.state()).pid.unwrap();
+    let (state, aside) = (machine.state(), machine.root().join("aside"));
+    let agent = Holder::read(&state).pid.unwrap();
+    // No other one can start as long as its folder is away.
+    std::fs::rename(&state, &aside).unwrap();
+    std::fs::write(&state, "").unwrap();
     kill_process(Pid::from_raw(agent.cast_signed()).unwrap(), Signal::KILL).unwrap();
     terminal.wait_for("the connection is lost");
+    let text = terminal.wait_for("○ reconnecting");
+    assert!(row(&text, "steady.bin").contains('%'), "what was known is still shown: {text}");
+    terminal.send("x");
+    terminal.wait_for("the connection is lost: it comes back by itself");
+    std::fs::remove_file(&state).unwrap();
+    std::fs::rename(&aside, &state).unwrap();
     terminal.wait_until("it is there again", |text| !text.contains("connecting") && text.contains('●'));
-    assert_ne!(Holder::read(&machine.state()).pid, Some(agent));
-    assert!(terminal.raw().contains("○ reconnecting"), "nobody was told");
+    assert_ne!(Holder::read(&state).pid, Some(agent));
     site.release();
     terminal.wait_until("all is done", |text| text.contains("all 2 done"));
     leave(&mut terminal, "q");

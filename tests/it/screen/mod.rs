@@ -220,6 +220,8 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
             text.lines().any(|line| line.contains(name) && line.contains(state))
         });
     }
+    // What is done comes to its shelf by itself, and is seen there.
+    terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▸ Tailspin"));
     assert_eq!(entries(&folder), 1);
     leave(&mut terminal, "q");
     assert_eq!(entries(&folder), 0);
