@@ -2,6 +2,7 @@
 //! with the right exit code.
 
 mod console;
+mod porch;
 mod stage;
 
 use std::cell::RefCell;
@@ -18,15 +19,11 @@ use haul::agent::serve::serve;
 use haul::agent::service::{Service, Way};
 use haul::agent::start::Start;
 use haul::agent::{service, socket};
-use haul::cli::{
-    self, AgentCommand, Args, Command, Context, MetalinkFile, OnDesktop, Proxies, Status, Surface,
-};
+use haul::cli::{self, AgentCommand, Args, Command, Context, MetalinkFile, Proxies, Status, Surface};
 use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
 use haul::config::{self, ConfigError};
-use haul::door::Door;
-use haul::door::desktop::{DesktopEntry, MAKE_DEFAULT};
 use haul::engine::{Engine, Holder, Source, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -165,7 +162,7 @@ fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached: bool) -> E
     };
     let door = (door || settings.door.enabled).then(|| {
         let port = test_number("HAUL_TEST_DOOR_PORT").unwrap_or(settings.door.port);
-        Box::new(move |house, closing| open_door(port, house, closing)) as Beside
+        Box::new(move |house, closing| porch::open_door(port, house, closing)) as Beside
     });
     let ended = run_agent(&Run {
         state: place.state.clone(),
@@ -187,24 +184,6 @@ fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached: bool) -> E
     }
 }
 
-/// Opens the door for web pages. An agent without one is better than none.
-fn open_door(
-    port: u16,
-    house: Rc<House>,
-    closing: CancellationToken,
-) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
-    match Door::open(port) {
-        Ok(door) => {
-            tracing::info!("the door for web pages is open at {}", door.url());
-            door.serve(house, closing)
-        }
-        Err(error) => {
-            tracing::warn!("the door for web pages can't open at port {port}: {error}");
-            Box::pin(std::future::ready(()))
-        }
-    }
-}
-
 async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if let Some(Command::Agent(agent)) = &args.command {
         let ended = match agent.command {
@@ -218,7 +197,7 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if let Some(Command::Door(door)) = &args.command
         && let Some(what) = door.on_desktop()
     {
-        return on_desktop(what).await.unwrap_or_else(|error| refuse(&error)).into();
+        return porch::on_desktop(what).await.unwrap_or_else(|error| refuse(&error)).into();
     }
     if args.here {
         return run_here(args.command, &place).await;
@@ -470,37 +449,6 @@ async fn uninstall(place: &Place) -> Result<Status, ConnectError> {
         cli::say(&format!("haul: removed {}.", service.path.display()));
     } else {
         cli::say("haul: nothing was installed.");
-    }
-    Ok(Status::Done)
-}
-
-/// Has the desktop open links with this program, or no longer.
-async fn on_desktop(what: OnDesktop) -> Result<Status, ConnectError> {
-    use etcetera::BaseStrategy as _;
-    let data = etcetera::choose_base_strategy()
-        .map_err(|error| ConnectError::lasting(format!("there is no home folder: {error}"), ""))?
-        .data_dir();
-    let program = std::env::current_exe().unwrap_or_else(|_| "haul".into());
-    let entry = DesktopEntry::new(&program, &data);
-    let fail = |what: &str| {
-        let text = format!("{} can't be {what}", entry.path.display());
-        move |error: std::io::Error| ConnectError::lasting(format!("{text}: {error}"), "check the folder")
-    };
-    match what {
-        OnDesktop::Register { print: true } => {
-            cli::say(&format!("haul: {} would be:", entry.path.display()));
-            let lines: Vec<_> = entry.text.lines().map(str::to_owned).collect();
-            return Ok(cli::tell_lines(&lines));
-        }
-        OnDesktop::Register { print: false } => {
-            entry.write().map_err(fail("written"))?;
-            cli::say(&format!("haul: wrote {}.", entry.path.display()));
-            tell_system(&[MAKE_DEFAULT.to_vec()]).await;
-        }
-        OnDesktop::Unregister if entry.remove().map_err(fail("removed"))? => {
-            cli::say(&format!("haul: removed {}.", entry.path.display()));
-        }
-        OnDesktop::Unregister => cli::say("haul: nothing was registered."),
     }
     Ok(Status::Done)
 }
