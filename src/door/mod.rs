@@ -101,9 +101,13 @@ async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
             Ok((stream, _)) => {
                 // Who finds no room is not even answered: a crowd must not cost more than that.
                 if let Some(seat) = room.take(Kind::Asker, None) {
-                    let desk = Rc::clone(&desk);
+                    let (desk, closing) = (Rc::clone(&desk), closing.clone());
                     tasks.spawn_local(async move {
-                        attend(desk, stream).await;
+                        tokio::select! {
+                            // Nobody's slow request keeps the agent from its end.
+                            () = closing.cancelled() => {}
+                            () = attend(desk, stream) => {}
+                        }
                         drop(seat);
                     });
                 }
