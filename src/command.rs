@@ -71,6 +71,7 @@ pub enum Command {
     Since,
     Motion,
     Presets,
+    Pages,
     Settings,
 }
 
@@ -118,7 +119,7 @@ const fn entry(
 }
 
 /// Every command, in the order of the enum, which a test holds it to.
-pub const TABLE: [Entry; 63] = {
+pub const TABLE: [Entry; 64] = {
     use Command as C;
     use Scope::{Collections, Download, List, Moving, Program};
     [
@@ -212,6 +213,7 @@ pub const TABLE: [Entry; 63] = {
         entry(C::Since, "since", &[], "since", "What happened since you last looked", Program),
         entry(C::Motion, "motion", &[], "motion", "Less motion, or more", Program),
         entry(C::Presets, "presets", &[], "presets", "Use another preset for all downloads", Program),
+        entry(C::Pages, "pages", &["W"], "answer", "Answer a web page that asks to be let in", Program),
         entry(C::Settings, "settings", &[], "settings", "Settings: what holds, why, and change it", Program),
     ]
 };
@@ -246,6 +248,8 @@ pub struct Facts {
     pub fixed_collection: bool,
     /// Whether no collection is under the cursor.
     pub no_collection: bool,
+    /// Whether a web page asks to be let in.
+    pub asked: bool,
     /// What is under the cursor of the library, where that has the keys.
     pub shelf: Option<Shelf>,
 }
@@ -316,9 +320,10 @@ impl Command {
             }
         }
         match self {
-            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets if !facts.connected => {
+            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets | C::Pages if !facts.connected => {
                 Some("the connection is lost: it comes back by itself")
             }
+            C::Pages if !facts.asked => Some("no web page asks to be let in"),
             C::Undo if !facts.undoable => Some("nothing was cancelled or removed that could come back"),
             C::Pause | C::Cancel => match one? {
                 S::Completed => Some("it is completed already"),

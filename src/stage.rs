@@ -6,14 +6,18 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use haul::agent::house::{Facts, House};
 use haul::cli::{self, Status};
 use haul::client::Client;
 use haul::config::Config;
 use haul::demo::{self, Shop};
+use haul::door::Door;
 use haul::engine::{Engine, Started};
 use haul::model::request::{Refusal, RefusalKind};
 use haul::model::settings::{Settings, SettingsSource};
 use haul::tui::Surroundings;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::console::{self, Shown};
 use crate::{Spool, connect_here, context, ended_from_outside, hurry, raise_file_limit, refuse_here};
@@ -29,7 +33,7 @@ pub(crate) fn open_shop() -> ExitCode {
         Ok((shop, runtime)) => runtime
             .block_on(async {
                 tokio::select! {
-                    status = cli::attend_shop(shop.links()) => status.code(),
+                    status = cli::attend_shop(shop.links(), shop.page()) => status.code(),
                     signal = ended_from_outside() => signal,
                 }
             })
@@ -84,23 +88,27 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     };
     context.downloads.clone_from(&downloads);
     let mut source = Shipped { preset: None };
-    let settings = match source.read() {
+    let mut settings = match source.read() {
         Ok(settings) => settings,
         Err(refusal) => {
             cli::complain(&refusal.text, &refusal.hint);
             return Status::Usage.code();
         }
     };
+    settings.door.folders = vec![downloads.clone()];
     let source = Rc::new(RefCell::new(source));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,
         Err(error) => return refuse_here(&error, &state).code(),
     };
     let driving = tokio::task::spawn_local(drive);
+    let closing = CancellationToken::new();
+    let tip = open_door(&engine, shop, &closing);
     let connect = connect_here(&engine, &state);
     let code = match connect().await {
         Ok(client) => {
-            let shown = Shown { outlives: false, passing: true, host: String::new(), state: None, config };
+            let shown =
+                Shown { outlives: false, passing: true, host: String::new(), state: None, config, tip };
             tokio::select! {
                 status = console::open(connect, None, context, surroundings, shown) => status.code(),
                 () = fill(client, shop, &downloads) => Status::Done.code(),
@@ -112,10 +120,21 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
             Status::Unreachable.code()
         }
     };
+    closing.cancel();
     engine.stop();
     // It ends by itself: what it would say of a panic has been said.
     let _ = driving.await;
     code
+}
+
+/// Opens the door for the shop's page, at the usual port or any other, and returns what is said of it.
+fn open_door(engine: &Engine, shop: &Shop, closing: &CancellationToken) -> String {
+    let usual = Settings::default().door.port;
+    let Ok(door) = Door::open(usual).or_else(|_| Door::open(0)) else { return String::new() };
+    shop.knows_door(door.url());
+    let house = House::new(engine.clone(), Facts::default());
+    tokio::task::spawn_local(door.serve(house, closing.clone()));
+    format!("buy something in a browser: {}", shop.page())
 }
 
 /// The settings of the demo: nobody's own, with the presets that come with haul.

@@ -53,6 +53,9 @@ impl Core {
         if !cancelled.is_empty() {
             self.undo.push(Undo::Cancelled(cancelled));
         }
+        if *act == Act::Remove {
+            self.touch_collections();
+        }
         self.pump();
         acted
     }

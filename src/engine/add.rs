@@ -68,6 +68,10 @@ impl Core {
             }
             records.push(record);
         }
+        if !records.is_empty() {
+            // How many are in each is part of what is told of them.
+            self.touch_collections();
+        }
         let ticket = (!records.is_empty()).then(|| self.db.insert(records));
         self.pump();
         Ok((added, ticket))

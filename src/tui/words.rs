@@ -8,6 +8,11 @@ use crate::model::view::DownloadRow;
 pub(crate) use crate::model::words::{ago, brief, downloads, percent, size, span, speed, thousands};
 use crate::tui::look::Look;
 
+/// What a web page wants that asks to be let in.
+pub(crate) fn asks(page: &crate::model::page::PageRequest) -> String {
+    format!("{} wants to add downloads", page.origin)
+}
+
 /// How far it is, between 0 and 1; nothing where its size is not known.
 #[expect(clippy::cast_precision_loss, reason = "a bar has some hundred steps")]
 pub(crate) fn share(row: &DownloadRow) -> Option<f64> {

@@ -58,6 +58,8 @@ fn app() -> App {
         local: true,
         outlives: true,
         place: String::new(),
+        tip: String::new(),
+        offered: Vec::new(),
         seen: None,
         pictures: None,
         player: Vec::new(),

@@ -3,7 +3,7 @@
 //! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
 //! - `commands` does everything to downloads in every state;
 //! - `demo` goes to the built-in shop;
-//! - `door` lets web pages in, or not, `door_crowd` too many of them;
+//! - `door` lets web pages in, or not, `door_crowd` too many of them, `door_browser` in a real browser, `door_desktop` opens links;
 //! - `flags` and `input` go through the command line, `metalink` through its files;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
@@ -34,7 +34,9 @@ mod commands;
 mod config;
 mod demo;
 mod door;
+mod door_browser;
 mod door_crowd;
+mod door_desktop;
 mod flags;
 mod input;
 mod interop;

@@ -123,6 +123,11 @@ impl App {
                 let calm = !self.options.ui.reduced_motion;
                 self.effects.push(Effect::Change(Change::of_ui("reduced_motion", calm.to_string())));
             }
+            C::Pages => {
+                if let Some(page) = self.asking.first() {
+                    self.overlay = Some(Overlay::Pick(Pick::page(page)));
+                }
+            }
             C::Presets => self.call(Purpose::Presets, Request::Presets),
             C::Settings => {
                 self.overlay = Some(Overlay::Settings(Settings::default()));
@@ -360,6 +365,8 @@ impl App {
             self.filter_by("");
         } else if self.pane != Pane::Downloads {
             self.show_pane(Pane::Downloads);
+        } else if !self.options.tip.is_empty() {
+            self.options.tip.clear();
         } else if self.notice.take().is_some() || self.since.is_news() {
             self.since = super::Since::default();
         } else if self.collection_line > 0 {

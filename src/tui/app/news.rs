@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
+use crate::model::page::PageRequest;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::state::{State, StateKind};
@@ -10,6 +11,8 @@ use crate::model::time::UnixMs;
 use crate::model::update::Update;
 use crate::model::view::DownloadRow;
 use crate::tui::effect::{Effect, Purpose};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::add::Add;
 use crate::tui::words;
 
 /// How long a message stays.
@@ -143,6 +146,15 @@ impl App {
                 self.show_collection(0);
             }
         }
+        if let Some(asking) = update.asking {
+            let is_new = |page: &&PageRequest| !self.asking.iter().any(|known| known.origin == page.origin);
+            let new: Vec<_> = asking.iter().filter(is_new).map(words::asks).collect();
+            self.asking = asking;
+            for text in new {
+                self.ring(text);
+            }
+            self.keep_in_sight();
+        }
         if let Some(totals) = update.totals {
             self.totals = totals;
         }
@@ -151,11 +163,20 @@ impl App {
         if was_loading && !self.loading {
             self.busy = self.counted_busy();
             self.read_log();
+            self.offer();
         } else if !self.loading {
             self.mind_collections();
         }
         self.settle(false);
         self.sample();
+    }
+
+    /// Fills the Add dialog with what the screen was opened with, once.
+    fn offer(&mut self) {
+        if self.overlay.is_none() && !self.options.offered.is_empty() {
+            let offered = std::mem::take(&mut self.options.offered);
+            self.overlay = Some(Overlay::Add(Box::new(Add::with_entries(offered, self))));
+        }
     }
 
     /// Speeds are kept of what runs, and of nothing else.
