@@ -71,6 +71,7 @@ pub enum Command {
     Since,
     Motion,
     Presets,
+    Pages,
     Settings,
 }
 
@@ -118,7 +119,7 @@ const fn entry(
 }
 
 /// Every command, in the order of the enum, which a test holds it to.
-pub const TABLE: [Entry; 63] = {
+pub const TABLE: [Entry; 64] = {
     use Command as C;
     use Scope::{Collections, Download, List, Moving, Program};
     [
@@ -212,6 +213,7 @@ pub const TABLE: [Entry; 63] = {
         entry(C::Since, "since", &[], "since", "What happened since you last looked", Program),
         entry(C::Motion, "motion", &[], "motion", "Less motion, or more", Program),
         entry(C::Presets, "presets", &[], "presets", "Use another preset for all downloads", Program),
+        entry(C::Pages, "pages", &["W"], "answer", "Answer a web page that asks to be let in", Program),
         entry(C::Settings, "settings", &[], "settings", "Settings: what holds, why, and change it", Program),
     ]
 };
@@ -246,6 +248,8 @@ pub struct Facts {
     pub fixed_collection: bool,
     /// Whether no collection is under the cursor.
     pub no_collection: bool,
+    /// Whether a web page asks to be let in.
+    pub asked: bool,
     /// What is under the cursor of the library, where that has the keys.
     pub shelf: Option<Shelf>,
 }
@@ -293,7 +297,8 @@ impl Shelf {
 }
 
 impl Command {
-    /// Why it can't act now, and what would help; nothing where it can.
+    /// Why it can't act now, and what would help; nothing where it can. Keys in it are named by the command that they are for, as in
+    /// `{mode}`: each person has their own.
     pub fn why_not(self, facts: &Facts) -> Option<&'static str> {
         use Command as C;
         use StateKind as S;
@@ -315,20 +320,21 @@ impl Command {
             }
         }
         match self {
-            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets if !facts.connected => {
+            C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets | C::Pages if !facts.connected => {
                 Some("the connection is lost: it comes back by itself")
             }
+            C::Pages if !facts.asked => Some("no web page asks to be let in"),
             C::Undo if !facts.undoable => Some("nothing was cancelled or removed that could come back"),
             C::Pause | C::Cancel => match one? {
                 S::Completed => Some("it is completed already"),
-                S::Failed if self == C::Pause => Some("it failed: r tries it again"),
-                S::Cancelled if self == C::Pause => Some("it is cancelled: r takes it up again"),
-                S::Cancelled => Some("it is cancelled already: d removes it"),
+                S::Failed if self == C::Pause => Some("it failed: {resume} tries it again"),
+                S::Cancelled if self == C::Pause => Some("it is cancelled: {resume} takes it up again"),
+                S::Cancelled => Some("it is cancelled already: {remove} removes it"),
                 S::Processing => Some("it is whole and gets its name just now"),
                 S::Verifying | S::Downloading | S::Connecting | S::Queued
                     if self == C::Pause && facts.mode == Some(Mode::RealTime) =>
                 {
-                    Some("real-time downloads can't pause: m switches it to background")
+                    Some("real-time downloads can't pause: {mode} switches it to background")
                 }
                 _ => None,
             },
@@ -337,12 +343,12 @@ impl Command {
                 S::Connecting | S::Downloading | S::Verifying | S::Processing => {
                     Some("it is running already")
                 }
-                S::Queued => Some("it is in line already: ! lets it go first"),
+                S::Queued => Some("it is in line already: {now} lets it go first"),
                 _ => None,
             },
             C::Mode | C::Now | C::Earlier | C::Later | C::NewLink | C::Limit => match one? {
                 S::Completed => Some("it is completed already"),
-                S::Cancelled => Some("it is cancelled: r takes it up again"),
+                S::Cancelled => Some("it is cancelled: {resume} takes it up again"),
                 _ if self == C::NewLink && facts.count > 1 => {
                     Some("a link is for one download: unmark the others")
                 }
@@ -365,7 +371,7 @@ impl Command {
             C::RenameCollection | C::HoldCollection | C::ClearFinished | C::ClearCancelled
                 if facts.no_collection =>
             {
-                Some("choose a collection first: 1")
+                Some("choose a collection first: {pane-collections}")
             }
             C::RemoveCollection if facts.fixed_collection => Some("the default collection stays"),
             C::NewCollection
@@ -443,10 +449,10 @@ mod tests {
                 C::Pause,
                 S::Downloading,
                 Mode::RealTime,
-                "real-time downloads can't pause: m switches it to background",
+                "real-time downloads can't pause: {mode} switches it to background",
             ),
             (C::Pause, S::Completed, Mode::Background, "completed already"),
-            (C::Pause, S::Failed, Mode::Background, "r tries it again"),
+            (C::Pause, S::Failed, Mode::Background, "{resume} tries it again"),
             (C::Resume, S::Downloading, Mode::Background, "running already"),
             (C::Open, S::Downloading, Mode::Background, "not whole yet"),
             (C::NextNeed, S::Downloading, Mode::Background, "nothing needs you"),

@@ -25,11 +25,13 @@ pub(crate) struct Shown {
     pub(crate) state: Option<PathBuf>,
     /// The config file, where one was named.
     pub(crate) config: Option<PathBuf>,
+    /// What a newcomer may try; empty for none.
+    pub(crate) tip: String,
 }
 
 /// What the terminal can show, where the command is the screen: `haul` alone, or with links, on a terminal that can show one.
 pub(crate) fn wanted(command: Option<&Command>) -> Option<Surroundings> {
-    let wants = matches!(command, None | Some(Command::Links(_)));
+    let wants = matches!(command, None | Some(Command::Links(_) | Command::Offer(_)));
     let shows = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if wants && shows { Surroundings::of(|name| std::env::var(name).ok()).ok() } else { None }
 }
@@ -42,6 +44,13 @@ pub(crate) async fn open(
     surroundings: Surroundings,
     shown: Shown,
 ) -> Status {
+    let (command, offered) = match command {
+        Some(Command::Offer(args)) => match cli::offered(&args, &context) {
+            Ok(offered) => (None, offered),
+            Err(status) => return status,
+        },
+        other => (other, Vec::new()),
+    };
     let client = match connect().await {
         Ok(client) => client,
         Err(why) => {
@@ -72,7 +81,7 @@ pub(crate) async fn open(
         }
     };
     let (options, owner) = match options(surroundings, &shown, downloads, umask, pictures) {
-        Ok(opened) => opened,
+        Ok((options, owner)) => (tui::Options { offered, ..options }, owner),
         Err(status) => return status,
     };
     match tui::run(connect, options, now, Box::new(owner)).await {
@@ -137,6 +146,8 @@ fn options(
         local,
         outlives: shown.outlives,
         place: shown.host.clone(),
+        tip: shown.tip.clone(),
+        offered: Vec::new(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
         pictures,
         player,

@@ -2,6 +2,7 @@
 //! with the right exit code.
 
 mod console;
+mod porch;
 mod stage;
 
 use std::cell::RefCell;
@@ -23,7 +24,6 @@ use haul::client::local::Local;
 use haul::client::ssh::Ssh;
 use haul::client::{Client, ClientError, Connect, ConnectError, ConnectKind, Link, SEEK};
 use haul::config::{self, ConfigError};
-use haul::door::Door;
 use haul::engine::{Engine, Holder, Source, Started, StoreError, StoreKind};
 use haul::fetch::{metalink, netrc};
 use haul::model::id::OwnerKey;
@@ -162,7 +162,7 @@ fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached: bool) -> E
     };
     let door = (door || settings.door.enabled).then(|| {
         let port = test_number("HAUL_TEST_DOOR_PORT").unwrap_or(settings.door.port);
-        Box::new(move |house, closing| open_door(port, house, closing)) as Beside
+        Box::new(move |house, closing| porch::open_door(port, house, closing)) as Beside
     });
     let ended = run_agent(&Run {
         state: place.state.clone(),
@@ -184,24 +184,6 @@ fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached: bool) -> E
     }
 }
 
-/// Opens the door for web pages. An agent without one is better than none.
-fn open_door(
-    port: u16,
-    house: Rc<House>,
-    closing: CancellationToken,
-) -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
-    match Door::open(port) {
-        Ok(door) => {
-            tracing::info!("the door for web pages is open at {}", door.url());
-            door.serve(house, closing)
-        }
-        Err(error) => {
-            tracing::warn!("the door for web pages can't open at port {port}: {error}");
-            Box::pin(std::future::ready(()))
-        }
-    }
-}
-
 async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if let Some(Command::Agent(agent)) = &args.command {
         let ended = match agent.command {
@@ -211,6 +193,11 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
             ref other => control(other, args.host.as_deref(), &place).await,
         };
         return ended.unwrap_or_else(|error| refuse(&error)).into();
+    }
+    if let Some(Command::Door(door)) = &args.command
+        && let Some(what) = door.on_desktop()
+    {
+        return porch::on_desktop(what).await.unwrap_or_else(|error| refuse(&error)).into();
     }
     if args.here {
         return run_here(args.command, &place).await;
@@ -246,6 +233,7 @@ async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> Exit
         host: args.host.clone().unwrap_or_default(),
         state: args.host.is_none().then(|| place.state.clone()),
         config: place.file.clone(),
+        tip: String::new(),
     };
     let context = match context(&Spool(None), args.host.is_some()) {
         Ok(context) => context,
@@ -519,6 +507,7 @@ async fn run_here(command: Option<Command>, place: &Place) -> ExitCode {
                 state: Some(state.into()),
                 passing: false,
                 config: place.file.clone(),
+                tip: String::new(),
             };
             tokio::select! {
                 status = console::open(connect, command, context, surroundings, shown) => status.code(),

@@ -6,12 +6,18 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use haul::agent::house::{Facts, House};
 use haul::cli::{self, Status};
 use haul::client::Client;
+use haul::config::Config;
 use haul::demo::{self, Shop};
+use haul::door::Door;
 use haul::engine::{Engine, Started};
-use haul::model::settings::Settings;
+use haul::model::request::{Refusal, RefusalKind};
+use haul::model::settings::{Settings, SettingsSource};
 use haul::tui::Surroundings;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::console::{self, Shown};
 use crate::{Spool, connect_here, context, ended_from_outside, hurry, raise_file_limit, refuse_here};
@@ -27,7 +33,7 @@ pub(crate) fn open_shop() -> ExitCode {
         Ok((shop, runtime)) => runtime
             .block_on(async {
                 tokio::select! {
-                    status = cli::attend_shop(shop.links()) => status.code(),
+                    status = cli::attend_shop(shop.links(), shop.page()) => status.code(),
                     signal = ended_from_outside() => signal,
                 }
             })
@@ -81,20 +87,28 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
         Err(code) => return code,
     };
     context.downloads.clone_from(&downloads);
-    let mut settings = hurry(Settings::default());
-    settings.engine.stall = STALL;
-    // Whoever looks on should see it move, however busy the machine is.
-    settings.engine.idle = false;
-    let source = Rc::new(RefCell::new(settings.clone()));
+    let mut source = Shipped { preset: None };
+    let mut settings = match source.read() {
+        Ok(settings) => settings,
+        Err(refusal) => {
+            cli::complain(&refusal.text, &refusal.hint);
+            return Status::Usage.code();
+        }
+    };
+    settings.door.folders = vec![downloads.clone()];
+    let source = Rc::new(RefCell::new(source));
     let Started { engine, drive, .. } = match Engine::start(&state, settings, source, false) {
         Ok(started) => started,
         Err(error) => return refuse_here(&error, &state).code(),
     };
     let driving = tokio::task::spawn_local(drive);
+    let closing = CancellationToken::new();
+    let tip = open_door(&engine, shop, &closing);
     let connect = connect_here(&engine, &state);
     let code = match connect().await {
         Ok(client) => {
-            let shown = Shown { outlives: false, passing: true, host: String::new(), state: None, config };
+            let shown =
+                Shown { outlives: false, passing: true, host: String::new(), state: None, config, tip };
             tokio::select! {
                 status = console::open(connect, None, context, surroundings, shown) => status.code(),
                 () = fill(client, shop, &downloads) => Status::Done.code(),
@@ -106,10 +120,51 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
             Status::Unreachable.code()
         }
     };
+    closing.cancel();
     engine.stop();
     // It ends by itself: what it would say of a panic has been said.
     let _ = driving.await;
     code
+}
+
+/// Opens the door for the shop's page, at the usual port or any other, and returns what is said of it.
+fn open_door(engine: &Engine, shop: &Shop, closing: &CancellationToken) -> String {
+    let usual = Settings::default().door.port;
+    let Ok(door) = Door::open(usual).or_else(|_| Door::open(0)) else { return String::new() };
+    shop.knows_door(door.url());
+    let house = House::new(engine.clone(), Facts::default());
+    tokio::task::spawn_local(door.serve(house, closing.clone()));
+    format!("buy something in a browser: {}", shop.page())
+}
+
+/// The settings of the demo: nobody's own, with the presets that come with haul.
+struct Shipped {
+    preset: Option<String>,
+}
+
+impl SettingsSource for Shipped {
+    fn read(&mut self) -> Result<Settings, Refusal> {
+        let text = self.preset.as_ref().map(|name| format!("preset = {name:?}\n")).unwrap_or_default();
+        let config = Config::parse(Path::new("demo"), text).map_err(|report| {
+            Refusal::new(RefusalKind::NotFound, report.to_string(), "the list of presets has the names")
+        })?;
+        let mut settings = hurry(config.settings(None));
+        settings.engine.stall = STALL;
+        // Whoever looks on should see it move, however busy the machine is.
+        settings.engine.idle = false;
+        // The shop is on this machine: no line, and no battery worth to be saved.
+        settings.engine.services = false;
+        Ok(settings)
+    }
+
+    fn use_preset(&mut self, name: &str) -> Result<Settings, Refusal> {
+        let before = self.preset.replace(name.to_owned());
+        let settings = self.read();
+        if settings.is_err() {
+            self.preset = before;
+        }
+        settings
+    }
 }
 
 /// Fills the screen, and stays a client for as long as it is shown: a real-time download needs its owner.
@@ -117,4 +172,20 @@ async fn fill(client: Client, shop: &Shop, downloads: &Path) {
     // What the engine refuses is missing on the screen, which tells of everything else.
     let _ = demo::play(&client, shop.address(), downloads).await;
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_has_the_presets_that_come_with_haul() {
+        let mut shipped = Shipped { preset: None };
+        assert!(shipped.read().unwrap().preset_rows.iter().all(|row| !row.in_use));
+        let settings = shipped.use_preset("polite").unwrap();
+        let used = settings.preset_rows.iter().find(|row| row.in_use).unwrap();
+        assert_eq!((used.name.as_str(), settings.engine.parallel), ("polite", 2));
+        assert!(shipped.use_preset("impolite").is_err());
+        assert_eq!(shipped.read().unwrap(), settings);
+    }
 }

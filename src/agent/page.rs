@@ -79,7 +79,15 @@ impl Session {
             return Err(RpcError::new(NOT_LET_IN, format!("{page} is no longer let in")));
         }
         match own {
-            Own::Goodbye | Own::Subscribe | Own::Unsubscribe(_) => Ok(()),
+            Own::Subscribe if self.is_subscribed() => {
+                let text = "a page has one subscription";
+                Err(Refusal::new(RefusalKind::NotNow, text, "end the other one first").into())
+            }
+            Own::Subscribe => {
+                self.known().borrow_mut().clear();
+                Ok(())
+            }
+            Own::Goodbye | Own::Unsubscribe(_) => Ok(()),
             _ => Err(Refusal::new(RefusalKind::Forbidden, "that is not for web pages", "").into()),
         }
     }

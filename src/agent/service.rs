@@ -165,7 +165,8 @@ fn systemd_quoted(program: &Path) -> String {
     quoted
 }
 
-fn entry(program: &Path) -> String {
+/// A path within the quotes of a desktop entry's command line.
+pub fn desktop_quoted(program: &Path) -> String {
     let mut quoted = String::new();
     for letter in program.display().to_string().chars() {
         if matches!(letter, '"' | '`' | '$' | '\\') {
@@ -177,6 +178,11 @@ fn entry(program: &Path) -> String {
             quoted.push('%');
         }
     }
+    quoted
+}
+
+fn entry(program: &Path) -> String {
+    let quoted = desktop_quoted(program);
     format!(
         "[Desktop Entry]\n\
          Type=Application\n\

@@ -133,6 +133,10 @@ impl Session {
         &self.known
     }
 
+    pub(super) fn is_subscribed(&self) -> bool {
+        !self.subscriptions.borrow().is_empty()
+    }
+
     /// The client has said who it is.
     pub(super) fn greet(&self, key: OwnerKey) {
         self.client.set(Some(self.house.join(key)));

@@ -139,7 +139,7 @@ impl Start {
 
     /// What an agent needs of an environment: the same from wherever it is started, and no secrets that happen to be there.
     fn kept(&self) -> Vec<(OsString, OsString)> {
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 13] = [
             "HOME",
             "USER",
             "LOGNAME",
@@ -149,6 +149,7 @@ impl Start {
             "TZ",
             "TMPDIR",
             "DBUS_SESSION_BUS_ADDRESS",
+            "DBUS_SYSTEM_BUS_ADDRESS",
             "SSL_CERT_FILE",
             "SSL_CERT_DIR",
             "DISPLAY",

@@ -19,6 +19,7 @@ use super::hold::{GoArgs, HoldArgs};
 use super::library::LibraryArgs;
 use super::limit::LimitArgs;
 use super::list::ListArgs;
+use super::offer::OfferArgs;
 use super::preset::PresetArgs;
 use super::pull::PullArgs;
 use super::refresh::RefreshArgs;
@@ -68,6 +69,8 @@ pub enum Command {
     /// `haul URL...`: links without a subcommand.
     #[command(hide = true, name = LINKS)]
     Links(Box<GetArgs>),
+    /// Open the screen with links to look at: what `haul://` links and opened Metalink files do
+    Offer(OfferArgs),
     /// List downloads
     #[command(visible_alias = "ls")]
     List(ListArgs),
@@ -153,6 +156,8 @@ pub struct DemoArgs {
 
 /// The hidden subcommand that stands for `haul URL...`.
 const LINKS: &str = "links";
+/// The subcommand that stands for `haul haul://...`.
+const OFFER: &str = "offer";
 
 /// Parses this process's command line. What is wrong with it, or the help that was asked for, is printed.
 ///
@@ -180,7 +185,8 @@ fn parse_from(words: Vec<OsString>) -> Result<Args, clap::Error> {
         return Err(error);
     };
     let mut words = words;
-    words.insert(at + 1, LINKS.into());
+    let is_offer = stranger.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("haul://"));
+    words.insert(at + 1, if is_offer { OFFER } else { LINKS }.into());
     Args::try_parse_from(words)
 }
 
@@ -211,6 +217,12 @@ mod tests {
         let Some(Command::Links(get)) = args.command else { panic!("not links") };
         assert_eq!(get.inputs, ["https://a.example/x", "https://a.example/y"]);
         assert_eq!(get.dir, Some("/tmp".into()));
+    }
+
+    #[test]
+    fn a_haul_link_is_only_offered() {
+        let args = parsed("haul://add?url=https://a.example/x").unwrap();
+        assert!(matches!(args.command, Some(Command::Offer(_))));
     }
 
     #[test]

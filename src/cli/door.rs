@@ -52,6 +52,37 @@ enum What {
         /// The origin
         origin: PageOrigin,
     },
+    /// Have the desktop open `haul://` links and Metalink files with haul: they fill the Add dialog
+    Register {
+        /// Show what would be written, and where
+        #[arg(long)]
+        print: bool,
+    },
+    /// Take away what `register` wrote
+    Unregister,
+}
+
+/// What is done with the desktop, which needs no engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDesktop {
+    /// The entry is written.
+    Register {
+        /// Or only shown.
+        print: bool,
+    },
+    /// It is taken away.
+    Unregister,
+}
+
+impl DoorArgs {
+    /// What is to be done with the desktop, where it is that.
+    pub fn on_desktop(&self) -> Option<OnDesktop> {
+        match self.what {
+            What::Register { print } => Some(OnDesktop::Register { print }),
+            What::Unregister => Some(OnDesktop::Unregister),
+            _ => None,
+        }
+    }
 }
 
 /// Runs `haul door`.
@@ -76,6 +107,8 @@ pub(crate) async fn door<E: Engine>(
             let said = format!("haul: pages of {origin} are never let in.");
             (DoorRequest::Deny { origin }, false, said)
         }
+        // Those that need no engine were carried out before there was one.
+        What::Register { .. } | What::Unregister => return Ok(Status::Done),
         What::Revoke { origin } => {
             let said = format!("haul: pages of {origin} must ask again. What they added goes on.");
             (DoorRequest::Revoke { origin }, false, said)

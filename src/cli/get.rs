@@ -22,7 +22,7 @@ use crate::links::{entry, quantity};
 use crate::model::checksum::Checksum;
 use crate::model::id::CollectionId;
 use crate::model::item::{GiveUp, Mode, Priority};
-use crate::model::request::{Added, AddedHow, Batch, Limits, Reply, Request};
+use crate::model::request::{Added, AddedHow, Batch, Reply, Request};
 
 /// How long `get` goes on without a byte.
 const GIVE_UP: Duration = Duration::from_mins(10);
@@ -44,7 +44,7 @@ pub struct GetArgs {
     /// The folder
     #[arg(short = 'd', long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Files at once
+    /// Files of this command at once, whatever else runs
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) parallel: Option<u32>,
     /// background: steps aside and survives; real-time: front first at full speed, lost when this ends
@@ -99,9 +99,14 @@ pub(crate) async fn add<E: Engine>(
             "Use `haul get -o -`",
         ));
     }
+    if args.parallel.is_some() {
+        return Err(CliError::usage(
+            "`add` leaves at once, so it can't say how many files run at once",
+            "Use `haul get -j N`, or `haul collection set NAME -j N` for all that is added to a collection",
+        ));
+    }
     let intake = take_in(args, Manner::Leaves, context, output)?;
     let order = order(intake.entries, &intake.common, context)?;
-    set_parallel(args, engine).await?;
     let added = add_all(engine, order.batch).await?;
     for one in &added {
         if args.json {
@@ -168,12 +173,10 @@ pub(crate) async fn get<E: Engine>(
     stay.until_done(following, None, feed, engine, output, interrupts).await
 }
 
-/// Raises how many files run at once, where that was asked for.
+/// Says how many of its files run at once, where that was asked for.
 async fn set_parallel<E: Engine>(args: &GetArgs, engine: &E) -> Result<(), CliError> {
-    if args.parallel.is_some() {
-        let limits =
-            Limits { parallel: args.parallel, parallel_per_host: args.parallel, ..Limits::default() };
-        engine.call(Request::SetLimits(limits)).await?;
+    if let Some(parallel) = args.parallel {
+        engine.call(Request::SetOwnParallel { parallel }).await?;
     }
     Ok(())
 }
@@ -288,10 +291,8 @@ mod tests {
     async fn it_adds_attends_and_asks_nothing_more() {
         let engine = Scripted::new(|_| None);
         told(&engine, 2, "1:completed+2:completed", 0, |args| args.parallel = Some(16)).await;
-        let limits = r#"{"method":"set_limits","params":{"parallel":16,"parallel_per_host":16,"#;
-        let asked = engine.asked();
-        assert!(asked[0].starts_with(limits), "{}", asked[0]);
-        assert_eq!(asked[1..], ["add 2", r#"{"method":"attend","params":{"ids":[1,2]}}"#]);
+        let own = r#"{"method":"set_own_parallel","params":{"parallel":16}}"#;
+        assert_eq!(engine.asked(), [own, "add 2", r#"{"method":"attend","params":{"ids":[1,2]}}"#]);
     }
 
     #[tokio::test(flavor = "current_thread")]

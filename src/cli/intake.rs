@@ -170,7 +170,7 @@ fn common_folder(
 }
 
 /// A word of the command line: a link, or the name of a Metalink file.
-fn from_word(text: &str, context: &Context) -> Result<Vec<Entry>, CliError> {
+pub(super) fn from_word(text: &str, context: &Context) -> Result<Vec<Entry>, CliError> {
     let path = context.absolute(Path::new(text));
     if text.contains("://") || !path.is_file() {
         return match parse_link(text) {

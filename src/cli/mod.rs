@@ -24,6 +24,7 @@ mod interrupts;
 mod library;
 mod limit;
 mod list;
+mod offer;
 mod output;
 mod password;
 mod preset;
@@ -51,12 +52,15 @@ pub use agent::{AgentArgs, AgentCommand, say, tell_lines, tell_status};
 pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use demo::attend_shop;
+pub use door::{DoorArgs, OnDesktop};
+pub use offer::OfferArgs;
 pub use password::ask_password;
 pub use proxy::Proxies;
 pub use status::Status;
 
 use crate::client::Client;
 use crate::config::ConfigError;
+use crate::links::entry::Entry;
 use crate::model::request::Act;
 use engine::Engine;
 use error::CliError;
@@ -91,6 +95,17 @@ pub fn run_alone(args: &Args) -> Option<Status> {
         _ => return None,
     };
     Some(finish(ended, &mut output))
+}
+
+/// Returns the links that the screen is opened with, for a person to look at; what is wrong with them is told.
+///
+/// # Errors
+/// One of them makes no sense.
+pub fn offered(args: &OfferArgs, context: &Context) -> Result<Vec<Entry>, Status> {
+    offer::offered(args, context).map_err(|error| {
+        let mut output = Output::of_process(Surface::default(), surface_of_stderr());
+        finish(Err(error), &mut output)
+    })
 }
 
 /// Tells everything that is wrong with the config, on stderr.
@@ -160,6 +175,10 @@ async fn dispatch<E: Engine + Files>(
         Command::Pull(args) => {
             pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
         }
+        Command::Offer(_) => Err(CliError::usage(
+            "such a link fills the Add dialog, and this is no terminal for a screen",
+            "Run `haul add URL` to add something without one",
+        )),
         // Those that need no client were carried out before there was one.
         Command::Completions { .. } | Command::Config(_) | Command::Agent(_) | Command::Tags { .. } => {
             Ok(Status::Done)

@@ -101,6 +101,29 @@ impl Keymap {
         self.names.get(&command).map_or(&[], Vec::as_slice)
     }
 
+    /// Puts keys into a text that names commands in braces; one without a key is found in the palette.
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, named)) = rest.split_once('{') {
+            filled.push_str(before);
+            let known = named
+                .split_once('}')
+                .and_then(|(id, after)| Some((TABLE.iter().find(|entry| entry.id == id)?, after)));
+            if let Some((entry, after)) = known {
+                let palette = || self.shown(Command::Palette).map(|key| format!("{key} {}", entry.id));
+                let shown = self.shown(entry.command).or_else(palette);
+                filled.push_str(shown.as_deref().unwrap_or(entry.id));
+                rest = after;
+            } else {
+                filled.push('{');
+                rest = named;
+            }
+        }
+        filled.push_str(rest);
+        filled
+    }
+
     /// A command's first key, as people read it; nothing where it has none.
     pub fn shown(&self, command: Command) -> Option<String> {
         self.keys(command).first().map(|key| readable(key))
@@ -175,6 +198,19 @@ mod tests {
         assert_eq!(keymap.command(parse("q").unwrap()), None);
         assert_eq!(keymap.keys(Command::Cancel), &[] as &[String]);
         assert_eq!(keymap.shown(Command::Pause).unwrap(), "Ctrl-P");
+    }
+
+    #[test]
+    fn a_text_names_the_keys_that_a_person_has() {
+        let keymap = Keymap::with(&own(&[("mode", &["ctrl-m"]), ("remove", &[])])).unwrap();
+        for (text, filled) in [
+            ("{mode} switches it", "Ctrl-M switches it"),
+            ("{resume}, or {remove}", "r, or : remove"),
+            ("a {b} c {", "a {b} c {"),
+            ("none", "none"),
+        ] {
+            assert_eq!(keymap.fill(text), filled);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod cover;
 mod flac;
 mod goods;
 mod http;
+mod page;
 mod session;
 mod shop;
 mod tune;

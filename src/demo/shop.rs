@@ -20,9 +20,12 @@ use url::Url;
 use super::body::{Body, index};
 use super::goods::{self, Good, Manner};
 use super::http::{Request, head};
+use super::page::page;
 
 /// How much is written at once, at most; a slow file is written in smaller pieces.
 const PIECE: u64 = 64 * 1024;
+/// Where an agent's door is where nothing else is said.
+const DOOR: &str = "http://127.0.0.1:4285";
 /// Pieces of a second's bytes.
 const PIECES_A_SECOND: u64 = 20;
 /// The files are this old when the shop opens: a young one could still be changing.
@@ -32,6 +35,7 @@ const AGE: Duration = Duration::from_hours(24 * 30);
 #[derive(Debug)]
 pub struct Shop {
     address: SocketAddr,
+    door: Arc<OnceLock<String>>,
     closing: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -47,21 +51,34 @@ impl Shop {
         let address = listener.local_addr()?;
         let closing = CancellationToken::new();
         let token = closing.clone();
+        let door = Arc::new(OnceLock::new());
+        let known = Arc::clone(&door);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("shop".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = token.cancelled() => {}
-                    () = serve(listener) => {}
+                    () = serve(listener, known) => {}
                 }
             });
         })?;
-        Ok(Self { address, closing, thread: Some(thread) })
+        Ok(Self { address, door, closing, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Names the door that its page is to knock at; the usual one where none is named.
+    pub fn knows_door(&self, url: String) {
+        // The first one that it was told of counts.
+        let _ = self.door.set(url);
+    }
+
+    /// Where its page is.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.address)
     }
 
     /// Returns each file's own link and name.
@@ -84,6 +101,7 @@ impl Drop for Shop {
 /// What the shop remembers.
 struct Shelf {
     by_path: HashMap<&'static str, Place>,
+    door: Arc<OnceLock<String>>,
     modified: SystemTime,
 }
 
@@ -96,12 +114,12 @@ struct Place {
     has_begged: AtomicBool,
 }
 
-async fn serve(listener: TcpListener) {
+async fn serve(listener: TcpListener, door: Arc<OnceLock<String>>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let by_path = goods::all()
         .iter()
         .map(|good| (good.path, Place { good, body: OnceLock::new(), has_begged: AtomicBool::new(false) }));
-    let shelf = Arc::new(Shelf { by_path: by_path.collect(), modified: SystemTime::now() - AGE });
+    let shelf = Arc::new(Shelf { by_path: by_path.collect(), door, modified: SystemTime::now() - AGE });
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -152,6 +170,9 @@ async fn answer(request: &Request, shelf: &Shelf, to: &mut OwnedWriteHalf) -> io
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return refuse("405 Method Not Allowed", &[("Allow", "GET, HEAD".into())], to).await;
     }
+    if request.path == "/" {
+        return show_page(request, shelf, to).await;
+    }
     let Some(place) = place.filter(|place| place.good.manner != Manner::Gone) else {
         return refuse("404 Not Found", &[], to).await;
     };
@@ -190,6 +211,20 @@ async fn answer(request: &Request, shelf: &Shelf, to: &mut OwnedWriteHalf) -> io
     headers.push(("Content-Length", (range.end - range.start).to_string()));
     to.write_all(head(status, &headers).as_bytes()).await?;
     if request.method == "HEAD" { Ok(Then::Next) } else { send(good, body, range, to).await }
+}
+
+/// Sends the page.
+async fn show_page(request: &Request, shelf: &Shelf, to: &mut OwnedWriteHalf) -> io::Result<Then> {
+    let text = page(shelf.door.get().map_or(DOOR, String::as_str));
+    let headers = [
+        ("Date", httpdate::fmt_http_date(SystemTime::now())),
+        ("Content-Type", "text/html; charset=utf-8".into()),
+        ("Cache-Control", "no-store".into()),
+        ("Content-Length", text.len().to_string()),
+    ];
+    let body = if request.method == "HEAD" { "" } else { &text };
+    to.write_all(format!("{}{body}", head("200 OK", &headers)).as_bytes()).await?;
+    Ok(Then::Next)
 }
 
 async fn refuse(status: &str, headers: &[(&str, String)], to: &mut OwnedWriteHalf) -> io::Result<Then> {

@@ -15,6 +15,8 @@
   const SHOWN_OUT = 4403;
   const FIRST_WAIT_MS = 500;
   const LONGEST_WAIT_MS = 10000;
+  const NUMBERS = { paused: 1, verifying: 2, processing: 2, completed: 3, failed: 4, cancelled: 4, removed: 4 };
+  const MODES = { background: "background", "real time": "real-time", "real-time": "real-time" };
 
   // A script knows where it was loaded from only while it runs for the first time.
   const source = root.document && root.document.currentScript ? root.document.currentScript.src : "";
@@ -51,60 +53,28 @@
       this.#row = row;
     }
 
-    get id() {
-      return this.#row.id;
-    }
+    get id() { return this.#row.id; }
 
-    get sourceURL() {
-      return this.#row.source_url;
-    }
+    get sourceURL() { return this.#row.source_url; }
 
-    get name() {
-      return this.#row.name;
-    }
+    get name() { return this.#row.name; }
 
     /** Size in bytes; null while it is not known. */
-    get size() {
-      return this.#row.size === undefined ? null : this.#row.size;
-    }
+    get size() { return this.#row.size === undefined ? null : this.#row.size; }
 
     /** Bytes that are here. */
-    get progress() {
-      return this.#row.covered;
-    }
+    get progress() { return this.#row.covered; }
 
     /** Bytes a second. */
-    get speed() {
-      return this.#row.speed || 0;
-    }
+    get speed() { return this.#row.speed || 0; }
 
-    get type() {
-      return this.#row.mode === "real-time" ? "real time" : "background";
-    }
+    get type() { return this.#row.mode === "real-time" ? "real time" : "background"; }
 
     /** 0 downloading, 1 paused, 2 processing, 3 completed, 4 cancelled (or failed: see `error`). */
-    get downloadState() {
-      switch (this.state) {
-        case "paused":
-          return 1;
-        case "verifying":
-        case "processing":
-          return 2;
-        case "completed":
-          return 3;
-        case "failed":
-        case "cancelled":
-        case "removed":
-          return 4;
-        default:
-          return 0;
-      }
-    }
+    get downloadState() { return NUMBERS[this.state] || 0; }
 
     /** queued, connecting, downloading, verifying, processing, completed, paused, waiting, failed, cancelled or removed. */
-    get state() {
-      return this.#isRemoved ? "removed" : this.#row.state.is;
-    }
+    get state() { return this.#isRemoved ? "removed" : this.#row.state.is; }
 
     /** Why it failed; null where it has not. */
     get error() {
@@ -112,9 +82,7 @@
       return is === "failed" ? new HaulError(kind, text) : null;
     }
 
-    get collection() {
-      return this.#manager.getDownloadCollection(this.#row.collection);
-    }
+    get collection() { return this.#manager.getDownloadCollection(this.#row.collection); }
 
     /** Title, Album, AlbumArtist and so on, as they were given; an empty text where nothing was. */
     getItemInfo(name) {
@@ -173,10 +141,15 @@
         return;
       }
       this.#manager._tell("change", this);
-      if (was !== this.state && this.state === "completed") {
-        this.#manager._tell("complete", this);
+      if (was !== this.state) {
+        this._tellEnd();
       }
-      if (was !== this.state && this.state === "failed") {
+    }
+
+    _tellEnd() {
+      if (this.state === "completed") {
+        this.#manager._tell("complete", this);
+      } else if (this.state === "failed") {
         this.#manager._tell("error", this, this.error);
       }
     }
@@ -198,18 +171,12 @@
       this.#row = row;
     }
 
-    get id() {
-      return this.#row.id;
-    }
+    get id() { return this.#row.id; }
 
-    get name() {
-      return this.#row.name;
-    }
+    get name() { return this.#row.name; }
 
     /** How many downloads are in it. */
-    get count() {
-      return this.#items().length;
-    }
+    get count() { return this.#items().length; }
 
     /** The download at an index, from 0 on; null where there is none. */
     item(index) {
@@ -291,14 +258,10 @@
     }
 
     /** Whether haul can be reached just now; a lost connection is made again by itself. */
-    get connected() {
-      return this.#subscription !== null;
-    }
+    get connected() { return this.#subscription !== null; }
 
     /** All collections of this origin. */
-    get collections() {
-      return [...this.#collections.values()];
-    }
+    get collections() { return [...this.#collections.values()]; }
 
     /** Makes a collection. */
     async createDownloadCollection(name) {
@@ -458,6 +421,10 @@
           sought.resolve(item);
         }
         this._tell("change", item);
+        if (!this.#again && ["completed", "failed"].includes(item.state)) {
+          // So short was its life; whoever started it has a moment to listen.
+          setTimeout(() => item._tellEnd());
+        }
       }
       for (const id of update.removed || []) {
         this.#forget(id);
@@ -547,15 +514,10 @@
   }
 
   function modeOf(type) {
-    switch (type) {
-      case "background":
-        return "background";
-      case "real time":
-      case "real-time":
-        return "real-time";
-      default:
-        throw new HaulError("bad_request", `a download is "background" or "real time", not "${type}"`);
+    if (!Object.hasOwn(MODES, type)) {
+      throw new HaulError("bad_request", `a download is "background" or "real time", not "${type}"`);
     }
+    return MODES[type];
   }
 
   function randomKey() {

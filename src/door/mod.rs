@@ -3,6 +3,7 @@
 //! Any page can find it, and none gets more than the right to ask before a person lets its origin in. What comes in is bounded
 //! before it is looked at: connections, heads, messages, and the time that each may take.
 
+pub mod desktop;
 mod gate;
 mod http;
 mod room;
@@ -100,9 +101,13 @@ async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
             Ok((stream, _)) => {
                 // Who finds no room is not even answered: a crowd must not cost more than that.
                 if let Some(seat) = room.take(Kind::Asker, None) {
-                    let desk = Rc::clone(&desk);
+                    let (desk, closing) = (Rc::clone(&desk), closing.clone());
                     tasks.spawn_local(async move {
-                        attend(desk, stream).await;
+                        tokio::select! {
+                            // Nobody's slow request keeps the agent from its end.
+                            () = closing.cancelled() => {}
+                            () = attend(desk, stream) => {}
+                        }
                         drop(seat);
                     });
                 }

@@ -121,7 +121,9 @@ pub(super) async fn talk(house: Rc<House>, call: Call, closing: CancellationToke
             if !send(&mut socket, message).await {
                 return;
             }
-            session.sent(opens);
+            if opens.is_some() {
+                session.sent(opens);
+            }
         }
         if session.is_over() {
             return close(socket, 1000, "").await;

@@ -10,7 +10,7 @@ use crate::kernel::transition::{Event, Next, next, refusal_by_mode};
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority, TransferSettings};
-use crate::model::request::{Act, Acted, Changes, Clear, Place, Refusal, RefusalKind};
+use crate::model::request::{Act, Acted, Changes, Clear, Refusal, RefusalKind};
 use crate::model::selector::Selector;
 use crate::model::state::{FailKind, State, StateKind};
 
@@ -36,6 +36,11 @@ impl Core {
     /// Does something to all that a selector chooses.
     pub(super) fn act(&mut self, client: u64, select: &Selector, act: &Act) -> Vec<Acted> {
         let (chosen, mut acted) = self.choose(select);
+        if let Act::Move { to } = act {
+            acted.extend(self.place(chosen, *to));
+            self.pump();
+            return acted;
+        }
         self.undo.push(Undo::Mark);
         let mut cancelled = Vec::new();
         for id in chosen {
@@ -47,6 +52,9 @@ impl Core {
         }
         if !cancelled.is_empty() {
             self.undo.push(Undo::Cancelled(cancelled));
+        }
+        if *act == Act::Remove {
+            self.touch_collections();
         }
         self.pump();
         acted
@@ -90,7 +98,8 @@ impl Core {
                 self.set_priority(id, *priority);
                 Ok(())
             }
-            Act::Move { to } => self.place(id, *to),
+            // All that are chosen move together.
+            Act::Move { .. } => Ok(()),
             Act::SetLimit { limit } => {
                 self.set_limit(id, *limit);
                 Ok(())
@@ -230,46 +239,6 @@ impl Core {
         self.limit_anew_one(id);
         self.touch(id);
         self.store(id);
-    }
-
-    /// Gives a download another place: halfway between its new neighbours.
-    fn place(&mut self, id: DownloadId, to: Place) -> Result<(), Refusal> {
-        let mut line: Vec<(f64, DownloadId)> = self
-            .items
-            .values()
-            .filter(|item| item.record.id != id)
-            .map(|item| (item.record.order, item.record.id))
-            .collect();
-        line.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let own = self.items.get(&id).map_or(0.0, |item| item.record.order);
-        let at =
-            |other: DownloadId| line.iter().position(|(_, id)| *id == other).ok_or_else(|| not_found(other));
-        let before = line.iter().take_while(|(order, other)| (*order, *other) < (own, id)).count();
-        let index = match to {
-            Place::Top => 0,
-            Place::Bottom => line.len(),
-            Place::Up => before.saturating_sub(1),
-            Place::Down => (before + 1).min(line.len()),
-            Place::Before { id } => at(id)?,
-            Place::After { id } => at(id)? + 1,
-        };
-        let above = index.checked_sub(1).and_then(|at| line.get(at)).map(|(order, _)| *order);
-        let below = line.get(index).map(|(order, _)| *order);
-        let order = match (above, below) {
-            (Some(above), Some(below)) => f64::midpoint(above, below),
-            (Some(above), None) => above + 1.0,
-            (None, Some(below)) => below - 1.0,
-            (None, None) => own,
-        };
-        if let Some(item) = self.items.get_mut(&id) {
-            item.record.order = order;
-            if item.record.state == State::Queued {
-                self.enqueue(id);
-            }
-        }
-        self.touch(id);
-        self.store(id);
-        Ok(())
     }
 
     /// Changes what a download was added with. What is being fetched with the old settings begins anew with the new ones.

@@ -55,7 +55,7 @@ impl Core {
         for (new, settings) in batch.orders {
             let given = batch.given.get(new.settings).cloned().unwrap_or_default();
             let folder = new.folder.clone().unwrap_or_default();
-            if let Some(there) = self.find_same(&new, &given, proven) {
+            if let Some(there) = self.find_same(client, &new, &given, proven) {
                 added.push(there);
                 continue;
             }
@@ -67,6 +67,10 @@ impl Core {
                 item.is_new = true;
             }
             records.push(record);
+        }
+        if !records.is_empty() {
+            // How many are in each is part of what is told of them.
+            self.touch_collections();
         }
         let ticket = (!records.is_empty()).then(|| self.db.insert(records));
         self.pump();
@@ -137,6 +141,7 @@ impl Core {
     /// The same source and target: an unfinished one goes on, a finished one whose file is still here is here.
     fn find_same(
         &mut self,
+        client: u64,
         new: &NewDownload,
         settings: &TransferSettings,
         proven: &HashSet<DownloadId>,
@@ -157,6 +162,7 @@ impl Core {
                 }
                 StateKind::Cancelled => {}
                 kind => {
+                    self.join_group(client, id);
                     let mut fetches_anew = false;
                     if let Some(item) = self.items.get_mut(&id) {
                         let priority = new.priority.unwrap_or(new.otherwise);
@@ -248,6 +254,7 @@ impl Core {
         let id = record.id;
         let queued = matches!(record.state, State::Queued);
         self.put_in_list(record, client);
+        self.join_group(client, id);
         if queued {
             self.enqueue(id);
         }

@@ -15,6 +15,20 @@ pub(super) struct Clients {
     here: HashMap<u64, Client>,
     /// Clients that vanished, and since when.
     gone: Vec<(Instant, u64, OwnerKey)>,
+    /// Downloads that fall under their client's own limit.
+    groups: HashMap<DownloadId, u64>,
+}
+
+impl Clients {
+    /// The client under whose own limit a download falls.
+    pub(super) fn group_of(&self, id: DownloadId) -> Option<u64> {
+        self.groups.get(&id).copied()
+    }
+
+    /// A download that is gone falls under nobody's limit.
+    pub(super) fn forget(&mut self, id: DownloadId) {
+        self.groups.remove(&id);
+    }
 }
 
 struct Client {
@@ -58,6 +72,25 @@ impl Core {
         }
     }
 
+    /// What a client adds from now on has a limit of its own, while it stays.
+    pub(super) fn set_own_parallel(&mut self, client: u64, parallel: u32) {
+        self.queue.set_group(client, parallel.max(1));
+    }
+
+    /// A download that a client added, or found there unfinished, falls under its own limit where it has one.
+    pub(super) fn join_group(&mut self, client: u64, id: DownloadId) {
+        if self.queue.has_group(client) {
+            self.clients.groups.insert(id, client);
+        }
+    }
+
+    fn end_group(&mut self, client: u64) {
+        if self.queue.has_group(client) {
+            self.queue.end_group(client);
+            self.clients.groups.retain(|_, group| *group != client);
+        }
+    }
+
     /// A client left.
     pub(super) fn leave(&mut self, client: u64, how: Leave, now: Instant) {
         let Some(here) = self.clients.here.get_mut(&client) else { return };
@@ -67,7 +100,10 @@ impl Core {
         }
         let Some(gone) = self.clients.here.remove(&client) else { return };
         match how {
-            Leave::Goodbye => self.lose(client, OnLost::Drop),
+            Leave::Goodbye => {
+                self.end_group(client);
+                self.lose(client, OnLost::Drop);
+            }
             Leave::Vanished => {
                 for id in gone.attends {
                     self.lower(id);
@@ -103,6 +139,7 @@ impl Core {
             .collect();
         self.clients.gone.retain(|(_, client, _)| !over.contains(client));
         for client in over {
+            self.end_group(client);
             self.lose(client, OnLost::Keep);
         }
         self.clients.gone.iter().map(|(since, ..)| *since + come_back).min()

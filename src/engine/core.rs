@@ -74,9 +74,13 @@ pub(super) struct Core {
     /// How each way to download stands.
     pub(super) leaves: Ways<Leave>,
     pub(super) plan: super::plan::Plan,
+    /// Whether an idle machine is not to sleep.
+    pub(super) awake: watch::Sender<bool>,
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
+    /// As many downloads at once as this process may have files open for.
+    pub(super) most: u32,
     /// Whether the session has the lowest weight.
     pub(super) quiet: bool,
     /// The governor of what steps aside.
@@ -139,6 +143,7 @@ impl Core {
             mode: item.record.mode,
             priority: item.record.priority,
             order: item.record.order,
+            group: self.clients.group_of(id),
         });
     }
 
@@ -176,6 +181,7 @@ impl Core {
             return;
         }
         let slots = Slots {
+            most: self.most,
             parallel: self.settings.parallel,
             per_host: self.settings.parallel_per_host,
             per_collection: self
@@ -214,6 +220,33 @@ impl Core {
                     self.store(id);
                 }
             }
+        }
+        self.make_way(&slots, held);
+    }
+
+    /// What is wanted now takes the place of what steps aside, one at a time: the last in line that runs goes back there.
+    fn make_way(&mut self, slots: &Slots, held: Ways<bool>) {
+        let collections = &self.collections;
+        let is_held = |id| collections.get(&id).is_some_and(|own: &CollectionRecord| own.held);
+        let Some((wanted, host)) = self.queue.wants_place(slots, &held, is_held) else { return };
+        let may_ask = self.items.get(&wanted).is_some_and(|item| {
+            let leave = self.hosts.leave(item.host(), UnixMs::from(super::wall()));
+            matches!(leave, hosts::Leave::Ask)
+        });
+        let running: Vec<_> =
+            self.queue.ids_running().into_iter().filter_map(|id| self.items.get(&id)).collect();
+        if !may_ask || running.iter().any(|item| item.run.as_ref().is_some_and(|run| run.stopping)) {
+            return;
+        }
+        let last = running
+            .into_iter()
+            .filter(|item| host.is_none_or(|host| item.host() == host))
+            .map(|item| &item.record)
+            .filter(|record| !record.is_full_share() && record.state.kind() != StateKind::Processing)
+            .map(|record| turn(record.mode, record.priority, record.order, record.id))
+            .max();
+        if let Some((.., id)) = last {
+            self.stop_run(id, Then::Queue);
         }
     }
 

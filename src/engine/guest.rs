@@ -22,7 +22,7 @@ use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow};
 /// Downloads in one request, at most.
 const MOST_AT_ONCE: usize = 100;
 /// Downloads of an origin in all, at most.
-const MOST_DOWNLOADS: usize = 10_000;
+const MOST_DOWNLOADS: usize = 1000;
 /// Collections of an origin, at most.
 const MOST_COLLECTIONS: usize = 32;
 /// Letters of a collection's name, at most.
@@ -55,7 +55,7 @@ impl Engine {
             core.admit(page, request)?
         };
         let is_new_collection = matches!(request, Request::CreateCollection { .. });
-        let mut reply = self.call(client, request).await?;
+        let mut reply = self.call(client, request).await.map_err(|refusal| hide_refusal(page, refusal))?;
         if is_new_collection && let Reply::Collections(made) = &reply {
             let ids: Vec<_> = made.iter().map(|row| row.id).collect();
             let ticket = self.core.borrow_mut().give_to_page(&ids, page);
@@ -161,8 +161,11 @@ impl Core {
 
     /// What a selector chooses of a page's own, and the numbers in it that are none.
     fn own_of(&self, page: &PageOrigin, select: &Selector) -> (Selector, Vec<DownloadId>) {
-        let (chosen, _) = self.choose(select);
-        let ids = chosen.into_iter().filter(|id| self.is_of(page, *id)).collect();
+        // Its own first: what others have in the list must not make a page's question dear.
+        let own = self.items.values().filter(|item| self.is_of(page, item.record.id));
+        let mut ids: Vec<_> =
+            own.filter(|item| select.chooses(&self.row(item))).map(|item| item.record.id).collect();
+        ids.sort_unstable();
         let strangers = select.ids.iter().copied().filter(|id| !self.is_of(page, *id)).collect();
         (Selector { ids, ..Selector::default() }, strangers)
     }
@@ -278,6 +281,9 @@ fn real_path(path: &Path) -> PathBuf {
 
 fn admit_url(page: &PageOrigin, url: &Url) -> Result<(), Refusal> {
     let refuse = |text: &str| Err(forbidden(text, ""));
+    if !matches!(url.scheme(), "http" | "https") {
+        return refuse("a page's downloads come by http and https");
+    }
     if url.as_str().len() > MOST_URL {
         return refuse("the URL is too long");
     }
@@ -355,6 +361,17 @@ fn bad_name(asked: &str) -> Refusal {
 
 fn forbidden(text: impl Into<String>, hint: &str) -> Refusal {
     Refusal::new(RefusalKind::Forbidden, text, hint)
+}
+
+/// What is wrong on this machine is told there.
+fn hide_refusal(page: &PageOrigin, refusal: Refusal) -> Refusal {
+    match refusal.kind {
+        RefusalKind::BadRequest | RefusalKind::Store | RefusalKind::Taken => {
+            tracing::warn!("a page of {page} was refused: {}", refusal.text);
+            Refusal::new(refusal.kind, "haul can't do that on this machine; its log there says why", "")
+        }
+        _ => refusal,
+    }
 }
 
 /// What stands on this machine is none of a page's business, in words neither.

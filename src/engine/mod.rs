@@ -8,6 +8,7 @@ mod add;
 mod adopt;
 mod checkpointer;
 mod clients;
+mod collections;
 mod core;
 mod door;
 mod guest;
@@ -18,10 +19,13 @@ mod library;
 mod limits;
 mod network;
 mod news;
+mod place;
 mod plan;
 mod polite;
 mod publisher;
 mod recover;
+#[cfg(target_os = "linux")]
+mod services;
 mod space;
 mod standing;
 mod transfer;
@@ -49,10 +53,9 @@ use self::transfer::{Class, TransferThread};
 use crate::fetch::digest;
 use crate::kernel::hosts::Hosts;
 use crate::kernel::queue::Queue;
-use crate::model::id::{CollectionId, DownloadId, OwnerKey};
+use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::item::Mode;
 use crate::model::policy::{Speeds, Standing};
-use crate::model::record::{CollectionRecord, CollectionSettings};
 use crate::model::request::{Refusal, RefusalKind, Reply, Request};
 use crate::model::settings::{Settings, SettingsSource};
 use crate::model::update::Update;
@@ -87,6 +90,11 @@ pub struct Started {
     /// Where a damaged store was set aside.
     pub damaged: Option<PathBuf>,
 }
+
+/// Files that the engine and its clients have open beside what downloads need, about.
+const OWN_FILES: u64 = 40;
+/// Files that a download has open: its part, its note and a connection, which the governor holds too.
+const FILES_EACH: u64 = 4;
 
 impl Engine {
     /// Opens the store in a state folder and takes up what it holds. The settings are those that the source gave last. A
@@ -141,6 +149,7 @@ impl Engine {
             limiter: limits::Limiter::new(),
             leaves: Ways::default(),
             plan: plan::Plan::default(),
+            awake: watch::Sender::new(false),
             space: Arc::new(Space::new(settings.reserve)),
             looked_out: BTreeMap::new(),
             look_at: None,
@@ -174,6 +183,7 @@ impl Engine {
             undo: Vec::new(),
             totals: None,
             clients: clients::Clients::default(),
+            most: most_at_once(),
             quiet: false,
             polite,
             stopping: false,
@@ -410,6 +420,10 @@ impl Engine {
                 self.core.borrow_mut().attend(client, ids);
                 Ok(Reply::Done)
             }
+            Request::SetOwnParallel { parallel } => {
+                self.core.borrow_mut().set_own_parallel(client, parallel);
+                Ok(Reply::Done)
+            }
             Request::SetLimits(limits) => {
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
@@ -430,90 +444,6 @@ impl Engine {
 }
 
 impl Core {
-    fn create_collection(&mut self, name: Option<String>) -> (CollectionId, Ticket) {
-        self.last_collection += 1;
-        let id = CollectionId(self.last_collection);
-        let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
-        let record = CollectionRecord {
-            id,
-            name,
-            settings: CollectionSettings::default(),
-            held: false,
-            held_until: None,
-            page: None,
-        };
-        self.collections.insert(id, record.clone());
-        self.touch_collections();
-        (id, self.db.put_collection(record))
-    }
-
-    pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
-        let none = || {
-            Refusal::new(
-                RefusalKind::NotFound,
-                format!("there is no collection {id}"),
-                "`haul collections` lists them",
-            )
-        };
-        self.collections.get_mut(&id).ok_or_else(none)
-    }
-
-    fn remove_collection(&mut self, id: CollectionId, with_downloads: bool) -> Result<Ticket, Refusal> {
-        self.collection(id)?;
-        if id == CollectionId::DEFAULT {
-            return Err(Refusal::new(
-                RefusalKind::BadRequest,
-                "the default collection is always there",
-                "clear it instead",
-            ));
-        }
-        let inside: Vec<DownloadId> = self
-            .items
-            .values()
-            .filter(|item| item.record.collection == id)
-            .map(|item| item.record.id)
-            .collect();
-        for download in inside {
-            if with_downloads {
-                if !self.stop_run(download, Then::Remove) {
-                    self.take_out(download);
-                }
-            } else if let Some(item) = self.items.get_mut(&download) {
-                item.record.collection = CollectionId::DEFAULT;
-                let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
-                self.touch(download);
-                if queued {
-                    self.enqueue(download);
-                }
-                self.store(download);
-            }
-        }
-        self.collections.remove(&id);
-        self.limiter.forget_collection(id);
-        self.touch_collections();
-        Ok(self.db.remove_collection(id))
-    }
-
-    fn set_collection(
-        &mut self,
-        id: CollectionId,
-        name: Option<String>,
-        settings: Option<CollectionSettings>,
-    ) -> Result<Ticket, Refusal> {
-        let collection = self.collection(id)?;
-        if let Some(name) = name {
-            collection.name = name;
-        }
-        if let Some(settings) = settings {
-            collection.settings = settings;
-        }
-        let record = collection.clone();
-        self.limit_anew();
-        self.touch_collections();
-        self.pump();
-        Ok(self.db.put_collection(record))
-    }
-
     /// Takes new settings over from their source.
     fn take_settings(&mut self, config: Settings) {
         self.settings = Arc::new(config.engine.clone());
@@ -540,6 +470,13 @@ impl Core {
     }
 }
 
+/// As many downloads at once as this process may have files open for.
+fn most_at_once() -> u32 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let for_downloads = limit.unwrap_or(u64::MAX).saturating_sub(OWN_FILES) / FILES_EACH;
+    u32::try_from(for_downloads).unwrap_or(u32::MAX).max(1)
+}
+
 /// Everybody who tells the loop something.
 struct Ears {
     incoming: mpsc::UnboundedReceiver<transfer::News>,
@@ -551,9 +488,16 @@ struct Ears {
 
 /// The loop: hears what transfers, checkpointer and publisher tell, ends waits, samples speeds, makes checkpoints.
 async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bool>, lock: Lock) {
+    // A limit on the size of files is an error of one write (EFBIG), not the end of the program.
+    let file_size = rustix::process::Signal::XFSZ.as_raw();
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(file_size)));
     engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
-    let listening = tokio::task::spawn_local(engine.clone().listen_to_network());
+    let mut listening = vec![tokio::task::spawn_local(engine.clone().listen_to_network())];
+    #[cfg(target_os = "linux")]
+    if engine.core.borrow().settings.services {
+        listening.push(tokio::task::spawn_local(engine.clone().listen_to_services()));
+    }
     let mut last_checkpoint = Instant::now();
     let mut last_sample = Instant::now();
     loop {
@@ -569,6 +513,8 @@ async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bool>, lock: 
             let plan = core.keep_to_plan(now);
             core.pump();
             core.run_hooks();
+            #[cfg(target_os = "linux")]
+            core.mind_sleep();
             let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
             if patience.is_some_and(|end| now >= end) {
                 core.hooks.let_go();
@@ -620,7 +566,7 @@ async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bool>, lock: 
         }
     }
     #[cfg(target_os = "linux")]
-    listening.abort();
+    listening.iter().for_each(tokio::task::JoinHandle::abort);
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
     core.keep_traffic(Durability::Durable);

@@ -443,6 +443,7 @@ impl Core {
     pub(super) fn take_out(&mut self, id: DownloadId) {
         self.queue.remove(id);
         self.clear_due(id);
+        self.clients.forget(id);
         self.limiter.forget(id);
         self.space.release(id);
         let Some(item) = self.items.remove(&id) else { return };

@@ -101,8 +101,10 @@ impl Core {
             size: record.size,
             set_aside: aside.map(|old| old.bytes).sum(),
         };
-        let folder = record.folder.display().to_string();
-        match self.space.ask(&record.folder, asks, None) {
+        let place =
+            record.checkpoint.as_ref().map_or(&**record.folder, |held| held.part_folder(&record.folder));
+        let folder = place.display().to_string();
+        match self.space.ask(place, asks, None) {
             Ok(Grant::Missing(missing)) => Some(WaitReason::NoSpace { missing, folder }),
             Err(error) if error.kind == StoreKind::FolderAway => Some(WaitReason::FolderAway { folder }),
             // What goes first where only its room is missing is given up by the run itself, and another error it finds too.
@@ -159,9 +161,12 @@ impl Core {
     fn still_lacks(&self, id: DownloadId, why: &WaitReason) -> Option<WaitReason> {
         let is_there = match why {
             WaitReason::NoSpace { .. } => return self.lacks_room(id),
-            WaitReason::FolderAway { .. } => {
-                self.items.get(&id).is_some_and(|item| item.record.folder.is_dir())
-            }
+            // The part's folder, or the one that the file is to move to: the next run says which.
+            WaitReason::FolderAway { .. } => self.items.get(&id).is_some_and(|item| {
+                let record = &item.record;
+                let part = record.checkpoint.as_ref().map(|held| held.part_folder(&record.folder));
+                record.folder.is_dir() && part.is_none_or(Path::is_dir)
+            }),
             WaitReason::InterfaceAway { interface } => Path::new("/sys/class/net").join(interface).exists(),
             _ => true,
         };

@@ -118,15 +118,15 @@ fn reasons(way: Way, facts: &Facts, rules: &Circumstances, word: &Word) -> Vec<R
     let stand = facts.plan.of(way);
     let until = stand.until.map(moment);
     match word.no_plan {
-        Some(lifted) => {
+        Some(lifted) if stand.policy != Policy::Run => {
             let then = if until == Some(lifted) { stand.then } else { stand.policy };
             let until = Some(lifted).filter(|until| *until < UnixMs(i64::MAX));
             reasons.push(Reason { policy: Policy::Run, cause: Cause::Person, until, then });
         }
-        None if until.is_some() || stand.policy != Policy::Run => {
+        _ if until.is_some() || stand.policy != Policy::Run => {
             reasons.push(Reason { policy: stand.policy, cause: Cause::Plan, until, then: stand.then });
         }
-        None => {}
+        _ => {}
     }
     let open = |policy, cause, is_fine: bool| Reason {
         policy: if is_fine { Policy::Run } else { policy },
@@ -302,6 +302,7 @@ mod tests {
         // The plan alone, lifted: then it says what it says.
         let again = planned(Hold, 18, Policy::Limit(5000));
         let go = Word::go(&again, &rules);
+        assert_eq!(told(Way::RealTime, &again, &go), "full speed");
         assert_eq!(
             told(Way::Background, &again, &go),
             "full speed, by hand, until 18, then 5.00 kB/s at most"

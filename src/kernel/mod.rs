@@ -8,6 +8,7 @@ pub mod identity;
 pub mod leave;
 pub mod limit;
 pub mod network;
+pub mod place;
 pub mod plan;
 pub mod queue;
 pub mod ramp;

@@ -21,12 +21,16 @@ pub struct Waiting {
     pub priority: Priority,
     /// Place in the line.
     pub order: f64,
+    /// The group that it runs in: those have a limit of their own in place of the common ones.
+    pub group: Option<u64>,
 }
 
 /// What may run at once.
 #[derive(Clone, Debug)]
 pub struct Slots {
-    /// In all.
+    /// As many as there are files for, whoever they belong to.
+    pub most: u32,
+    /// In all, those in groups aside.
     pub parallel: u32,
     /// From one host.
     pub per_host: u32,
@@ -39,23 +43,44 @@ pub struct Slots {
 pub struct Queue {
     by_host: BTreeMap<String, BTreeSet<Key>>,
     waiting: HashMap<DownloadId, (Key, String)>,
-    running: HashMap<DownloadId, (String, CollectionId)>,
+    running: HashMap<DownloadId, (String, CollectionId, Option<u64>)>,
     per_host: HashMap<String, u32>,
     per_collection: HashMap<CollectionId, u32>,
+    groups: HashMap<u64, Group>,
+    /// How many run that are in no group.
+    alone: u32,
+}
+
+/// Downloads that have a limit of their own.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    limit: u32,
+    waiting: usize,
+    running: u32,
+}
+
+impl Group {
+    fn is_open(self) -> bool {
+        self.running < self.limit
+    }
 }
 
 /// A download's turn: real time first, then by priority, place and number. The lower one comes first.
 pub type Turn = (u8, Priority, u64, DownloadId);
 
 /// The turn, and the collection comes along.
-type Key = (u8, Priority, u64, DownloadId, CollectionId);
+type Key = (u8, Priority, u64, DownloadId, CollectionId, Option<u64>);
 
 impl Queue {
     /// Puts a download in line, or changes its place there.
     pub fn insert(&mut self, waiting: Waiting) {
         self.remove(waiting.id);
         let (class, priority, place, id) = turn(waiting.mode, waiting.priority, waiting.order, waiting.id);
-        let key = (class, priority, place, id, waiting.collection);
+        let group = waiting.group.filter(|group| self.groups.contains_key(group));
+        if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
+            group.waiting += 1;
+        }
+        let key = (class, priority, place, id, waiting.collection, group);
         self.waiting.insert(waiting.id, (key, waiting.host.clone()));
         self.by_host.entry(waiting.host).or_default().insert(key);
     }
@@ -69,13 +94,50 @@ impl Queue {
             if line.is_empty() {
                 self.by_host.remove(&host);
             }
+            if let Some(group) = key.5.and_then(|group| self.groups.get_mut(&group)) {
+                group.waiting -= 1;
+            }
         }
+    }
+
+    /// Makes a group, or changes its limit.
+    pub fn set_group(&mut self, group: u64, limit: u32) {
+        self.groups.entry(group).or_insert(Group { limit, waiting: 0, running: 0 }).limit = limit;
+    }
+
+    /// Ends a group: what is of it in line or running falls under the common limits again.
+    pub fn end_group(&mut self, group: u64) {
+        let Some(ended) = self.groups.remove(&group) else { return };
+        self.alone += ended.running;
+        for (_, _, of) in self.running.values_mut().filter(|(_, _, of)| *of == Some(group)) {
+            *of = None;
+        }
+        if ended.waiting == 0 {
+            return;
+        }
+        for (key, host) in self.waiting.values_mut().filter(|(key, _)| key.5 == Some(group)) {
+            if let Some(line) = self.by_host.get_mut(host) {
+                line.remove(key);
+                key.5 = None;
+                line.insert(*key);
+            }
+        }
+    }
+
+    /// Whether a group of this number is there.
+    pub fn has_group(&self, group: u64) -> bool {
+        self.groups.contains_key(&group)
     }
 
     /// A download took a place.
     pub fn started(&mut self, id: DownloadId, host: &str, collection: CollectionId) {
+        let group = self.waiting.get(&id).and_then(|(key, _)| key.5);
         self.remove(id);
-        if self.running.insert(id, (host.to_owned(), collection)).is_none() {
+        if self.running.insert(id, (host.to_owned(), collection, group)).is_none() {
+            match group.and_then(|group| self.groups.get_mut(&group)) {
+                Some(group) => group.running += 1,
+                None => self.alone += 1,
+            }
             *self.per_host.entry(host.to_owned()).or_default() += 1;
             *self.per_collection.entry(collection).or_default() += 1;
         }
@@ -83,7 +145,11 @@ impl Queue {
 
     /// A download gave its place back.
     pub fn ended(&mut self, id: DownloadId) {
-        if let Some((host, collection)) = self.running.remove(&id) {
+        if let Some((host, collection, group)) = self.running.remove(&id) {
+            match group.and_then(|group| self.groups.get_mut(&group)) {
+                Some(group) => group.running -= 1,
+                None => self.alone -= 1,
+            }
             if let Some(count) = self.per_host.get_mut(&host) {
                 *count -= 1;
                 if *count == 0 {
@@ -113,12 +179,34 @@ impl Queue {
 
     /// Who runs from a host.
     pub fn ids_running_from(&self, host: &str) -> Vec<DownloadId> {
-        self.running.iter().filter(|(_, (other, _))| other == host).map(|(id, _)| *id).collect()
+        self.running.iter().filter(|(_, (other, ..))| other == host).map(|(id, _)| *id).collect()
     }
 
     /// How many are in line.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Returns the first download at priority `now` that would start if something that steps aside made way, and the host
+    /// from which that must be, where only its host's places are taken.
+    pub fn wants_place(
+        &self,
+        slots: &Slots,
+        held: &Ways<bool>,
+        is_held: impl Fn(CollectionId) -> bool,
+    ) -> Option<(DownloadId, Option<&str>)> {
+        if held.now {
+            return None;
+        }
+        let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
+        let waits = |key: &&Key| way_of(key) == Way::Now && !is_held(key.4);
+        let firsts = self.by_host.iter().filter_map(|(host, line)| {
+            let is_now = |key: &&Key| way_of(key) != Way::Background;
+            let key = line.iter().take_while(is_now).find(waits)?;
+            let host_is_full = self.running_from(host) >= slots.per_host;
+            (host_is_full || !room).then_some((key, Some(host.as_str()).filter(|_| host_is_full)))
+        });
+        firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.3, host))
     }
 
     /// Returns who is to start next, or nothing where all places are taken. `held` says which ways to download are
@@ -129,21 +217,27 @@ impl Queue {
         held: &Ways<bool>,
         is_held: impl Fn(CollectionId) -> bool,
     ) -> Option<DownloadId> {
-        let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
+        let is_full = u32::try_from(self.running.len()).unwrap_or(u32::MAX) >= slots.most;
+        let room = !is_full && self.alone < slots.parallel;
+        let is_open = |group| !is_full && self.groups.get(&group).is_some_and(|group| group.is_open());
+        // A group of which nobody waits is no reason to look through the lines.
+        let some_group = !is_full && self.groups.values().any(|group| group.is_open() && group.waiting > 0);
         let fits = |key: &Key, host: &str| {
             let collection = key.4;
             let own = slots.per_collection.get(&collection).copied().unwrap_or(u32::MAX);
             let in_collection = self.per_collection.get(&collection).copied().unwrap_or(0);
-            !held.of(way_of(key))
-                && !is_held(collection)
-                && (key.0 == 0 || (room && self.running_from(host) < slots.per_host && in_collection < own))
+            let may = match key.5 {
+                Some(group) => is_open(group),
+                None => room && self.running_from(host) < slots.per_host,
+            };
+            !held.of(way_of(key)) && !is_held(collection) && (key.0 == 0 || (may && in_collection < own))
         };
         self.by_host
             .iter()
             .filter(|(host, line)| {
                 // Real time comes first in each line: a full engine looks no further than that.
                 let front_is_real_time = line.first().is_some_and(|key| key.0 == 0);
-                front_is_real_time || (room && self.running_from(host) < slots.per_host)
+                front_is_real_time || some_group || (room && self.running_from(host) < slots.per_host)
             })
             .filter_map(|(host, line)| {
                 // What steps aside stands last in each line: where it is held nobody looks through all of it.
@@ -183,11 +277,11 @@ mod tests {
 
     fn waiting(id: u64, host: &str, priority: Priority, order: f64) -> Waiting {
         let (id, collection) = (DownloadId(id), CollectionId(1 + id % 2));
-        Waiting { id, host: host.into(), collection, mode: Mode::Background, priority, order }
+        Waiting { id, host: host.into(), collection, mode: Mode::Background, priority, order, group: None }
     }
 
     fn slots(parallel: u32, per_host: u32) -> Slots {
-        Slots { parallel, per_host, per_collection: HashMap::new() }
+        Slots { most: u32::MAX, parallel, per_host, per_collection: HashMap::new() }
     }
 
     /// Starts all that may start and returns them in order.
@@ -214,12 +308,63 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_now_asks_for_a_place_only_where_it_lacks_one() {
+        let mut queue = Queue::default();
+        let ways = Ways::default();
+        let asks = |queue: &Queue, slots: &Slots, held: &Ways<bool>| {
+            queue.wants_place(slots, held, |_| false).map(|(id, host)| (id.0, host.map(str::to_owned)))
+        };
+        queue.insert(waiting(1, "a", Priority::Normal, 1.0));
+        assert_eq!(drain(&mut queue, &slots(1, 1)), [1]);
+        queue.insert(waiting(2, "b", Priority::High, 2.0));
+        assert_eq!(asks(&queue, &slots(1, 1), &ways), None);
+        queue.insert(waiting(3, "b", Priority::Now, 3.0));
+        assert_eq!(asks(&queue, &slots(1, 1), &ways), Some((3, None)));
+        assert_eq!(asks(&queue, &slots(2, 1), &ways), None);
+        assert_eq!(asks(&queue, &slots(1, 1), &Ways { now: true, ..ways }), None);
+        queue.remove(DownloadId(3));
+        queue.insert(waiting(4, "a", Priority::Now, 3.0));
+        assert_eq!(asks(&queue, &slots(9, 1), &ways), Some((4, Some("a".into()))));
+    }
+
+    #[test]
     fn real_time_starts_whatever_is_full() {
         let mut queue = Queue::default();
         queue.insert(waiting(1, "a", Priority::Now, 1.0));
         queue.insert(Waiting { mode: Mode::RealTime, ..waiting(2, "a", Priority::Low, 2.0) });
         queue.insert(Waiting { mode: Mode::RealTime, ..waiting(3, "a", Priority::Low, 3.0) });
         assert_eq!(drain(&mut queue, &slots(1, 1)), [2, 3]);
+    }
+
+    #[test]
+    fn a_group_has_its_own_limit_and_takes_no_place_from_others() {
+        let mut queue = Queue::default();
+        queue.set_group(7, 3);
+        for id in 1..=5 {
+            queue.insert(Waiting { group: Some(7), ..waiting(id, "a", Priority::Now, 1.0) });
+        }
+        for id in 6..=8 {
+            queue.insert(waiting(id, "b", Priority::Normal, 1.0));
+        }
+        // Who names a group that is not there is in none.
+        queue.insert(Waiting { group: Some(8), ..waiting(9, "b", Priority::Low, 1.0) });
+        assert_eq!(drain(&mut queue, &slots(2, 2)), [1, 2, 3, 6, 7]);
+        queue.ended(DownloadId(2));
+        assert_eq!(drain(&mut queue, &slots(2, 2)), [4]);
+        // Its end: the common limits hold for all, and those that run count.
+        queue.end_group(7);
+        assert_eq!(drain(&mut queue, &slots(2, 2)), [0_u64; 0]);
+        for id in [1, 3, 4, 6] {
+            queue.ended(DownloadId(id));
+        }
+        assert_eq!(drain(&mut queue, &slots(2, 2)), [5]);
+        // No more than there are files for, whatever a group may.
+        queue.set_group(9, 100);
+        for id in 20..30 {
+            queue.insert(Waiting { group: Some(9), ..waiting(id, "c", Priority::Now, 1.0) });
+        }
+        let slots = Slots { most: 4, ..slots(2, 2) };
+        assert_eq!(drain(&mut queue, &slots), [20, 21]);
     }
 
     #[test]

@@ -129,6 +129,12 @@ pub enum Request {
         /// Which.
         ids: Vec<DownloadId>,
     },
+    /// Lets so many of the downloads that this client adds from now on run at once, while it stays: they take no place from
+    /// others, and no limit on files at once is theirs but this and their collection's. Answer: [`Reply::Done`].
+    SetOwnParallel {
+        /// How many.
+        parallel: u32,
+    },
     /// Changes the engine's own limits while it runs. Answer: [`Reply::Done`].
     SetLimits(Limits),
     /// Tells what decides how fast downloads may be just now. Answer: [`Reply::Standing`].

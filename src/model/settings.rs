@@ -374,6 +374,8 @@ pub struct EngineSettings {
     pub eyes: Eyes,
     /// Whether background downloads take the processor and the disk only when nobody else wants them.
     pub idle: bool,
+    /// Whether the system's services are asked about the line and the power.
+    pub services: bool,
     /// How long a client that vanished has to come back.
     pub come_back: Duration,
 }
@@ -414,6 +416,7 @@ impl Default for EngineSettings {
             tag_reader: None,
             eyes: Eyes::default(),
             idle: true,
+            services: true,
             come_back: Duration::from_mins(1),
         }
     }

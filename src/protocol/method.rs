@@ -132,6 +132,12 @@ pub const METHODS: &[Method] = &[
         "Stays with downloads: where this client vanishes, those at `now` fall to `normal`.",
     ),
     method(
+        "set_own_parallel",
+        r#"{"parallel":16}"#,
+        "`done`",
+        "Files at once of what this client adds from now on, while it stays.",
+    ),
+    method(
         "set_limits",
         r#"{"parallel":4,"rate":2000000,"rates":{"background":500000}}"#,
         "`done`",

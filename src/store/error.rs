@@ -19,6 +19,8 @@ pub enum StoreKind {
     Taken,
     /// Somebody else has it locked.
     Locked,
+    /// This process, or the system, has no more files to open.
+    NoFiles,
     /// The file would be larger than the file system or a limit allows.
     TooLarge,
     /// The database is damaged.
@@ -53,6 +55,7 @@ impl StoreError {
             Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => StoreKind::Refused,
             Some(Errno::EXIST) => StoreKind::Taken,
             Some(Errno::FBIG) => StoreKind::TooLarge,
+            Some(Errno::MFILE | Errno::NFILE) => StoreKind::NoFiles,
             Some(Errno::WOULDBLOCK) => StoreKind::Locked,
             _ => StoreKind::Other,
         };
@@ -68,6 +71,7 @@ impl StoreError {
             StoreKind::Gone => "retry starts over from nothing",
             StoreKind::Taken => "choose another name with -o, or --replace it",
             StoreKind::Locked => "wait for it or stop it; an agent is stopped with `haul agent stop`",
+            StoreKind::NoFiles => "allow more open files (`ulimit -n`), or let fewer downloads run at once",
             StoreKind::TooLarge => "choose a folder on another file system",
             StoreKind::Damaged => {
                 "it is set aside, and downloads are rebuilt from their parts with `haul adopt`"

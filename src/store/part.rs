@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
-use super::note::Note;
+use super::note::{NOTE, Note};
 use crate::model::file_name::numbered;
 use crate::model::item::Taken;
 use crate::model::record::Checkpoint;
@@ -70,6 +70,13 @@ impl Part {
             }
             let part = format!("{candidate}{PART}");
             let path = folder.join(&part);
+            if is_taken_by_a_note(&path, owner) {
+                if taken == Taken::Number {
+                    continue;
+                }
+                let text = format!("{}{NOTE} is there, and is no note of this download", path.display());
+                return Err(StoreError::new(StoreKind::Taken, text));
+            }
             let opened = match create_owned(folder, &path, owner) {
                 // One of our own that the store never heard of has nothing to keep.
                 Err(Errno::EXIST) if Self::of_owner(folder, &part, owner).is_some() => {
@@ -417,6 +424,14 @@ pub fn exists(path: &Path) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
+/// Whether what lies where a part's note would be is something else: it would be written over.
+fn is_taken_by_a_note(part: &Path, owner: Uuid) -> bool {
+    let mut note = part.as_os_str().to_owned();
+    note.push(NOTE);
+    let note = PathBuf::from(note);
+    exists(&note) && Note::read(&note).is_none_or(|note| note.header.uuid != owner)
+}
+
 /// Whether a path is a regular file of this size.
 pub fn is_file_of(path: &Path, size: Option<u64>) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| {
@@ -440,6 +455,11 @@ mod tests {
         assert_eq!((part.file_name(), name.as_str()), ("a (1).iso.part", "a (1).iso"));
         let (_, name) = Part::create(here, "b.iso", Taken::Number, Uuid::nil()).unwrap();
         assert_eq!(name, "b (1).iso");
+        std::fs::write(here.join("c.iso.part.haul"), b"mine").unwrap();
+        let (_, name) = Part::create(here, "c.iso", Taken::Number, Uuid::nil()).unwrap();
+        assert_eq!(name, "c (1).iso");
+        let refused = Part::create(here, "c.iso", Taken::Refuse, Uuid::nil()).unwrap_err();
+        assert_eq!(refused.kind, StoreKind::Taken);
         let mode = std::fs::metadata(part.path()).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600);
         assert_eq!(

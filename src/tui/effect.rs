@@ -43,12 +43,12 @@ pub enum Msg {
     Answered(Purpose, Box<Result<Reply, Refusal>>),
     /// Something outside of the engine was done, or couldn't be.
     Told(Result<String, String>),
-    /// A cover is ready to be drawn in so many columns and rows, or can't be shown.
-    Pictured(MediaId, (u16, u16), Option<Picture>),
     /// Every setting, with where it comes from; or why they can't be read.
     Settings(Result<Vec<Effective>, String>),
     /// A setting was changed, and what holds for the screen now; or why not.
     Kept(Change, Result<Box<Kept>, String>),
+    /// A cover is ready to be drawn in so many columns and rows, or can't be shown.
+    Pictured(MediaId, (u16, u16), Option<Picture>),
 }
 
 /// What a request was made for.

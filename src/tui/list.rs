@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::filter::Filter;
 use super::sort::Sort;
+use super::tally::Tally;
 use super::words;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::state::{FailKind, State};
@@ -46,6 +47,7 @@ pub(crate) struct List {
     groups: Vec<Group>,
     causes: BTreeMap<(u8, String), (Cause, BTreeSet<DownloadId>)>,
     needy: BTreeSet<DownloadId>,
+    tally: Tally,
     sort: Sort,
     filter: Filter,
     collection: Option<CollectionId>,
@@ -67,6 +69,10 @@ impl List {
             let Some(old) = self.slots[slot as usize].replace(row) else { return };
             let Some(new) = &self.slots[slot as usize] else { return };
             let place_changed = self.sort.compare(&old, new).is_ne();
+            if old.collection != new.collection || old.state.kind() != new.state.kind() {
+                self.tally.take(&old);
+                self.tally.add(new);
+            }
             let state_changed = old.state != new.state;
             let fits_changed = state_changed
                 || old.name != new.name
@@ -90,6 +96,7 @@ impl List {
             }
         } else {
             let (state, host) = (row.state.clone(), row.host.clone());
+            self.tally.add(&row);
             let slot = if let Some(slot) = self.free.pop() {
                 self.slots[slot as usize] = Some(row);
                 slot
@@ -107,6 +114,7 @@ impl List {
     pub(crate) fn take(&mut self, id: DownloadId) {
         let Some(slot) = self.by_id.remove(&id) else { return };
         if let Some(old) = self.slots[slot as usize].take() {
+            self.tally.take(&old);
             self.uncount(id, &old);
         }
         self.touched.remove(&slot);
@@ -354,6 +362,11 @@ impl List {
     /// How many need a person.
     pub(crate) fn needy(&self) -> usize {
         self.needy.len()
+    }
+
+    /// How many there are of each state in each collection.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// How the list is sorted.

@@ -3,6 +3,8 @@
 
 mod app;
 mod burst;
+#[cfg(test)]
+mod cost_tests;
 mod effect;
 mod filter;
 mod glyphs;
@@ -31,6 +33,7 @@ mod signals;
 mod snapshot_tests;
 mod sort;
 mod surroundings;
+mod tally;
 mod terminal;
 mod text;
 mod typed;

@@ -12,6 +12,7 @@ use super::library::{Asked, Key};
 use super::library_tests::{TO_SONGS, press};
 use super::picture::{How, Pictures};
 use super::sample::{self, NOW};
+use super::update_tests::asking;
 use super::view_tests::{keys, options, shown};
 use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
@@ -369,6 +370,17 @@ fn presets() {
         let rows = Reply::Presets(super::settings_tests::preset_rows());
         app.update(NOW, Msg::Answered(Purpose::Presets, Box::new(Ok(rows))));
         keys(app, "down");
+    });
+}
+
+#[test]
+fn page() {
+    check("page", |app| {
+        app.update(NOW, Msg::Changed(Box::new(asking("https://shop.example"))));
+    });
+    check("page-answer", |app| {
+        app.update(NOW, Msg::Changed(Box::new(asking("https://shop.example"))));
+        keys(app, "W down");
     });
 }
 

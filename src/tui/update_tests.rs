@@ -6,6 +6,7 @@ use super::keep::Change;
 use super::overlay::Overlay;
 use super::sample::{self, NOW};
 use super::view_tests::{app_with, keys, shown};
+use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority};
 use crate::model::policy::{Speeds, Standing};
@@ -305,15 +306,9 @@ fn the_end_of_a_collection_is_told_once_and_of_a_file_never() {
     for row in &mut rows {
         row.state = State::Completed;
     }
-    let first = Update {
-        revision: 2,
-        collections: Some(sample::collections(&sample::rows())),
-        rows: rows[..1].to_vec(),
-        ..Update::default()
-    };
+    let first = Update { revision: 2, rows: rows[..1].to_vec(), ..Update::default() };
     assert!(!app.update(NOW, Msg::Changed(Box::new(first))).contains(&Effect::Bell));
-    let all =
-        Update { revision: 3, collections: Some(sample::collections(&rows)), rows, ..Update::default() };
+    let all = Update { revision: 3, rows, ..Update::default() };
     let effects = app.update(NOW, Msg::Changed(Box::new(all)));
     assert_eq!(
         effects
@@ -430,4 +425,59 @@ fn what_happened_since_the_last_look_is_told_until_it_is_read() {
     assert_eq!(app.seen(), Some(13));
     keys(&mut app, "enter");
     assert!(!app.since.is_news());
+}
+
+/// A page asks.
+pub(crate) fn asking(origin: &str) -> Update {
+    let page = crate::model::page::PageRequest { origin: origin.parse().unwrap(), since: NOW };
+    Update { asking: Some(vec![page]), ..Update::default() }
+}
+
+#[test]
+fn a_web_page_that_asks_is_told_of_and_answered_by_one_key() {
+    use crate::model::page::DoorRequest;
+    let origin = || "https://shop.example".parse().unwrap();
+    for (press, request) in [
+        ("W enter", Some(DoorRequest::Allow { origin: origin(), once: true })),
+        ("W down enter", Some(DoorRequest::Allow { origin: origin(), once: false })),
+        ("W down down enter", Some(DoorRequest::Deny { origin: origin() })),
+        ("W esc", None),
+    ] {
+        let mut app = app();
+        keys(&mut app, "W");
+        assert_eq!(toast(&app), "no web page asks to be let in");
+        let told = app.update(NOW, Msg::Changed(Box::new(asking("https://shop.example"))));
+        assert!(told.contains(&Effect::Bell), "{told:?}");
+        assert!(shown(&mut app).contains("https://shop.example wants to add downloads"));
+        let effects = keys(&mut app, press);
+        let asked = effects.into_iter().find_map(|effect| match effect {
+            Effect::Call(_, request) => match *request {
+                Request::Door(request) => Some(request),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(asked, request, "{press}");
+        app.update(NOW, Msg::Changed(Box::new(Update { asking: Some(Vec::new()), ..Update::default() })));
+        assert!(!shown(&mut app).contains("wants to add downloads"));
+    }
+}
+
+#[test]
+fn what_somebody_else_opened_fills_the_add_dialog_and_adds_nothing_by_itself() {
+    use crate::links::entry::Entry;
+    let offered = vec![Entry::new("https://a.example/x.iso".parse().unwrap())];
+    let options = super::app::Options { offered, ..super::view_tests::options(Depth::True, false) };
+    let mut app = App::new(options).unwrap();
+    app.update(NOW, Msg::Resize(80, 24));
+    app.update(NOW, Msg::Connected);
+    let effects = app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Call(Purpose::Add(_), _))), "{effects:?}");
+    assert!(matches!(app.overlay, Some(Overlay::Add(_))));
+    assert!(shown(&mut app).contains("x.iso"));
+    // Once: who closes it is not asked again when the connection was lost.
+    keys(&mut app, "esc");
+    app.update(NOW, Msg::Connected);
+    app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
+    assert!(app.overlay.is_none());
 }

@@ -32,6 +32,8 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         local: true,
         outlives: true,
         place: String::new(),
+        tip: String::new(),
+        offered: Vec::new(),
         seen: None,
         pictures: None,
         player: Vec::new(),

@@ -8,6 +8,11 @@ use crate::model::view::DownloadRow;
 pub(crate) use crate::model::words::{ago, brief, downloads, percent, size, span, speed, thousands};
 use crate::tui::look::Look;
 
+/// What a web page wants that asks to be let in.
+pub(crate) fn asks(page: &crate::model::page::PageRequest) -> String {
+    format!("{} wants to add downloads", page.origin)
+}
+
 /// How far it is, between 0 and 1; nothing where its size is not known.
 #[expect(clippy::cast_precision_loss, reason = "a bar has some hundred steps")]
 pub(crate) fn share(row: &DownloadRow) -> Option<f64> {
@@ -50,7 +55,7 @@ pub(crate) enum Held {
 }
 
 /// The most useful thing about a download now, in at most `room` columns: why it failed, for what it waits, when it was done.
-/// Nothing where its speed and time left say more.
+/// Nothing where its speed and time left say more. Commands stand in braces for their keys.
 pub(crate) fn remark(row: &DownloadRow, held: Option<Held>, now: UnixMs, look: &Look) -> Option<String> {
     match &row.state {
         State::Queued if held.is_some() => Some("held".into()),
@@ -83,9 +88,9 @@ fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs, look: &Look) ->
         (WaitReason::Retry { attempt, .. }, None) => format!("try {attempt} is next"),
         (WaitReason::HostAsked { .. }, Some(left)) => format!("host says {left}"),
         (WaitReason::HostAsked { .. }, None) => "host says wait".into(),
-        (WaitReason::HostRefuses { .. }, _) => "host refuses: r".into(),
+        (WaitReason::HostRefuses { .. }, _) => "host refuses: {resume}".into(),
         (WaitReason::LoginPage, _) => "login page?".into(),
-        (WaitReason::LinkExpired, _) => "link expired: u".into(),
+        (WaitReason::LinkExpired, _) => "link expired: {new-link}".into(),
         (WaitReason::NoSpace { missing, .. }, _) => format!("needs {} more", ByteCount(*missing)),
         (WaitReason::FolderAway { .. }, _) => "folder away".into(),
         (WaitReason::InterfaceAway { interface }, _) => format!("{interface} is away"),
@@ -145,13 +150,13 @@ pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
     }
 }
 
-/// The whole sentence about its state, and the way out where there is one.
+/// The whole sentence about its state, and the way out where there is one, with commands in braces for their keys.
 pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look: &Look) -> (String, String) {
     match &row.state {
         State::Queued if held.is_some() => {
             let hint = match held {
-                Some(Held::Everything) => "P releases everything",
-                _ => "its collection is released from the palette (:), or c moves it to another",
+                Some(Held::Everything) => "{hold} releases everything",
+                _ => "{hold-collection} releases its collection, {collection} moves it to another",
             };
             ("held: it doesn't start".into(), hint.into())
         }
@@ -175,18 +180,18 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
                 other => other.to_string(),
             };
             let hint = match why {
-                WaitReason::LinkExpired => "u gives it a new link",
-                WaitReason::HostRefuses { .. } => "r tries one, and all if that works",
-                WaitReason::Held => "P releases everything",
+                WaitReason::LinkExpired => "{new-link} gives it a new link",
+                WaitReason::HostRefuses { .. } => "{resume} tries one, and all if that works",
+                WaitReason::Held => "{hold} releases everything",
                 WaitReason::OutsidePlan
                 | WaitReason::Metered
                 | WaitReason::OnBattery { .. }
-                | WaitReason::BudgetSpent { .. } => "P lets everything go on, ! this one",
+                | WaitReason::BudgetSpent { .. } => "{hold} lets everything go on, {now} this one",
                 WaitReason::LoginPage => "log in to the network; it goes on by itself",
                 WaitReason::NoSpace { .. } | WaitReason::FolderAway { .. } => {
                     "it goes on by itself when that is back"
                 }
-                _ => "r tries at once",
+                _ => "{resume} tries at once",
             };
             let by_clock =
                 matches!(why, WaitReason::Held | WaitReason::OutsidePlan | WaitReason::BudgetSpent { .. });
@@ -207,9 +212,9 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
             String::new(),
         ),
         State::Cancelled => {
-            ("cancelled; its bytes are kept until it is removed".into(), "r takes it up again".into())
+            ("cancelled; its bytes are kept until it is removed".into(), "{resume} takes it up again".into())
         }
-        State::Paused => ("paused".into(), "p goes on".into()),
+        State::Paused => ("paused".into(), "{pause} goes on".into()),
         other => (other.kind().word().into(), String::new()),
     }
 }

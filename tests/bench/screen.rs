@@ -58,6 +58,8 @@ fn app() -> App {
         local: true,
         outlives: true,
         place: String::new(),
+        tip: String::new(),
+        offered: Vec::new(),
         seen: None,
         pictures: None,
         player: Vec::new(),
@@ -118,6 +120,27 @@ fn screen(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What this process holds in memory, in kilobytes; nothing where the system doesn't say.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+}
+
+/// The whole list fits in 100 MB.
+fn memory(_: &mut Criterion) {
+    let before = resident();
+    let app = app();
+    if let Some((before, after)) = before.zip(resident()) {
+        let held = after.saturating_sub(before) / 1024;
+        #[expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+        {
+            println!("screen/100k: {held} MB of memory");
+        }
+        assert!(held < 100, "the list holds {held} MB");
+    }
+    black_box(app);
+}
+
 fn first_page(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("screen/start");
     group.sample_size(10);
@@ -125,5 +148,6 @@ fn first_page(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, screen, first_page);
+// First: what is freed later stays with the process, and would be counted too little.
+criterion_group!(benches, memory, screen, first_page);
 criterion_main!(benches);

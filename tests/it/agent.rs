@@ -84,6 +84,41 @@ fn a_client_that_is_killed_takes_nothing_with_it_but_its_haste() {
 }
 
 #[test]
+fn files_at_once_of_one_get_take_no_place_from_others_and_end_with_it() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    let names = |first: char| (0..6).map(move |number| format!("{first}{number}"));
+    for name in ['a', 'b', 'c'].into_iter().flat_map(names) {
+        site.serve(&name, toml! { size = "64 KiB" });
+    }
+    let urls = |first, at: &'static str| names(first).map(move |name| format!("{at}/{name}"));
+    let args = |words: &[&str], first, at| -> Vec<String> {
+        let there = machine.downloads().display().to_string();
+        let flags = words.iter().map(|word| (*word).to_owned()).chain(["-d".into(), there]);
+        flags.chain(urls(first, at).map(|url| site.fill(&url))).collect()
+    };
+    let came = |first: char| site.log().iter().filter(|seen| seen.name.starts_with(first)).count();
+    site.hold_after(0);
+    let getting = machine.spawn(&args(&["get", "-j", "6", "-n", "1"], 'a', "{site}"));
+    until("all of the get at once", || came('a') == 6);
+    // Two of a host, as ever, beside the six.
+    done(&machine.beside(&args(&["add"], 'b', "{other}")));
+    until("two others beside them", || came('b') == 2);
+    let queued = machine.beside(&["list", "--json", "state:queued"]);
+    assert_eq!(done(&queued).lines().count(), 4, "{}", queued.told());
+    site.release();
+    done(&getting.wait());
+    done(&machine.run(&["wait"]));
+    site.hold_after(0);
+    done(&machine.run(&args(&["add"], 'c', "{site}")));
+    let queued = machine.run(&["list", "--json", "state:queued"]);
+    assert_eq!(done(&queued).lines().count(), 4, "{}", queued.told());
+    site.release();
+    done(&machine.run(&["wait"]));
+    let refused = machine.run(&args(&["add", "-j", "6"], 'c', "{site}"));
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.told());
+}
+
+#[test]
 fn ctrl_c_pauses_what_get_added_and_the_same_command_goes_on() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     site.serve("file.bin", toml! { size = "4 MiB" });

@@ -120,3 +120,19 @@ fn whatever_comes_is_bounded_and_downloads_go_on() {
     assert_eq!(silent.wait_for_end(), 1006);
     assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn nobody_at_the_door_keeps_the_agent_from_its_end() {
+    let mut machine = Machine::with_agent();
+    let door = Door::open(&mut machine);
+    let mut page = door.guest(&machine, PAGE, "k");
+    let mut slow = door.connect();
+    slow.write_all(b"GET /haul.js HTTP/1.1\r\nHost:").unwrap();
+    let mut stranger = door.page("https://stranger.example").unwrap();
+    stranger.say("door.ask", &Value::Null);
+    let begun = Instant::now();
+    let stopped = machine.run(&["agent", "stop"]);
+    assert!(stopped.status.success(), "{}", stopped.told());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!((page.wait_for_end(), stranger.wait_for_end()), (1001, 1001));
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::toml;
 
 use crate::support::content::first_difference;
+use crate::support::disk::require_small;
 use crate::support::machine::Machine;
 use crate::support::site::Site;
 
@@ -52,4 +53,31 @@ fn a_download_moves_to_another_file_system() {
         return;
     }
     move_to(other.path());
+}
+
+#[test]
+fn room_is_asked_for_where_the_part_lies_and_a_set_aside_one_is_given_up_there() {
+    let Some(disk) = require_small(16) else { return };
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    let url = site.fill("{site}/file.bin");
+    site.hold_after(6 << 20);
+    let small = disk.folder().display().to_string();
+    let mut running = machine.spawn(&["get", &url, "-n", "1", "-d", &small]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.interrupt();
+    site.release();
+    let there = machine.downloads().display().to_string();
+    let set = machine.run(&["set", "1", "-d", &there]);
+    assert!(set.status.success(), "{}", set.told());
+    site.serve("file.bin", toml! { size = "14 MiB" version = 2 etag = "\"two\"" });
+    let outcome = machine.get(&[&url, "-n", "1", "-d", &there]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let whole = std::fs::read(machine.file("file.bin")).unwrap();
+    assert_eq!(first_difference(&whole, &site.content("file.bin").unwrap()), None, "{}", outcome.told());
+    let left: Vec<_> =
+        std::fs::read_dir(disk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let history = String::from_utf8(machine.run(&["history"]).stdout).unwrap();
+    assert!(history.contains("file.bin.part.1 (") && history.contains("is deleted"), "{history}");
 }

@@ -197,3 +197,24 @@ fn a_budget_that_is_used_up_holds_what_steps_aside_until_the_next_day() {
     scene.haul(&["go"]);
     scene.wait_until_done();
 }
+
+#[test]
+fn what_is_wanted_now_takes_a_place_and_the_others_come_back_after() {
+    let scene = Scene::new("[engine]\nparallel = 1\n", "1 MiB");
+    scene.add(&["--limit", "150kB/s"]);
+    scene.wait_for("running", |row| row["covered"].as_u64() > Some(0));
+    let (other, folder) = (scene.site.fill("{other}/file.bin"), scene.machine.downloads());
+    scene.haul(&["add", &other, "-d", folder.to_str().unwrap(), "-o", "other.bin"]);
+    scene.haul(&["priority", "now", "2"]);
+    scene.haul(&["wait", "2", "--timeout", "30s"]);
+    let row = scene.row();
+    assert_ne!(row["state"]["is"], "completed", "the first one was not faster: {row}");
+    scene.haul(&["set", "1", "--limit", "none"]);
+    scene.wait_until_done();
+    // It went on where it was.
+    let log = scene.site.log();
+    let again =
+        log.iter().rev().find(|seen| seen.request.header("host").is_some_and(|host| host.starts_with("127")));
+    let range = again.and_then(|seen| seen.request.header("range")).unwrap_or_default();
+    assert!(!range.is_empty() && !range.starts_with("bytes=0-"), "{log:?}");
+}

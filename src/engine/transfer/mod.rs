@@ -10,6 +10,7 @@ mod run;
 mod samples;
 mod shared;
 mod source;
+mod take_up;
 mod thread;
 mod trouble;
 mod verify;

@@ -37,9 +37,12 @@ impl App {
                 let (request, said) = if holds {
                     (Request::Go { id: None }, "released: downloads go on")
                 } else {
-                    (Request::Hold { id: None, until: None, for_good: false }, "held: P releases everything")
+                    (
+                        Request::Hold { id: None, until: None, for_good: false },
+                        "held: {hold} releases everything",
+                    )
                 };
-                self.call(Purpose::Say(said.into()), request);
+                self.call(Purpose::Say(self.options.keymap.fill(said)), request);
             }
             C::Resume => self.resume(),
             C::Cancel => self.act(Act::Cancel, "cancelled"),
@@ -83,11 +86,11 @@ impl App {
             C::Freeze => {
                 self.list.freeze(!self.list.is_frozen());
                 let said = if self.list.is_frozen() {
-                    "the order is frozen: F lets it go"
+                    "the order is frozen: {freeze} lets it go"
                 } else {
                     "the order is live again"
                 };
-                self.say(Tone::Plain, said.into());
+                self.say(Tone::Plain, self.options.keymap.fill(said));
                 self.follow();
             }
             C::NextPane => self.pane_by(1),
@@ -119,6 +122,11 @@ impl App {
             C::Motion => {
                 let calm = !self.options.ui.reduced_motion;
                 self.effects.push(Effect::Change(Change::of_ui("reduced_motion", calm.to_string())));
+            }
+            C::Pages => {
+                if let Some(page) = self.asking.first() {
+                    self.overlay = Some(Overlay::Pick(Pick::page(page)));
+                }
             }
             C::Presets => self.call(Purpose::Presets, Request::Presets),
             C::Settings => {
@@ -185,7 +193,7 @@ impl App {
         let lost: u64 =
             rows.iter().filter(|row| row.state.kind() != StateKind::Completed).map(|row| row.covered).sum();
         if lost == 0 {
-            return self.act(Act::Remove, "removed; z takes it back");
+            return self.act(Act::Remove, "removed; {undo} takes it back");
         }
         let name = (rows.len() == 1).then(|| rows[0].name.clone());
         self.overlay = Some(Overlay::Confirm(Confirm::remove(ids, name, lost)));
@@ -357,19 +365,21 @@ impl App {
             self.filter_by("");
         } else if self.pane != Pane::Downloads {
             self.show_pane(Pane::Downloads);
+        } else if !self.options.tip.is_empty() {
+            self.options.tip.clear();
         } else if self.notice.take().is_some() || self.since.is_news() {
             self.since = super::Since::default();
         } else if self.collection_line > 0 {
             self.show_collection(0);
         } else {
-            self.say(Tone::Plain, "q leaves".into());
+            self.say(Tone::Plain, self.options.keymap.fill("{quit} leaves"));
         }
         self.keep_in_sight();
     }
 
     fn ask_to_remove_collection(&mut self) {
         let Some(row) = self.cursor_collection() else { return };
-        let count: u64 = row.counts.values().sum();
+        let count = self.list.tally().all(row.id);
         let confirm = Confirm::remove_collection(row.id, row.name.clone(), count);
         self.overlay = Some(Overlay::Confirm(confirm));
     }

@@ -123,6 +123,7 @@ impl App {
     }
 
     fn acted(&mut self, word: &'static str, acted: &[Acted]) {
+        let word = &self.options.keymap.fill(word);
         let refused: Vec<&Refusal> = acted.iter().filter_map(|one| one.refused.as_ref()).collect();
         let done = acted.len() - refused.len();
         if done > 0 && (word == "cancelled" || word.starts_with("removed")) {
@@ -139,10 +140,7 @@ impl App {
                 let name = acted.first().and_then(|one| self.list.row(one.id)).map(|row| row.name.clone());
                 // A move shows itself.
                 if word != "earlier" && word != "later" {
-                    self.say(
-                        Tone::Good,
-                        name.map_or_else(|| word.to_owned(), |name| format!("{name}: {word}")),
-                    );
+                    self.say(Tone::Good, name.map_or_else(|| word.clone(), |name| format!("{name}: {word}")));
                 }
             }
             (done, []) => self.say(Tone::Good, format!("{} {word}", words::downloads(done))),

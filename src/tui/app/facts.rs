@@ -36,6 +36,7 @@ impl App {
             fixed_collection: collection.is_none_or(|row| row.id == CollectionId::DEFAULT),
             no_collection: collection.is_none(),
             shelf: (self.pane == Pane::Library).then(|| self.shelf_facts()),
+            asked: !self.asking.is_empty(),
         }
     }
 
@@ -76,6 +77,8 @@ impl App {
         self.filtering.is_some()
             || !self.list.filter().text().is_empty()
             || self.notice.is_some()
+            || !self.asking.is_empty()
+            || !self.options.tip.is_empty()
             || self.since.is_news()
     }
 

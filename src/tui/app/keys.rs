@@ -47,7 +47,7 @@ impl App {
             return;
         };
         match command.why_not(&self.facts()) {
-            Some(why) => self.say(Tone::Plain, why.to_owned()),
+            Some(why) => self.say(Tone::Plain, self.options.keymap.fill(why)),
             None => self.run(command),
         }
     }

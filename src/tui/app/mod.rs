@@ -29,8 +29,10 @@ use super::surroundings::Surroundings;
 use crate::config::Ui;
 use crate::config::keymap::Keymap;
 use crate::config::theme::{ThemeError, Themes};
+use crate::links::entry::Entry;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Mode, TransferSettings};
+use crate::model::page::PageRequest;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::time::UnixMs;
@@ -72,6 +74,10 @@ pub struct Options {
     pub outlives: bool,
     /// What the engine's place is called in the header; empty for the ordinary one.
     pub place: String,
+    /// What a newcomer may try, told until it is hidden; empty for none.
+    pub tip: String,
+    /// Links that somebody else opened: they fill the Add dialog, for a person to look at.
+    pub offered: Vec<Entry>,
     /// The newest line of the log at the last leave; what came after it is told.
     pub seen: Option<u64>,
     /// How covers are shown; none where they are not.
@@ -142,6 +148,8 @@ pub struct App {
     pub(crate) filtering: Option<tui_input::Input>,
     /// The newest failure, until it is read.
     pub(crate) notice: Option<Notice>,
+    /// Web pages that ask to be let in.
+    pub(crate) asking: Vec<PageRequest>,
     /// What happened since somebody looked.
     pub(crate) since: Since,
     /// A short message.
@@ -205,6 +213,7 @@ impl App {
             overlay: None,
             filtering: None,
             notice: None,
+            asking: Vec::new(),
             since: Since::default(),
             toast: None,
             new_mode: Mode::Background,
@@ -235,6 +244,7 @@ impl App {
             Msg::Connected => {
                 self.connected = true;
                 self.loading = true;
+                self.asking.clear();
                 self.asked = Asked::default();
             }
             Msg::Back => self.connected = true,
@@ -249,9 +259,9 @@ impl App {
             Msg::Answered(purpose, answer) => self.answered(purpose, *answer),
             Msg::Told(Ok(text)) => self.say(Tone::Good, text),
             Msg::Told(Err(text)) => self.say(Tone::Bad, text),
-            Msg::Pictured(id, room, picture) => self.pictured(id, room, picture),
             Msg::Settings(listed) => self.settings_listed(listed),
             Msg::Kept(change, kept) => self.kept(&change, kept),
+            Msg::Pictured(id, room, picture) => self.pictured(id, room, picture),
         }
         self.ask_for_detail();
         self.ask_for_shelves();

@@ -47,7 +47,7 @@ impl App {
                 self.sort_by(if again { Sort { falling: !sort.falling, ..sort } } else { Sort::by(*column) });
             }
             Some(Hit::Command(command)) => match command.why_not(&self.facts()) {
-                Some(why) => self.say(super::Tone::Plain, why.to_owned()),
+                Some(why) => self.say(super::Tone::Plain, self.options.keymap.fill(why)),
                 None => self.run(*command),
             },
             Some(Hit::Line(pane, at)) => {

@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
+use crate::model::page::PageRequest;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::state::{State, StateKind};
@@ -10,6 +11,8 @@ use crate::model::time::UnixMs;
 use crate::model::update::Update;
 use crate::model::view::DownloadRow;
 use crate::tui::effect::{Effect, Purpose};
+use crate::tui::overlay::Overlay;
+use crate::tui::overlay::add::Add;
 use crate::tui::words;
 
 /// How long a message stays.
@@ -143,6 +146,15 @@ impl App {
                 self.show_collection(0);
             }
         }
+        if let Some(asking) = update.asking {
+            let is_new = |page: &&PageRequest| !self.asking.iter().any(|known| known.origin == page.origin);
+            let new: Vec<_> = asking.iter().filter(is_new).map(words::asks).collect();
+            self.asking = asking;
+            for text in new {
+                self.ring(text);
+            }
+            self.keep_in_sight();
+        }
         if let Some(totals) = update.totals {
             self.totals = totals;
         }
@@ -151,11 +163,20 @@ impl App {
         if was_loading && !self.loading {
             self.busy = self.counted_busy();
             self.read_log();
+            self.offer();
         } else if !self.loading {
             self.mind_collections();
         }
         self.settle(false);
         self.sample();
+    }
+
+    /// Fills the Add dialog with what the screen was opened with, once.
+    fn offer(&mut self) {
+        if self.overlay.is_none() && !self.options.offered.is_empty() {
+            let offered = std::mem::take(&mut self.options.offered);
+            self.overlay = Some(Overlay::Add(Box::new(Add::with_entries(offered, self))));
+        }
     }
 
     /// Speeds are kept of what runs, and of nothing else.
@@ -220,32 +241,23 @@ impl App {
 
     /// Whether a collection has something to do, for each.
     fn counted_busy(&self) -> std::collections::BTreeMap<CollectionId, bool> {
-        self.collections
-            .iter()
-            .map(|row| {
-                let count = |kind: &StateKind| row.counts.get(kind).copied().unwrap_or(0);
-                let busy = StateKind::ALL
-                    .iter()
-                    .filter(|kind| {
-                        kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting)
-                    })
-                    .any(|kind| count(kind) > 0);
-                (row.id, busy)
-            })
-            .collect()
+        self.collections.iter().map(|row| (row.id, self.list.tally().is_busy(row.id))).collect()
     }
 
     /// A collection that has no more to do is news, once.
     fn mind_collections(&mut self) {
         let busy = self.counted_busy();
+        let tally = self.list.tally();
         let ended: Vec<String> = self
             .collections
             .iter()
             .filter(|row| self.busy.get(&row.id) == Some(&true) && busy.get(&row.id) == Some(&false))
             .map(|row| {
-                let done = row.counts.get(&StateKind::Completed).copied().unwrap_or(0);
-                let failed = row.counts.get(&StateKind::Failed).copied().unwrap_or(0);
-                let failures = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+                let done = tally.count(row.id, StateKind::Completed);
+                let failures = match tally.count(row.id, StateKind::Failed) {
+                    0 => String::new(),
+                    failed => format!(", {failed} failed"),
+                };
                 format!("{}: all done, {done} completed{failures}", row.name)
             })
             .collect();

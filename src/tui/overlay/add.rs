@@ -110,6 +110,15 @@ impl Add {
         add
     }
 
+    /// Opens it with links that somebody else opened.
+    pub(crate) fn with_entries(entries: Vec<Entry>, app: &App) -> Self {
+        let mut add = Self::new(app);
+        add.put(entries);
+        add.mind_known(app);
+        add.field = Field::Links;
+        add
+    }
+
     /// Whether no link is in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
@@ -117,12 +126,16 @@ impl Add {
 
     fn take_in(&mut self, text: &str) {
         let found = find(text);
-        for link in found.entries {
+        self.put(found.entries);
+        self.remarks.extend(found.remarks);
+    }
+
+    fn put(&mut self, entries: Vec<Entry>) {
+        for link in entries {
             if !self.links.iter().any(|known| known.link.url == link.url) {
                 self.links.push(Candidate { link, taken: true, known: None });
             }
         }
-        self.remarks.extend(found.remarks);
     }
 
     /// Links whose name and host are in the list already are shown, and not taken unless a person wants them again.

@@ -45,7 +45,7 @@ impl Confirm {
             lines: vec![
                 what,
                 format!("{} that are here already are thrown away.", ByteCount(bytes)),
-                "z takes it back for 30 seconds.".into(),
+                "{undo} takes it back for 30 seconds.".into(),
             ],
             yes: "remove".into(),
             does: Does::Remove(ids),
@@ -53,7 +53,7 @@ impl Confirm {
     }
 
     /// Asks before a collection goes.
-    pub(crate) fn remove_collection(id: CollectionId, name: String, count: u64) -> Self {
+    pub(crate) fn remove_collection(id: CollectionId, name: String, count: usize) -> Self {
         let goes = match count {
             0 => "It is empty.".to_owned(),
             1 => "Its download goes to the default collection.".to_owned(),
@@ -98,7 +98,7 @@ impl Confirm {
     pub(crate) fn key(self, key: KeyCombination, app: &mut App) -> Option<Self> {
         match typed::plain_code(key) {
             Some(KeyCode::Char('y')) => match self.does {
-                Does::Remove(ids) => app.act_on(ids, Act::Remove, "removed; z takes it back"),
+                Does::Remove(ids) => app.act_on(ids, Act::Remove, "removed; {undo} takes it back"),
                 Does::RemoveCollection(id) => {
                     let request = Request::RemoveCollection { id, with_downloads: false };
                     app.ask(Purpose::Say("the collection is removed".into()), request);
@@ -122,7 +122,9 @@ impl Confirm {
         for (at, line) in self.lines.iter().enumerate() {
             let style = app.look.style(if at == 0 { Role::Strong } else { Role::Text });
             let style = ratatui::style::Style { bg: None, ..style };
-            for piece in text::wrap(line, most) {
+            // The first line is a name, from wherever it may be.
+            let line = if at == 0 { line.clone() } else { app.options.keymap.fill(line) };
+            for piece in text::wrap(&line, most) {
                 shown.push(Line::styled(piece, style));
             }
         }

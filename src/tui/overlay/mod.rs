@@ -77,13 +77,13 @@ impl Overlay {
             Self::Help(help) => help.key(key).map(Self::Help),
             Self::Leave(leave) => leave.key(key, app).map(Self::Leave),
             Self::Limit(limit) => limit.key(key, app).map(|limit| Self::Limit(Box::new(limit))),
-            Self::Medium(top) => scrolled(key, top).map(Self::Medium),
             Self::Palette(palette) => palette.key(key, app).map(Self::Palette),
             Self::Pick(pick) => pick.key(key, app).map(Self::Pick),
             Self::Prompt(prompt) => prompt.key(key, app).map(Self::Prompt),
+            Self::Settings(settings) => settings.key(key, app),
+            Self::Medium(top) => scrolled(key, top).map(Self::Medium),
             Self::Reshelve(reshelve) => reshelve.key(key, app).map(Self::Reshelve),
             Self::TakeOut(take_out) => take_out.key(key, app),
-            Self::Settings(settings) => settings.key(key, app),
         }
     }
 
@@ -94,9 +94,9 @@ impl Overlay {
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
-            Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
             Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
             Self::Settings(settings) => settings.choose(at, app),
+            Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
             other => Some(other),
         }
     }
@@ -109,8 +109,8 @@ impl Overlay {
             Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
-            Self::Reshelve(reshelve) => reshelve.paste(text),
             Self::Settings(settings) => settings.paste(text),
+            Self::Reshelve(reshelve) => reshelve.paste(text),
             _ => false,
         }
     }
@@ -125,13 +125,13 @@ impl Overlay {
             Self::Help(help) => help.draw(app, frame, hits),
             Self::Leave(leave) => leave.draw(app, frame, hits),
             Self::Limit(limit) => limit.draw(app, frame, hits),
-            Self::Medium(top) => medium::draw(*top, app, frame, hits),
             Self::Palette(palette) => palette.draw(app, frame, hits),
             Self::Pick(pick) => pick.draw(app, frame, hits),
             Self::Prompt(prompt) => prompt.draw(app, frame, hits),
+            Self::Settings(settings) => settings.draw(app, frame, hits),
+            Self::Medium(top) => medium::draw(*top, app, frame, hits),
             Self::Reshelve(reshelve) => reshelve.draw(app, frame, hits),
             Self::TakeOut(take_out) => take_out.draw(app, frame, hits),
-            Self::Settings(settings) => settings.draw(app, frame, hits),
         }
     }
 }

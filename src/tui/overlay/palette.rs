@@ -78,7 +78,7 @@ impl Palette {
     fn choose_at(self, at: usize, app: &mut App) -> Option<Self> {
         let Some(entry) = self.found().get(at).copied() else { return Some(self) };
         match entry.command.why_not(&app.facts()) {
-            Some(why) => app.say(Tone::Plain, why.to_owned()),
+            Some(why) => app.say(Tone::Plain, app.options.keymap.fill(why)),
             None => app.run(entry.command),
         }
         None
@@ -114,7 +114,7 @@ impl Palette {
             let room = usize::from(area.width).saturating_sub(12);
             let why = entry.command.why_not(&facts);
             let title = match why {
-                Some(why) => format!("{} {} {why}", entry.title, look.glyphs.dash),
+                Some(why) => format!("{} {} {}", entry.title, look.glyphs.dash, app.options.keymap.fill(why)),
                 None => entry.title.to_owned(),
             };
             let title =

@@ -11,6 +11,7 @@ use super::dialog;
 use crate::config::as_typed;
 use crate::config::theme::Role;
 use crate::model::id::{CollectionId, DownloadId};
+use crate::model::page::{DoorRequest, PageOrigin, PageRequest};
 use crate::model::request::{Act, Changes, Request};
 use crate::model::view::PresetRow;
 use crate::tui::app::{App, Tone};
@@ -33,6 +34,7 @@ enum Of {
     Themes { before: String },
     Presets(Vec<PresetRow>),
     Collections { ids: Vec<CollectionId>, downloads: Vec<DownloadId> },
+    Page(PageOrigin),
 }
 
 impl Pick {
@@ -49,6 +51,13 @@ impl Pick {
         let names = rows.iter().map(|row| row.name.clone()).collect();
         let at = rows.iter().position(|row| row.in_use).unwrap_or(0);
         Self { title: "Preset for all downloads".into(), names, at, of: Of::Presets(rows) }
+    }
+
+    /// Whether a web page that asks is let in. `Esc` leaves the question open.
+    pub(crate) fn page(page: &PageRequest) -> Self {
+        let names = ["Let it in once: until its last page is closed", "Let it in always", "Never let it in"];
+        let title = format!("{} wants to add downloads", page.origin);
+        Self { title, names: names.map(str::to_owned).into(), at: 0, of: Of::Page(page.origin.clone()) }
     }
 
     /// The collection that downloads move to.
@@ -117,6 +126,17 @@ impl Pick {
                     let said = format!("preset {}: holds now, and from now on", row.name);
                     app.ask(Purpose::Say(said), Request::UsePreset { name: row.name });
                 }
+            }
+            Of::Page(origin) => {
+                let (said, request) = match self.at {
+                    0 => (
+                        "may add downloads, until its last page is closed",
+                        DoorRequest::Allow { origin: origin.clone(), once: true },
+                    ),
+                    1 => ("may add downloads", DoorRequest::Allow { origin: origin.clone(), once: false }),
+                    _ => ("is never let in", DoorRequest::Deny { origin: origin.clone() }),
+                };
+                app.ask(Purpose::Say(format!("{origin} {said}")), Request::Door(request));
             }
             Of::Collections { ids, downloads } => {
                 if let Some(id) = ids.get(self.at) {
@@ -192,6 +212,7 @@ impl Pick {
             Of::Themes { .. } => "keep",
             Of::Presets(_) => "use",
             Of::Collections { .. } => "move",
+            Of::Page(_) => "answer",
         };
         let buttons = [("Esc", "back".to_owned(), "esc"), ("Enter", take.to_owned(), "enter")];
         dialog::buttons(app, frame, hits, area, &buttons);

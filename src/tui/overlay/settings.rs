@@ -13,13 +13,12 @@ use super::Overlay;
 use super::dialog;
 use super::pick::Pick;
 use crate::command::Command;
-use crate::config::theme::Role;
+use crate::config::theme::{Depth, Role};
 use crate::config::{Effective, Origin, as_typed};
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
 use crate::tui::hit::{Hit, Hits};
 use crate::tui::keep::Change;
-use crate::tui::look::Look;
 use crate::tui::{text, typed};
 
 /// Lines that one key scrolls.
@@ -129,7 +128,8 @@ impl Settings {
         let Some(one) = self.found().get(self.at).copied().cloned() else {
             return Some(Overlay::Settings(self));
         };
-        let value = one.value.as_deref().map(|value| as_typed(&one.section, value)).unwrap_or_default();
+        let value = one.value.as_deref().map(|value| as_typed(&one.section, value));
+        let value = value.or_else(|| by_terminal(&one, app)).unwrap_or_default();
         match (one.section.as_str(), one.name) {
             ("ui", "theme") => return Some(Overlay::Pick(Pick::themes(app))),
             ("", "preset") => {
@@ -183,7 +183,7 @@ impl Settings {
             let here = at == self.at;
             let place = line(2 + u16::try_from(at - top).unwrap_or(0));
             let ground = if here { look.style(Role::Selection) } else { Style::default() };
-            let drawn = row(look, one, columns, here);
+            let drawn = row(app, one, columns, here);
             frame.render_widget(ratatui::widgets::Paragraph::new(drawn).style(ground), place);
             if let Some(input) = self.editing.as_ref().filter(|_| here) {
                 let (name, value, _) = widths(columns);
@@ -218,13 +218,15 @@ fn widths(columns: usize) -> (usize, usize, usize) {
     (name, columns.saturating_sub(name + origin + 4), origin)
 }
 
-fn row(look: &Look, one: &Effective, columns: usize, here: bool) -> Line<'static> {
+fn row(app: &App, one: &Effective, columns: usize, here: bool) -> Line<'static> {
+    let look = &app.look;
     let plain = |role| Style { bg: None, ..look.style(role) };
     let ellipsis = look.glyphs.ellipsis;
     let (name, value, origin) = widths(columns);
     let is_set = one.origin != Origin::Default;
-    let shown = one.value.as_deref().map(|value| as_typed(&one.section, value)).unwrap_or_default();
-    let shown = if shown.is_empty() { look.glyphs.dash.to_owned() } else { shown };
+    let set = one.value.as_deref().map(|value| as_typed(&one.section, value));
+    let shown = set.filter(|value| !value.is_empty()).or_else(|| by_terminal(one, app));
+    let shown = shown.unwrap_or_else(|| look.glyphs.dash.to_owned());
     let from = match &one.origin {
         Origin::Default => "default".to_owned(),
         Origin::File { line, .. } => format!("file, line {line}"),
@@ -245,6 +247,27 @@ fn row(look: &Look, one: &Effective, columns: usize, here: bool) -> Line<'static
             plain(if is_set { Role::Accent } else { Role::Dim }),
         ),
     ])
+}
+
+/// What the terminal gives where a person set nothing.
+fn by_terminal(one: &Effective, app: &App) -> Option<String> {
+    let given = app.options.surroundings;
+    if one.section != "ui" {
+        return None;
+    }
+    Some(match one.name {
+        "theme" => app.options.theme().to_owned(),
+        "ascii" => given.ascii.to_string(),
+        "progress" => given.progress.to_string(),
+        "colours" => match given.depth {
+            Depth::True => "all",
+            Depth::Indexed => "256",
+            Depth::Sixteen => "16",
+            Depth::None => "none",
+        }
+        .to_owned(),
+        _ => return None,
+    })
 }
 
 fn whole_name(one: &Effective) -> String {

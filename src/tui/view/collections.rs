@@ -23,17 +23,15 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
     let top = (app.collection_line + 1).saturating_sub(rows);
     let columns = usize::from(inner.width);
     for at in (top..=app.collections.len()).take(rows) {
+        let tally = app.list.tally();
         let (name, count, held, failed) = match at.checked_sub(1).and_then(|at| app.collections.get(at)) {
-            Some(row) => (
-                row.name.as_str(),
-                row.counts.values().sum::<u64>(),
-                row.held,
-                row.counts.get(&StateKind::Failed).copied().unwrap_or(0),
-            ),
-            None => ("all", u64::try_from(app.list.len()).unwrap_or(0), false, 0),
+            Some(row) => {
+                (row.name.as_str(), tally.all(row.id), row.held, tally.count(row.id, StateKind::Failed))
+            }
+            None => ("all", app.list.len(), false, 0),
         };
         let here = at == app.collection_line;
-        let count = words::thousands(usize::try_from(count).unwrap_or(usize::MAX));
+        let count = words::thousands(count);
         let note = if held { "held " } else { "" };
         let room = columns.saturating_sub(3 + text::width(&count) + text::width(note));
         let plain = |role| Style { bg: None, ..look.style(role) };

@@ -162,7 +162,9 @@ fn short(
     let glyphs = &app.look.glyphs;
     let mut lines = vec![Line::from(parts(app, row, detail, columns))];
     lines.push(state_line(app, row, columns));
-    let from = detail.and_then(host_line).unwrap_or_else(|| row.host.clone());
+    let (host, remote) = detail.map(elsewhere).unwrap_or_default();
+    let host = host.unwrap_or_else(|| row.host.clone());
+    let from = [Some(host), remote].into_iter().flatten().collect::<Vec<_>>().join("  ");
     let track = app.tracks.get(&row.id);
     let graph_room = 20.min(columns / 3);
     let mut spans = vec![Span::styled(
@@ -185,6 +187,7 @@ fn short(
 /// The state in a whole sentence, and the way out.
 fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
     let (sentence, hint) = words::sentence(row, app.held(row), app.now, &app.look);
+    let hint = app.options.keymap.fill(&hint);
     let kind = row.state.kind();
     let role = match kind {
         StateKind::Failed => Role::Failed,
@@ -238,8 +241,10 @@ fn long(
         return lines;
     };
     lines.push(said(app, "from", &detail.source_url, columns, Role::Link));
-    if let Some(host) = host_line(detail) {
-        lines.push(said(app, "", &format!("{} {host}", glyphs.arrow), columns, Role::Text));
+    let (host, remote) = elsewhere(detail);
+    let told = [host, remote].into_iter().flatten().collect::<Vec<_>>().join("  ");
+    if !told.is_empty() {
+        lines.push(said(app, "", &format!("{} {told}", glyphs.arrow), columns, Role::Text));
     }
     lines.push(said(app, "to", &app.shown_path(&detail.path), columns, Role::Text));
     if let Some(info) = info_line(app, detail) {
@@ -296,18 +301,16 @@ fn notes(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> Vec<(&'static
     notes
 }
 
-/// Where the bytes come from, where that is not the link itself. Behind a proxy the address is the proxy's, which has its own line.
-fn host_line(detail: &DownloadDetail) -> Option<String> {
+/// The host that the bytes come from, where that is not the link's own, and the address. Behind a proxy the address is the proxy's,
+/// which has its own line.
+fn elsewhere(detail: &DownloadDetail) -> (Option<String>, Option<String>) {
     let host = detail.final_url.as_deref().map(|url| {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest).to_owned()
     });
-    match (host, detail.remote.as_ref().filter(|_| detail.proxy.is_none())) {
-        (Some(host), Some(remote)) => Some(format!("{host}  {remote}")),
-        (Some(host), None) => Some(host),
-        (None, Some(remote)) => Some(remote.clone()),
-        (None, None) => None,
-    }
+    let name = |host: &str| host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+    let host = host.filter(|host| name(host) != detail.row.host);
+    (host, detail.remote.clone().filter(|_| detail.proxy.is_none()))
 }
 
 fn info_line(app: &App, detail: &DownloadDetail) -> Option<String> {
@@ -399,9 +402,10 @@ fn group(app: &App, columns: usize) -> Vec<Line<'static>> {
         .map(|line| Line::styled(line, plain(app, Role::Failed)))
         .collect();
     let told = format!(
-        "{} say the same. Enter shows them, r tries all again, d removes them.",
+        "{} say the same. {{enter}} shows them, {{resume}} tries all again, {{remove}} removes them.",
         words::downloads(group.count)
     );
+    let told = app.options.keymap.fill(&told);
     lines.extend(
         text::wrap(&told, columns).into_iter().map(|line| Line::styled(line, plain(app, Role::Text))),
     );

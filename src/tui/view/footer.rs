@@ -12,7 +12,7 @@ use crate::model::state::StateKind;
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
 use crate::tui::layout::Pane;
-use crate::tui::text;
+use crate::tui::{text, words};
 
 /// What is offered, most useful first.
 fn offered(app: &App, facts: &Facts) -> Vec<Command> {
@@ -141,6 +141,12 @@ pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hi
     } else if !filter.text().is_empty() {
         said(frame, &format!("filter: {}", filter.text()), Role::Accent, "Esc", "shows all");
         hits.add(area, Hit::Command(Command::Filter));
+    } else if let Some(page) = app.asking.first() {
+        let key = app.options.keymap.shown(Command::Pages).unwrap_or_default();
+        said(frame, &words::asks(page), Role::Warning, &key, "answers");
+        hits.add(area, Hit::Command(Command::Pages));
+    } else if !app.options.tip.is_empty() {
+        said(frame, &app.options.tip, Role::Accent, "Esc", "hides");
     } else if let Some(notice) = &app.notice {
         let key = app.options.keymap.shown(Command::NextNeed).unwrap_or_default();
         said(frame, &notice.text, Role::Failed, &key, "goes there");

@@ -36,6 +36,7 @@ const GAP: usize = 2;
 impl Widths {
     fn of(columns: usize) -> Self {
         let mut widths = match columns {
+            140.. => Self { name: 0, mode: 2, bar: 44, percent: 4, size: 7, right: 22 },
             110.. => Self { name: 0, mode: 2, bar: 24, percent: 4, size: 7, right: 20 },
             90.. => Self { name: 0, mode: 2, bar: 18, percent: 4, size: 7, right: 18 },
             70.. => Self { name: 0, mode: 2, bar: 10, percent: 4, size: 7, right: 17 },
@@ -222,6 +223,7 @@ fn one(app: &App, row: &DownloadRow, widths: Widths, here: bool) -> Line<'static
             StateKind::Waiting => Role::Waiting,
             _ => Role::Dim,
         };
+        let remark = app.options.keymap.fill(&remark);
         let remark = text::fit_right(&remark, widths.right, look.glyphs.ellipsis);
         spans.push(Span::styled(remark, plain(role)));
     } else {
@@ -247,7 +249,7 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
     let (kind, host) = &group.cause;
     let count = words::thousands(group.count);
     let told = format!("{count} {} {} {host}", look.glyphs.times, words::failure_kind(*kind));
-    let hint = "Enter shows them  r retries all ";
+    let hint = &app.options.keymap.fill("{enter} shows them  {resume} retries all ");
     let room = columns.saturating_sub(3);
     let with_hint = text::width(&told) + text::width(hint) + 2 <= room;
     let name =
@@ -259,7 +261,7 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
             plain(Role::Failed),
         ),
         Span::styled(name, plain(if here { Role::Strong } else { Role::Failed })),
-        Span::styled(if with_hint { hint } else { "" }, plain(Role::Dim)),
+        Span::styled(if with_hint { hint.clone() } else { String::new() }, plain(Role::Dim)),
     ])
 }
 

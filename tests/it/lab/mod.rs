@@ -11,6 +11,7 @@
 )]
 
 mod bottleneck;
+mod eyes;
 mod flow;
 mod net;
 

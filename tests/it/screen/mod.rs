@@ -1,6 +1,7 @@
 //! The real program in a terminal: what a person sees and presses, and that the terminal is theirs again at the end.
 
 mod ends;
+mod mouse;
 mod settings;
 
 use std::ffi::OsString;
@@ -220,6 +221,11 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
             text.lines().any(|line| line.contains(name) && line.contains(state))
         });
     }
+    terminal.wait_until("collections are counted", |text| {
+        let mut left = text.lines().map(|line| line.chars().take(24).collect::<String>());
+        let mut counts = |words: &[&str]| left.any(|line| line.split_whitespace().eq(words.iter().copied()));
+        counts(&["│", "Proseware", "3", "│"]) && counts(&["│", "archive", "held", "1", "│"])
+    });
     // What is done comes to its shelf by itself, and is seen there.
     terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▸ Tailspin"));
     assert_eq!(entries(&folder), 1);

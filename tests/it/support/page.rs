@@ -21,7 +21,12 @@ pub(crate) struct Door {
 impl Door {
     /// Starts an agent with a door on a machine, and waits until it is open.
     pub(crate) fn open(machine: &mut Machine) -> Self {
-        machine.set("HAUL_TEST_DOOR_PORT", "0");
+        Self::open_at(machine, 0)
+    }
+
+    /// The same at a port.
+    pub(crate) fn open_at(machine: &mut Machine, port: u16) -> Self {
+        machine.set("HAUL_TEST_DOOR_PORT", &port.to_string());
         let mut agent = machine.spawn_beside("agent", &["agent", "run", "--door"]);
         agent.wait_for_words("the door for web pages is open at ");
         let status = machine.run(&["agent", "status", "--json"]);

@@ -52,7 +52,7 @@ pub(super) fn give(stage: &Stage, wire: &mut Wire, turn: &Turn) -> io::Result<En
         wire.write_all(answer.before.as_bytes())?;
     }
     match &answer.head {
-        Some(head) => wire.write_all(head.as_bytes())?,
+        Some(head) => wire.write_all(stage.fill(head).as_bytes())?,
         None => write_head(wire, &answer, &said, stage.date)?,
     }
     body(stage, wire, turn, &answer, &said)

@@ -21,6 +21,8 @@ use super::wire::{Request, Wire};
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// What the server leaves to the kernel of each connection, in bytes: what is on its way stays little.
 const SEND_BUFFER: usize = 64 * 1024;
+/// How long `{long}` is, in bytes.
+const LONG: usize = 100_000;
 
 /// The server. Its threads end when it is dropped.
 pub(crate) struct Site {
@@ -124,7 +126,8 @@ impl Site {
         state.scripts.insert(name.to_owned(), script);
     }
 
-    /// Fills `{site}`, `{other}` (the same server by another name, so another origin) and `{tls}`.
+    /// Fills `{site}`, `{owner}` (the same with a name and a password in it), `{other}` (the same server by another name, so
+    /// another origin) and `{tls}`.
     pub(crate) fn fill(&self, text: &str) -> String {
         self.stage.fill(text)
     }
@@ -342,6 +345,8 @@ impl Stage {
         let addresses = self.addresses.lock().unwrap();
         let port = addresses["http"].port();
         let mut text = text.replace("{site}", &format!("http://127.0.0.1:{port}"));
+        text = text.replace("{owner}", &format!("http://me:hunter2@127.0.0.1:{port}"));
+        text = text.replace("{long}", &"x".repeat(LONG));
         text = text.replace("{other}", &format!("http://localhost:{port}"));
         if let Some(https) = addresses.get("https") {
             text = text.replace("{tls}", &format!("https://127.0.0.1:{}", https.port()));

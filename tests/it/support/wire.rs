@@ -19,6 +19,8 @@ pub(super) enum Wire {
 /// A request's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    /// The method.
+    pub(crate) method: String,
     /// The path, without the leading slash.
     pub(crate) path: String,
     /// The fields, names in lower case.
@@ -49,10 +51,11 @@ impl Wire {
         }
         let head = String::from_utf8(head).ok()?;
         let mut lines = head.lines();
-        let path = lines.next()?.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+        let (method, rest) = lines.next()?.split_once(' ')?;
+        let (method, path) = (method.to_owned(), rest.split(' ').next()?.trim_start_matches('/').to_owned());
         let headers = lines.filter_map(|line| line.split_once(':'));
         let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
-        Some(Request { path, headers: headers.collect() })
+        Some(Request { method, path, headers: headers.collect() })
     }
 
     /// Makes the connection end with a reset once it is dropped.

@@ -1,0 +1,102 @@
+//! `haul://` links and Metalink files with the desktop: an entry that hands them to the screen, where they fill the Add dialog.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::agent::service::desktop_quoted;
+
+/// The entry's name.
+const ENTRY: &str = "haul-link.desktop";
+/// The command that makes it what the desktop takes for them.
+pub const MAKE_DEFAULT: [&str; 6] = [
+    "xdg-mime",
+    "default",
+    ENTRY,
+    "x-scheme-handler/haul",
+    "application/metalink4+xml",
+    "application/metalink+xml",
+];
+
+/// What is to be written where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesktopEntry {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+impl DesktopEntry {
+    /// Returns the entry of a program, for the user with this data folder.
+    pub fn new(program: &Path, data: &Path) -> Self {
+        let text = format!(
+            "[Desktop Entry]\n\
+             Type=Application\n\
+             Name=haul\n\
+             Comment=Looks at links before they are downloaded\n\
+             Exec=\"{}\" offer %u\n\
+             Terminal=true\n\
+             NoDisplay=true\n\
+             MimeType={};\n",
+            desktop_quoted(program),
+            MAKE_DEFAULT[3..].join(";")
+        );
+        Self { path: data.join("applications").join(ENTRY), text }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The folder can't be made, or the file can't be written.
+    pub fn write(&self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        io::Write::write_all(&mut file, self.text.as_bytes())?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+
+    /// Takes it away; false where it wasn't there.
+    ///
+    /// # Errors
+    /// It can't be taken away.
+    pub fn remove(&self) -> io::Result<bool> {
+        match std::fs::remove_file(&self.path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_hands_one_link_to_the_program_wherever_that_is() {
+        let entry = DesktopEntry::new(Path::new("/opt/my $tools/100%/haul"), Path::new("/d"));
+        assert_eq!(entry.path, Path::new("/d/applications/haul-link.desktop"));
+        insta::assert_snapshot!(entry.text, @r#"
+        [Desktop Entry]
+        Type=Application
+        Name=haul
+        Comment=Looks at links before they are downloaded
+        Exec="/opt/my \\$tools/100%%/haul" offer %u
+        Terminal=true
+        NoDisplay=true
+        MimeType=x-scheme-handler/haul;application/metalink4+xml;application/metalink+xml;
+        "#);
+    }
+
+    #[test]
+    fn it_is_written_and_taken_away() {
+        let data = tempfile::tempdir().unwrap();
+        let entry = DesktopEntry::new(Path::new("/usr/bin/haul"), data.path());
+        entry.write().unwrap();
+        assert_eq!(std::fs::read_to_string(&entry.path).unwrap(), entry.text);
+        assert!(entry.remove().unwrap());
+        assert!(!entry.remove().unwrap());
+    }
+}

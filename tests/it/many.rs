@@ -1,0 +1,61 @@
+//! Ten thousand downloads in one store: four times as many cost four times as much, of time and of memory.
+
+use std::fmt::Write as _;
+
+use crate::support::machine::Machine;
+
+/// What a step cost a process: processor time in ticks of the system, and the most memory, in KiB.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    ticks: u64,
+    peak: u64,
+}
+
+/// What the agent used so far.
+fn used(machine: &Machine) -> Cost {
+    let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Behind the name, which may hold anything, user and system time are the 12th and 13th field.
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    Cost {
+        ticks: fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap(),
+        peak: peak.trim().trim_end_matches(" kB").parse().unwrap(),
+    }
+}
+
+/// Adds so many, ends the agent, and lets the next one start with all of them and list them.
+fn cost_of(count: u32) -> [Cost; 2] {
+    let machine = Machine::with_agent();
+    let done = |args: &[&str]| {
+        let outcome = machine.run(args);
+        assert!(outcome.status.success(), "{}", outcome.told());
+        outcome.stdout
+    };
+    let mut list = String::new();
+    for number in 0..count {
+        writeln!(list, "http://host{}.invalid/a/rather/long/path/file-{number}.bin", number % 50).unwrap();
+    }
+    let list = machine.put("list", &list);
+    done(&["hold"]);
+    let before = used(&machine);
+    done(&["add", "-i", list.to_str().unwrap()]);
+    let added = used(&machine);
+    done(&["agent", "stop"]);
+    let rows = done(&["list", "--json"]);
+    assert_eq!(String::from_utf8(rows).unwrap().lines().count(), usize::try_from(count).unwrap());
+    let listed = used(&machine);
+    [Cost { ticks: added.ticks - before.ticks, ..added }, listed]
+}
+
+#[test]
+fn adding_starting_and_listing_cost_time_and_memory_that_grow_with_the_number() {
+    let (few, many) = (cost_of(2_500), cost_of(10_000));
+    for (what, few, many) in [("adding", few[0], many[0]), ("starting and listing", few[1], many[1])] {
+        eprintln!("{what}: {few:?} for 2,500, {many:?} for 10,000");
+        // Four times as much, and as much again for what a tick can't tell; a square would be sixteen times.
+        assert!(many.ticks <= few.ticks.max(5) * 8, "{what}: {few:?}, {many:?}");
+        assert!(many.peak <= few.peak * 5, "{what}: {few:?}, {many:?}");
+    }
+}

@@ -1,0 +1,189 @@
+//! What a machine may do to a download: quotas, disks that fail or go away, links in its way, limits on files.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use haul::engine::Holder;
+use rustix::process::{Pid, Signal, kill_process};
+use toml::toml;
+
+use crate::support::content::first_difference;
+use crate::support::disk::require_small;
+use crate::support::machine::{Machine, Outcome};
+use crate::support::real;
+use crate::support::site::Site;
+
+/// A download of 4 MiB that was interrupted in its middle.
+fn interrupted() -> (Site, Machine, String) {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "4 MiB" });
+    let url = site.fill("{site}/file.bin");
+    site.hold_after(2 << 20);
+    let mut running = machine.spawn(&["get", &url, "-n", "1"]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.interrupt();
+    site.release();
+    site.forget();
+    (site, machine, url)
+}
+
+fn assert_whole(site: &Site, machine: &Machine, outcome: &Outcome) {
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let held = std::fs::read(machine.file("file.bin")).unwrap();
+    assert_eq!(first_difference(&held, &site.content("file.bin").unwrap()), None, "{}", outcome.told());
+}
+
+#[test]
+fn a_write_that_fails_costs_no_byte_that_was_written_and_says_what_it_was() {
+    if !real::has("strace") {
+        return;
+    }
+    for (error, status, words) in [
+        ("EDQUOT", 130, "no space"),
+        ("ENOSPC", 130, "no space"),
+        ("ESTALE", 0, ""),
+        ("EIO", 1, "input/output error"),
+        ("EFBIG", 1, "another file system"),
+        ("EROFS", 1, "read-only"),
+    ] {
+        let (site, machine, url) = interrupted();
+        let mut tracer = Command::new("strace");
+        tracer.args(["-f", "-qq", "-o", "/dev/null", "-P"]);
+        tracer.arg(machine.file("file.bin.part").canonicalize().unwrap());
+        let inject = format!("inject=pwrite64:error={error}:when=1");
+        tracer.args(["-e", "trace=pwrite64", "-e", &inject, "--"]);
+        let mut running = machine.spawn_under(tracer, &["get", &url, "-n", "1"]);
+        if status == 130 {
+            // It would try again by itself in half a minute: the disk says that there is room.
+            running.wait_for_words(words);
+            let pid = Holder::read(&machine.state()).pid.unwrap();
+            kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::INT).unwrap();
+        }
+        let outcome = running.wait();
+        assert_eq!(outcome.status.code(), Some(status), "{error}: {}", outcome.told());
+        assert!(outcome.stderr.to_lowercase().contains(words), "{error}: {}", outcome.told());
+        assert_eq!(machine.file("file.bin").exists(), status == 0, "{error}");
+        assert_whole(&site, &machine, &machine.get(&[&url]));
+        let again = site.log().iter().filter(|seen| seen.sent > 0 && seen.first < 1 << 20).count();
+        assert_eq!(again, 0, "{error}: bytes that were here came again");
+    }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_fails_the_download_and_not_the_program() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "16 MiB" });
+    site.serve("small", toml! { size = "1 MiB" });
+    let (url, small) = (site.fill("{site}/file.bin"), site.fill("{site}/small"));
+    let mut limited = Command::new("sh");
+    // Shells count in half or whole kibibytes.
+    limited.args(["-c", "ulimit -f 8192 && exec \"$0\" \"$@\""]);
+    let outcome = machine.spawn_under(limited, &["get", &url, &small]).wait();
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+    assert!(outcome.stderr.contains("too large"), "{}", outcome.told());
+    assert_eq!(machine.names(), ["file.bin.part", "file.bin.part.haul", "small"]);
+    assert_whole(&site, &machine, &machine.get(&[&url]));
+}
+
+#[test]
+fn few_descriptors_slow_it_down_and_fail_nothing() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let names: Vec<_> = (0..60).map(|number| format!("file{number}")).collect();
+    let mut args = vec!["get".to_owned(), "-j".into(), "60".into()];
+    for name in &names {
+        site.serve(name, toml! { size = "300 KiB" rate = "600 KiB" });
+        args.push(site.fill(&format!("{{site}}/{name}")));
+    }
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
+    let outcome = machine.spawn_under(limited, &args).wait();
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(machine.names().len(), names.len(), "{}", outcome.told());
+}
+
+#[test]
+fn a_folder_that_went_away_is_waited_for_and_never_made() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let (here, away) = (machine.file("here"), machine.file("away"));
+    std::fs::create_dir(&here).unwrap();
+    site.serve("file.bin", toml! { size = "4 MiB" });
+    let args = ["get", &site.fill("{site}/file.bin"), "-n", "1", "-d", "here"];
+    site.hold_after(2 << 20);
+    let mut running = machine.spawn(&args);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.interrupt();
+    site.release();
+    site.forget();
+    std::fs::rename(&here, &away).unwrap();
+    assert_eq!(machine.run(&args).status.code(), Some(2));
+    let resumed = machine.run(&["resume", "1"]);
+    assert!(resumed.status.success(), "{}", resumed.told());
+    let mut waiting = machine.spawn(&["wait", "1"]);
+    waiting.wait_for_words("here is away");
+    assert!(!here.exists(), "the folder was made");
+    std::fs::rename(&away, &here).unwrap();
+    let outcome = waiting.wait();
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let held = std::fs::read(here.join("file.bin")).unwrap();
+    assert_eq!(first_difference(&held, &site.content("file.bin").unwrap()), None, "{}", outcome.told());
+    assert!(site.log().iter().all(|seen| seen.first > 1 << 20), "it began anew");
+}
+
+#[test]
+fn links_where_its_files_would_be_are_never_written_through() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let outside = machine.put("precious", "mine");
+    let nowhere = machine.root().join("nowhere");
+    for (at, name) in ["name", "name.part", "name.part.haul"].into_iter().enumerate() {
+        for (number, target) in [&outside, &nowhere].into_iter().enumerate() {
+            let file = format!("file{at}{number}");
+            site.serve(&file, toml! { size = "4 MiB" });
+            symlink(target, machine.file(&name.replace("name", &file))).unwrap();
+            let outcome = machine.get(&[&site.fill(&format!("{{site}}/{file}"))]);
+            assert!(outcome.status.success(), "{name}: {}", outcome.told());
+            let path = String::from_utf8(outcome.stdout.clone()).unwrap();
+            let held = std::fs::read(path.trim_end()).unwrap();
+            let served = site.content(&file).unwrap();
+            assert_eq!(first_difference(&held, &served), None, "{name}: {}", outcome.told());
+            let facts = std::fs::symlink_metadata(path.trim_end()).unwrap();
+            assert!(facts.is_file(), "{name}: {path} is a link");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(outside).unwrap(), "mine");
+    assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
+    let Some(disk) = require_small(16) else { return };
+    let site = Site::start(None);
+    let machine = Machine::new();
+    std::fs::remove_dir(machine.state()).unwrap();
+    symlink(disk.folder(), machine.state()).unwrap();
+    site.serve("file.bin", toml! { size = "4 MiB" });
+    let url = site.fill("{site}/file.bin");
+    site.hold_after(2 << 20);
+    let mut running = machine.spawn(&["get", &url, "-n", "1"]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.interrupt();
+    site.release();
+    let filler = disk.folder().join("filler");
+    let mut size = 16 << 20;
+    while size >= 4096 {
+        let mut file = std::fs::File::options().append(true).create(true).open(&filler).unwrap();
+        if std::io::Write::write_all(&mut file, &vec![7; size]).is_err() {
+            size /= 2;
+        }
+    }
+    let outcome = machine.run(&["get", &url, "-n", "1"]);
+    assert!(!outcome.status.success(), "{}", outcome.told());
+    assert!(
+        outcome.stderr.to_lowercase().contains("full") || outcome.stderr.contains("space"),
+        "{}",
+        outcome.told()
+    );
+    std::fs::remove_file(filler).unwrap();
+    assert_whole(&site, &machine, &machine.run(&["get", &url]));
+    let listed = machine.run(&["list", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1, "{}", listed.told());
+}
