@@ -40,7 +40,7 @@ impl Flow {
             site.serve(&name, toml! { size = "512 MiB" });
             urls.push(site.fill(&format!("{{site}}/{name}")));
         }
-        let mut args = vec!["add", "-j", "16"];
+        let mut args = vec!["add"];
         args.extend(words);
         args.extend(urls.iter().map(String::as_str));
         let added = machine.run(&args);

@@ -178,6 +178,7 @@ fn sigterm_gives_the_terminal_back() {
 #[test]
 fn an_agent_that_is_killed_dims_the_screen_until_it_is_back() {
     let (site, machine, mut terminal) = with_an_agent();
+    terminal.wait_until("its size is known", |text| row(text, "steady.bin").contains('%'));
     let (state, aside) = (machine.state(), machine.root().join("aside"));
     let agent = Holder::read(&state).pid.unwrap();
     // No other one can start as long as its folder is away.
