@@ -70,7 +70,7 @@ impl Part {
             }
             let part = format!("{candidate}{PART}");
             let path = folder.join(&part);
-            if is_taken_by_a_note(&path, owner) {
+            if is_taken_by_a_note(folder, &part, owner) {
                 if taken == Taken::Number {
                     continue;
                 }
@@ -424,12 +424,14 @@ pub fn exists(path: &Path) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
-/// Whether what lies where a part's note would be is something else: it would be written over.
-fn is_taken_by_a_note(part: &Path, owner: Uuid) -> bool {
-    let mut note = part.as_os_str().to_owned();
-    note.push(NOTE);
-    let note = PathBuf::from(note);
-    exists(&note) && Note::read(&note).is_none_or(|note| note.header.uuid != owner)
+/// Whether what lies where a part's note would be is something else: it would be written over. Of a note of ours a power cut may
+/// have left no more than its name: then it is empty, or lies beside a part that is ours.
+fn is_taken_by_a_note(folder: &Path, part: &str, owner: Uuid) -> bool {
+    let note = folder.join(format!("{part}{NOTE}"));
+    exists(&note)
+        && !is_file_of(&note, Some(0))
+        && Note::read(&note).is_none_or(|note| note.header.uuid != owner)
+        && Part::of_owner(folder, part, owner).is_none()
 }
 
 /// Whether a path is a regular file of this size.
@@ -460,6 +462,14 @@ mod tests {
         assert_eq!(name, "c (1).iso");
         let refused = Part::create(here, "c.iso", Taken::Refuse, Uuid::nil()).unwrap_err();
         assert_eq!(refused.kind, StoreKind::Taken);
+        // What a power cut left of our own.
+        let ours = Uuid::from_u128(7);
+        for (name, note, part_is_there) in [("d.iso", &b""[..], false), ("e.iso", &b"torn"[..], true)] {
+            let made = part_is_there.then(|| Part::create(here, name, Taken::Number, ours).unwrap());
+            drop(made);
+            std::fs::write(here.join(format!("{name}.part.haul")), note).unwrap();
+            assert_eq!(Part::create(here, name, Taken::Number, ours).unwrap().1, name);
+        }
         let mode = std::fs::metadata(part.path()).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600);
         assert_eq!(

@@ -68,7 +68,7 @@ struct Step {
 
     /// The exit status.
     exit: Option<i32>,
-    /// All that is in the download folder: `now` (what the server has), `version N`, `text ...`, or `any`.
+    /// All that is in the download folder: `now` (what the server has), `version N`, `one version` (any that is served, unmixed), `text ...`, or `any`.
     folder: Option<BTreeMap<String, String>>,
     /// What stderr says, in any case of letters.
     says: Vec<String>,
@@ -254,6 +254,11 @@ impl Check<'_> {
 
     fn file(&self, name: &str, what: &str) {
         let held = std::fs::read(self.play.machine.file(name)).unwrap();
+        if what == "one version" {
+            let is_whole = |version: &Version| first_difference(&held, &version.bytes()).is_none();
+            assert!(self.play.site.versions(name).iter().any(is_whole), "{name} is a mixture; {}", self.told);
+            return;
+        }
         let expected = match what.split_once(' ') {
             Some(("text", text)) => text.as_bytes().into(),
             Some(("version", seed)) => {
