@@ -213,6 +213,18 @@ fn framed<'a>(answer: &Answer, said: &'a Said) -> Vec<std::borrow::Cow<'a, [u8]>
     vec![open.into_bytes().into(), bytes.into(), b"\r\n--cut--\r\n".into()]
 }
 
+/// Sends a piece of a body.
+fn send(wire: &mut Wire, piece: &[u8], chunked: bool) -> io::Result<()> {
+    if chunked {
+        write!(wire, "{:x}\r\n", piece.len())?;
+    }
+    wire.write_all(piece)?;
+    if chunked {
+        wire.write_all(b"\r\n")?;
+    }
+    wire.flush()
+}
+
 fn body(stage: &Stage, wire: &mut Wire, turn: &Turn, answer: &Answer, said: &Said) -> io::Result<Ending> {
     let began = Instant::now();
     let mut sent = 0_u64;
@@ -231,14 +243,11 @@ fn body(stage: &Stage, wire: &mut Wire, turn: &Turn, answer: &Answer, said: &Sai
             let wanted = rest.len().min(PIECE).min(usize::try_from(until - sent).unwrap_or(usize::MAX));
             let Some(granted) = stage.grant(wanted) else { return Ok(Ending::Cut) };
             let (now, later) = rest.split_at(granted);
-            if answer.chunked {
-                write!(wire, "{granted:x}\r\n")?;
+            if let Err(error) = send(wire, now, answer.chunked) {
+                // Somebody who was killed meanwhile takes nothing from who comes next.
+                stage.give_back(granted);
+                return Err(error);
             }
-            wire.write_all(now)?;
-            if answer.chunked {
-                wire.write_all(b"\r\n")?;
-            }
-            wire.flush()?;
             stage.count(turn, said.range.start, granted);
             (sent, rest) = (sent + granted as u64, later);
             if let Some(rate) = answer.rate {

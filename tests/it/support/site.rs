@@ -314,6 +314,13 @@ impl Stage {
         }
     }
 
+    /// Gives back what was granted and didn't go out.
+    pub(super) fn give_back(&self, granted: usize) {
+        let mut state = self.lock();
+        state.budget = state.budget.map(|left| left + granted as u64);
+        self.changed.notify_all();
+    }
+
     /// Counts bytes that went out, of a body that begins at `first`.
     pub(super) fn count(&self, turn: &Turn, first: usize, bytes: usize) {
         let mut state = self.lock();
