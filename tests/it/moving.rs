@@ -15,9 +15,10 @@ fn move_to(folder: &Path) {
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "4 MiB" });
     let (url, content) = (site.fill("{site}/file.bin"), site.content("file.bin").unwrap());
-    site.hold_after(1 << 20);
+    // A kill costs a write, and one write may be large: there must be more than one.
+    site.hold_after(3 << 20);
     let mut running = machine.spawn(&["get", &url]);
-    running.wait_for_bytes(&machine.file("file.bin.part"), &content, 512 << 10);
+    running.wait_for_bytes(&machine.file("file.bin.part"), &content, 2 << 20);
     assert!(site.wait_until_held(|| running.is_over()));
     running.kill();
     site.release();
