@@ -77,7 +77,9 @@ fn stop_at(call: &str, nth: u32, scene: &Scene, disk: Option<&Disk>) -> bool {
         disk.cut();
     }
     let outcome = machine.get(&args[1..]);
-    let told = format!("stopped at {call} {nth}, {:?} is here: {}", machine.names(), outcome.told());
+    let history = String::from_utf8_lossy(&machine.run(&["history"]).stdout).into_owned();
+    let told =
+        format!("stopped at {call} {nth}, {:?} is here: {}\n{history}", machine.names(), outcome.told());
     assert!(outcome.status.success(), "{told}");
     let whole = std::fs::read(machine.file("file.bin")).unwrap_or_else(|error| panic!("{error}: {told}"));
     assert_eq!(first_difference(&whole, &site.content("file.bin").unwrap()), None, "{told}");
