@@ -10,7 +10,7 @@ use haul::door::Door;
 use haul::door::desktop::{DesktopEntry, MAKE_DEFAULT};
 use tokio_util::sync::CancellationToken;
 
-use crate::tell_system;
+use super::agent::tell_system;
 
 /// Opens the door for web pages. An agent without one is better than none.
 pub(crate) fn open_door(

@@ -19,8 +19,10 @@ use haul::tui::Surroundings;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::console::{self, Shown};
-use crate::{Spool, connect_here, context, ended_from_outside, hurry, raise_file_limit, refuse_here};
+use super::console::{self, Shown};
+use super::context::{Spool, context, ended_from_outside, raise_file_limit};
+use super::here::{connect_here, refuse_here};
+use super::settings::hurry;
 
 /// How soon a silent server is given up: whoever looks on should see it.
 const STALL: Duration = Duration::from_secs(8);

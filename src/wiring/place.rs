@@ -1,0 +1,80 @@
+//! Where the engine of a command is: state, socket and config, and how its agent is found or started there.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use haul::agent::service::{Service, Way};
+use haul::agent::socket;
+use haul::agent::start::Start;
+use haul::cli::{self, Args, Status};
+use haul::client::local::Local;
+use haul::client::{Connect, ConnectError};
+
+/// Where the engine of this command is.
+pub(crate) struct Place {
+    pub(crate) state: PathBuf,
+    is_default_state: bool,
+    pub(crate) runtime: PathBuf,
+    config: Option<PathBuf>,
+    /// The config file, where one was named.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn of(args: &Args) -> Result<Self, Status> {
+        use etcetera::BaseStrategy as _;
+
+        let default = default_state();
+        let Some(state) = args.state.clone().or_else(|| default.clone()) else {
+            cli::complain("there is no home folder to keep the store in", "name a folder with --state");
+            return Err(Status::Usage);
+        };
+        let state = std::path::absolute(&state).unwrap_or(state);
+        let runtime = socket::runtime_folder(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+        let config = etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir());
+        let file =
+            args.config.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+        Ok(Self { is_default_state: Some(&state) == default.as_ref(), state, runtime, config, file })
+    }
+
+    /// The way to the agent; `starts` says whether one is started where none answers.
+    pub(crate) fn agent(self: &Rc<Self>, starts: bool) -> Box<dyn Connect> {
+        let here = Rc::clone(self);
+        let find = Box::new(move || socket::find(&here.state, &here.runtime));
+        let here = Rc::clone(self);
+        let start: haul::client::local::Start = Box::new(move || {
+            let start = here.start();
+            Box::pin(async move {
+                start.start().await.map_err(|error| ConnectError::lasting(error.text, error.hint))
+            })
+        });
+        Box::new(Local::new(find, starts.then_some(start)))
+    }
+
+    fn start(&self) -> Start {
+        Start {
+            program: std::env::current_exe().unwrap_or_else(|_| "haul".into()),
+            state: self.state.clone(),
+            is_default_state: self.is_default_state,
+            units: self.config.as_ref().map(|config| config.join("systemd/user")),
+            session: self.runtime.clone(),
+            environment: std::env::vars_os()
+                .filter(|(name, _)| name != "HAUL_CONFIG")
+                .chain(self.file.iter().map(|file| ("HAUL_CONFIG".into(), file.into())))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn service(&self) -> Service {
+        let home = std::env::home_dir().unwrap_or_else(|| "/".into());
+        let config = self.config.clone().unwrap_or_else(|| home.join(".config"));
+        let program = std::env::current_exe().unwrap_or_else(|_| "haul".into());
+        Service::new(Way::of_machine(), &program, &home, &config)
+    }
+}
+/// `~/.local/state/haul`, or where the platform keeps such things.
+fn default_state() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("haul"))
+}
