@@ -278,6 +278,7 @@ impl Core {
             checkpoint: record.checkpoint.clone(),
             held: None,
             is_new,
+            unwritten: self.db.insertions(),
             part: item.part.take(),
             connections,
             polite: self.polite.handle(),

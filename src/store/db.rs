@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, StoreKind};
 use super::rows::{self, Loaded};
@@ -55,6 +55,8 @@ struct Job {
     durability: Durability,
     work: Work,
     done: oneshot::Sender<Result<(), StoreError>>,
+    /// The number of the insertion, where it is one.
+    insertion: Option<u64>,
 }
 
 /// The answer to come of something that was given to the database.
@@ -79,6 +81,21 @@ impl Ticket {
     }
 }
 
+/// The insertions that were given to the database up to a moment.
+#[derive(Clone, Debug)]
+pub struct Insertions {
+    last: u64,
+    written: watch::Receiver<u64>,
+}
+
+impl Insertions {
+    /// Waits until each of them is committed, or was refused: what is made on disk after that has a row.
+    pub async fn done(mut self) {
+        // A writer that is gone commits nothing more.
+        let _ = self.written.wait_for(|written| *written >= self.last).await;
+    }
+}
+
 fn gone() -> StoreError {
     StoreError::new(StoreKind::Other, "the store is closed")
 }
@@ -95,6 +112,10 @@ struct Inner {
     path: PathBuf,
     stamps: AtomicU64,
     newest: Arc<Newest>,
+    /// Insertions that were given so far.
+    given: AtomicU64,
+    /// Those that the writer has done with.
+    written: watch::Receiver<u64>,
 }
 
 /// When something about a download was decided. What was decided first may reach the database last, because a part is synced in
@@ -165,10 +186,11 @@ impl Db {
             Err(error) => return Err(error),
         };
         let (jobs, incoming) = mpsc::channel();
+        let (tell, written) = watch::channel(0);
         let at = path.clone();
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_all(connection, &incoming, &at))
+            .spawn(move || write_all(connection, &incoming, &tell, &at))
             .map_err(|error| StoreError::io("can't start the thread of", path.display(), &error))?;
         let inner = Inner {
             jobs: Some(jobs),
@@ -176,6 +198,8 @@ impl Db {
             path,
             stamps: AtomicU64::default(),
             newest: Arc::default(),
+            given: AtomicU64::default(),
+            written,
         };
         Ok((Self { inner: Arc::new(inner) }, Opened { loaded, damaged }))
     }
@@ -191,8 +215,25 @@ impl Db {
 
     /// Gives work to the writer. What is given at the same time is committed together.
     pub(super) fn write(&self, durability: Durability, work: Work) -> Ticket {
+        self.give(durability, work, None)
+    }
+
+    /// Gives an insertion to the writer. Only one thread may do so.
+    pub(super) fn write_insertion(&self, work: Work) -> Ticket {
+        let number = self.inner.given.fetch_add(1, Ordering::Relaxed) + 1;
+        self.give(Durability::Durable, work, Some(number))
+    }
+
+    /// Returns the insertions that are not yet committed; none where all are.
+    pub fn insertions(&self) -> Option<Insertions> {
+        let last = self.inner.given.load(Ordering::Relaxed);
+        let written = &self.inner.written;
+        (*written.borrow() < last).then(|| Insertions { last, written: written.clone() })
+    }
+
+    fn give(&self, durability: Durability, work: Work, insertion: Option<u64>) -> Ticket {
         let (done, ticket) = oneshot::channel();
-        let job = Job { durability, work, done };
+        let job = Job { durability, work, done, insertion };
         if let Some(jobs) = &self.inner.jobs {
             // A writer that is gone drops the job, and the ticket says so.
             let _ = jobs.send(job);
@@ -285,7 +326,12 @@ fn set_aside(path: &Path, date: &str) -> Result<PathBuf, StoreError> {
 }
 
 /// The writer: takes what is there, commits it together, answers, and sleeps until more comes.
-fn write_all(connection: Connection, incoming: &mpsc::Receiver<Job>, path: &Path) {
+fn write_all(
+    connection: Connection,
+    incoming: &mpsc::Receiver<Job>,
+    written: &watch::Sender<u64>,
+    path: &Path,
+) {
     let mut now = Durability::Durable;
     while let Ok(first) = incoming.recv() {
         let mut group = vec![first];
@@ -294,6 +340,7 @@ fn write_all(connection: Connection, incoming: &mpsc::Receiver<Job>, path: &Path
         {
             group.push(job);
         }
+        let insertion = group.iter().filter_map(|job| job.insertion).max();
         let wanted = if group.iter().any(|job| job.durability == Durability::Durable) {
             Durability::Durable
         } else {
@@ -306,6 +353,9 @@ fn write_all(connection: Connection, incoming: &mpsc::Receiver<Job>, path: &Path
                 for job in group {
                     // Whoever no longer waits needs no answer.
                     let _ = job.done.send(Err(error.clone()));
+                }
+                if let Some(insertion) = insertion {
+                    written.send_replace(insertion);
                 }
                 continue;
             }
@@ -322,6 +372,9 @@ fn write_all(connection: Connection, incoming: &mpsc::Receiver<Job>, path: &Path
                     let _ = job.done.send(alone.map_err(|error| sort("write", path, &error)));
                 }
             }
+        }
+        if let Some(insertion) = insertion {
+            written.send_replace(insertion);
         }
     }
     // Closing checkpoints the WAL; what could not be is still in it.

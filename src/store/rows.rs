@@ -69,13 +69,10 @@ pub struct Completed {
 impl Db {
     /// Stores new downloads, all or none.
     pub fn insert(&self, records: Vec<DownloadRecord>) -> Ticket {
-        self.write(
-            Durability::Durable,
-            Box::new(move |db| {
-                let mut ids = Interned::default();
-                records.iter().try_for_each(|record| put(db, record, &mut ids))
-            }),
-        )
+        self.write_insertion(Box::new(move |db| {
+            let mut ids = Interned::default();
+            records.iter().try_for_each(|record| put(db, record, &mut ids))
+        }))
     }
 
     /// Stores a download anew, if it is still there. A running one's checkpoint stays as it is stored: what is on disk of it is

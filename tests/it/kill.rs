@@ -31,6 +31,28 @@ fn a_download_killed_at_random_bytes_loses_no_more_than_what_was_on_its_way() {
     }
 }
 
+#[test]
+fn nothing_is_on_disk_of_a_download_that_the_store_does_not_know_yet() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "3 MiB" });
+    let args = ["get", &site.fill("{site}/file.bin"), "-n", "1"];
+    // The store is made, and then kept busy: what is added waits.
+    machine.run(&["list"]);
+    let busy = rusqlite::Connection::open(machine.state().join("haul.db")).unwrap();
+    busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    site.hold_after(64 << 10);
+    let mut running = machine.spawn(&args);
+    assert!(site.wait_until_held(|| running.is_over()));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(machine.names(), Vec::<String>::new());
+    running.kill();
+    drop(busy);
+    site.release();
+    let outcome = machine.get(&args[1..]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(machine.names(), ["file.bin"], "{}", outcome.told());
+}
+
 fn kill_until_whole(random: &mut fastrand::Rng, connections: u64, told: &str) {
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "16 MiB" });

@@ -58,6 +58,10 @@ impl Shared {
                 }
                 Err(error) => return Err(trouble::of_fetch(self, &error)),
             };
+            // A part without a row would be nobody's after a kill. The answer took longer, nearly always.
+            if let Some(unwritten) = self.order.unwritten.clone() {
+                unwritten.done().await;
+            }
             let mut heard = hear::hear(&answer, wall());
             heard.encoded &= !is_named_as_coded(&answer);
             heard.strange_host = self.is_strange(&answer);

@@ -18,6 +18,7 @@ use crate::model::range::ByteRange;
 use crate::model::record::Checkpoint;
 use crate::model::settings::EngineSettings;
 use crate::model::state::{Failure, WaitReason};
+use crate::store::db::Insertions;
 use crate::store::part::Part;
 
 /// A download to carry out, with all that is known of it.
@@ -48,6 +49,8 @@ pub(crate) struct Order {
     pub(crate) held: Option<Box<Checkpoint>>,
     /// Whether it never ran before: nothing of it can be on disk.
     pub(crate) is_new: bool,
+    /// What the store has yet to commit before anything may be made on disk.
+    pub(crate) unwritten: Option<Insertions>,
     /// The part, where it is still open from the run before.
     pub(crate) part: Option<Arc<Part>>,
     /// Connections at most.
