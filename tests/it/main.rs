@@ -51,6 +51,7 @@ mod network;
 mod plan;
 mod power;
 mod screen;
+mod secrets;
 mod services;
 mod space;
 mod stories;

@@ -23,13 +23,32 @@ pub(crate) struct Identity {
 impl Identity {
     /// Makes an authority and a certificate that it signed.
     pub(crate) fn new() -> Self {
+        Self::with(&["127.0.0.1", "localhost"], |_| {})
+    }
+
+    /// The same for another server than that which shows it.
+    pub(crate) fn of_another_name() -> Self {
+        Self::with(&["elsewhere.example"], |_| {})
+    }
+
+    /// The same, for a time that is over.
+    pub(crate) fn of_another_time() -> Self {
+        Self::with(&["127.0.0.1", "localhost"], |certificate| {
+            certificate.not_before = rcgen::date_time_ymd(2001, 1, 1);
+            certificate.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        })
+    }
+
+    fn with(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.distinguished_name.push(DnType::CommonName, "an authority for tests");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut certificate = CertificateParams::new(names).unwrap();
+        change(&mut certificate);
+        let certificate = certificate.signed_by(&key, &authority).unwrap();
         Self {
             authority_pem: authority.pem(),
             certificate_pem: certificate.pem(),
