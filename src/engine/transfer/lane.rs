@@ -32,10 +32,30 @@ pub(super) struct LaneCell {
     pub(super) place: usize,
     /// Where it began.
     pub(super) from: u64,
+    /// What it delivers, as far as it was looked at.
+    pace: Cell<Pace>,
     /// The ends of its connection, once its answer has come.
     pub(super) ends: Cell<Option<Ends>>,
     /// The governor's leave to read, while the download steps aside.
     pub(super) watched: RefCell<Option<Rc<Watched>>>,
+}
+
+/// A lane's rate in bytes per second, over about half a second.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How far it had come.
+    at: u64,
+    /// When that was; nothing before its answer.
+    since: Option<Instant>,
+    rate: Option<f64>,
+}
+
+/// What a new look counts beside those before it.
+const NEW: f64 = 0.25;
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+fn float(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 impl LaneCell {
@@ -49,6 +69,7 @@ impl LaneCell {
             local: Cell::new(None),
             place,
             from: at,
+            pace: Cell::new(Pace { at, since: None, rate: None }),
             ends: Cell::new(None),
             watched: RefCell::new(None),
         })
@@ -61,7 +82,22 @@ impl LaneCell {
     }
 
     pub(super) fn lane(&self) -> Lane {
-        Lane { at: self.at.get(), end: self.end.get() }
+        Lane { at: self.at.get(), end: self.end.get(), rate: self.pace.get().rate }
+    }
+
+    /// Takes a look at how fast it is; a few times a second.
+    pub(super) fn measure(&self, now: Instant) {
+        if !self.answered.get() {
+            return;
+        }
+        let (mut pace, at) = (self.pace.get(), self.at.get());
+        if let Some(since) = pace.since {
+            let rate = float(at.saturating_sub(pace.at))
+                / now.saturating_duration_since(since).as_secs_f64().max(0.001);
+            pace.rate = Some(pace.rate.map_or(rate, |old| old + NEW * (rate - old)));
+        }
+        (pace.at, pace.since) = (at, Some(now));
+        self.pace.set(pace);
     }
 
     /// Whether the governor holds it back just now.

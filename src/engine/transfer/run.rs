@@ -22,7 +22,7 @@ use crate::fetch::http::Http;
 use crate::fetch::transport::Body;
 use crate::kernel::answer::{Meaning, judge};
 use crate::kernel::identity::can_prove;
-use crate::kernel::plan::{Work, next_work};
+use crate::kernel::plan::{Terms, Work, next_work};
 use crate::kernel::ramp::Ramp;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
@@ -33,7 +33,7 @@ use crate::store::note::NoteWriter;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long all of it is held back before all connections but one are closed.
 const ASIDE: Duration = Duration::from_millis(300);
-/// The least that is worth a request of its own, in bytes.
+/// The least that is worth a request of its own where nothing is known of rates, in bytes.
 const SMALLEST: u64 = 256 * 1024;
 /// In order: how far ahead of the front a connection may fetch, in bytes.
 const WINDOW: u64 = 4 << 20;
@@ -250,7 +250,8 @@ impl Run {
         while self.cells.len() < usize::try_from(most).unwrap_or(1) {
             let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane()).collect();
             let window = (in_order && most > 1).then_some(WINDOW);
-            let work = next_work(size, &shared.coverage.borrow(), &lanes, SMALLEST, window);
+            let terms = Terms { smallest: SMALLEST, first_byte: self.first_byte, window };
+            let work = next_work(size, &shared.coverage.borrow(), &lanes, terms);
             match work {
                 Some(Work::Gap(range)) => self.ask_for(range),
                 Some(Work::Steal { from, range }) => {
@@ -289,6 +290,9 @@ impl Run {
         }
         if let Err(outcome) = shared.check_growth() {
             return Next::End(outcome);
+        }
+        for (cell, _) in &self.cells {
+            cell.measure(now);
         }
         self.step_aside(now);
         if let Some(size) = shared.size.get().filter(|_| !self.steps_aside()) {

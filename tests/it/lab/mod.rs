@@ -13,6 +13,7 @@
 mod bottleneck;
 mod eyes;
 mod flow;
+mod lossy;
 mod net;
 
 use std::sync::{Mutex, PoisonError};
@@ -115,12 +116,16 @@ struct Lab {
 
 impl Lab {
     fn new(kind: Kind) -> Self {
+        Self::of_size(kind, if kind.down > 1e8 { 6 << 30 } else { 1 << 30 })
+    }
+
+    /// A lab whose file has so many bytes.
+    fn of_size(kind: Kind, size: u64) -> Self {
         let (far, here, elsewhere) = (Space::new("server"), Space::new("here"), Space::new("elsewhere"));
         let bottleneck = Bottleneck::start(kind, &far, [&here, &elsewhere]);
         far.connect(SERVER, kind.congestion, kind.batch);
         here.connect(HERE, kind.congestion, kind.batch);
         elsewhere.connect(ELSEWHERE, kind.congestion, kind.batch);
-        let size = if kind.down > 1e8 { 6 << 30 } else { 1 << 30 };
         let server = Server::start(&far, size);
         Self { kind, bottleneck, _server: server, here, elsewhere, _far: far, machine: Machine::new() }
     }
