@@ -178,10 +178,12 @@ impl Core {
             _ => {}
         }
         let host = item.host().to_owned();
-        self.hosts.release(&host);
+        let others_wait = self.hosts.release(&host);
         self.step(id, event, || State::Queued);
         self.enqueue(id);
-        self.release_host(&host);
+        if others_wait {
+            self.release_host(&host);
+        }
         self.store(id);
         Ok(())
     }

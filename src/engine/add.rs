@@ -20,7 +20,7 @@ use crate::model::page::PageOrigin;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
 use crate::model::settings::Login;
-use crate::model::state::{State, StateKind};
+use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
 use crate::store::part::is_file_of;
@@ -264,6 +264,9 @@ impl Core {
     pub(super) fn put_in_list(&mut self, record: DownloadRecord, client: u64) {
         let id = record.id;
         self.by_source.insert((source_hash(&record.source_url), id));
+        if let State::Waiting { why: WaitReason::HostRefuses { host }, .. } = &record.state {
+            self.hosts.wait_for(host);
+        }
         let mut item = Item::new(record);
         if item.record.mode == Mode::RealTime {
             item.owner = Some(client);

@@ -216,6 +216,7 @@ impl Core {
                     self.store(id);
                 }
                 hosts::Leave::Held => {
+                    self.hosts.wait_for(&host);
                     self.wait(id, WaitReason::HostRefuses { host }, None);
                     self.store(id);
                 }

@@ -1,6 +1,6 @@
 //! What is remembered of hosts: how many connections they bear, until when they want to be left alone, and whether they refuse.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::time::UnixMs;
 
@@ -11,6 +11,8 @@ const REFUSED_IN_A_ROW: u32 = 5;
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     known: HashMap<String, Host>,
+    /// Hosts that somebody waits for because they refuse.
+    waited_for: HashSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -68,12 +70,18 @@ impl Hosts {
         self.known.get(host).is_some_and(|host| host.gave_files)
     }
 
-    /// Somebody tries a host again: it is no longer held, nor waited for.
-    pub fn release(&mut self, host: &str) {
+    /// A download waits because a host refuses.
+    pub fn wait_for(&mut self, host: &str) {
+        self.waited_for.insert(host.to_owned());
+    }
+
+    /// Somebody tries a host again: it is no longer held, nor waited for. Returns whether downloads may have waited for that.
+    pub fn release(&mut self, host: &str) -> bool {
         if let Some(known) = self.known.get_mut(host) {
             known.refused = 0;
             known.asked_until = None;
         }
+        self.waited_for.remove(host)
     }
 
     /// Whether a download may ask a host now.

@@ -25,8 +25,8 @@ fn used(machine: &Machine) -> Cost {
     }
 }
 
-/// Adds so many, ends the agent, and lets the next one start with all of them and list them.
-fn cost_of(count: u32) -> [Cost; 2] {
+/// Adds so many, ends the agent, lets the next one start with all of them and list them, cancels all and tries all again.
+fn cost_of(count: u32) -> [Cost; 3] {
     let machine = Machine::with_agent();
     let done = |args: &[&str]| {
         let outcome = machine.run(args);
@@ -46,13 +46,23 @@ fn cost_of(count: u32) -> [Cost; 2] {
     let rows = done(&["list", "--json"]);
     assert_eq!(String::from_utf8(rows).unwrap().lines().count(), usize::try_from(count).unwrap());
     let listed = used(&machine);
-    [Cost { ticks: added.ticks - before.ticks, ..added }, listed]
+    done(&["cancel", "all"]);
+    done(&["retry", "all"]);
+    let tried = used(&machine);
+    let rows = String::from_utf8(done(&["list", "state:waiting", "--json"])).unwrap();
+    assert_eq!(rows.lines().count(), usize::try_from(count).unwrap());
+    [
+        Cost { ticks: added.ticks - before.ticks, ..added },
+        listed,
+        Cost { ticks: tried.ticks - listed.ticks, ..tried },
+    ]
 }
 
 #[test]
-fn adding_starting_and_listing_cost_time_and_memory_that_grow_with_the_number() {
+fn adding_listing_and_trying_all_again_cost_time_and_memory_that_grow_with_the_number() {
     let (few, many) = (cost_of(2_500), cost_of(10_000));
-    for (what, few, many) in [("adding", few[0], many[0]), ("starting and listing", few[1], many[1])] {
+    let steps = ["adding", "starting and listing", "cancelling and trying again"];
+    for (what, (few, many)) in steps.into_iter().zip(few.into_iter().zip(many)) {
         eprintln!("{what}: {few:?} for 2,500, {many:?} for 10,000");
         // Four times as much, and as much again for what a tick can't tell; a square would be sixteen times.
         assert!(many.ticks <= few.ticks.max(5) * 8, "{what}: {few:?}, {many:?}");
