@@ -1,12 +1,14 @@
-//! A background download takes only the processor time that nobody else wants.
+//! A background download takes only the processor and disk time that nobody else wants.
 
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use toml::toml;
 
 use crate::support::machine::Machine;
+use crate::support::real;
 use crate::support::site::{DEADLINE, Site};
 
 /// How long the processors are kept busy in each round.
@@ -145,4 +147,23 @@ fn programs_that_want_every_processor_lose_next_to_nothing() {
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
 fn float(count: u64) -> f64 {
     count as f64
+}
+
+#[test]
+fn what_steps_aside_writes_back_as_it_goes_and_what_is_wanted_now_leaves_that_to_the_system() {
+    if !real::has("strace") {
+        return;
+    }
+    for (priority, least, most) in [("low", 6, 9), ("now", 0, 0)] {
+        let (machine, site) = (Machine::new(), Site::start(None));
+        site.serve("file.bin", toml! { size = "32 MiB" });
+        let told = machine.root().join("calls");
+        let mut tracer = Command::new("strace");
+        tracer.args(["-f", "-qq", "-e", "trace=sync_file_range", "-o"]).arg(&told).arg("--");
+        let words = ["get", &site.fill("{site}/file.bin"), "-n", "1", "--priority", priority];
+        let outcome = machine.spawn_under(tracer, &words).wait();
+        assert!(outcome.status.success(), "{}", outcome.told());
+        let calls = std::fs::read_to_string(&told).unwrap().matches("sync_file_range(").count();
+        assert!((least..=most).contains(&calls), "at priority {priority}: {calls} calls");
+    }
 }

@@ -495,6 +495,9 @@ impl Shared {
             }
             Control::Committed(generation, safe) if generation == self.generation.get() => {
                 self.safe.replace(safe);
+                if let Some(part) = self.part.borrow().as_ref().filter(|_| !self.full_share.get()) {
+                    part.leave_cache();
+                }
                 let header = self.header();
                 let failed = self.note.borrow_mut().as_mut().and_then(|note| note.committed(header).err());
                 if let Some(error) = failed {
