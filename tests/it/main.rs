@@ -27,7 +27,9 @@
 )]
 
 mod agent;
+mod agent_costs;
 mod agent_crowd;
+mod agent_login;
 mod agent_manager;
 mod agent_ssh;
 mod commands;
