@@ -39,6 +39,7 @@ mod door;
 mod door_browser;
 mod door_crowd;
 mod door_desktop;
+mod door_user;
 mod flags;
 mod input;
 mod interop;
