@@ -46,6 +46,7 @@ mod interop;
 mod kill;
 mod lab;
 mod library;
+mod library_hostile;
 mod limits;
 mod many;
 mod metalink;
