@@ -13,6 +13,7 @@ pub mod plan;
 pub mod queue;
 pub mod ramp;
 pub mod rate;
+pub mod renew;
 pub mod resolve;
 pub mod retry;
 pub mod schedule;

@@ -247,6 +247,20 @@ impl Part {
         })
     }
 
+    /// Begins to write back what is not on the disk yet, by `begin`. What fails there counts as a failed sync: no later one tells of it.
+    ///
+    /// # Errors
+    /// What the disk says, now or since [`Part::forgive`].
+    pub fn write_back(&self, begin: impl FnOnce(&File) -> io::Result<()>) -> Result<(), StoreError> {
+        self.synced(begin)
+    }
+
+    /// Lets the system forget what it holds of the file in memory, after a sync: others need that room more.
+    pub fn leave_cache(&self) {
+        // It is a hint.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
     /// A failed sync was heeded: what it may have lost no longer counts, and is written again.
     pub fn forgive(&self) {
         *self.spoilt.lock().unwrap_or_else(PoisonError::into_inner) = false;

@@ -8,9 +8,11 @@ mod code;
 mod schedule;
 mod socket;
 mod tcp;
+mod writeback;
 
 pub use address::interface_of;
 pub use code::let_go_of_code;
 pub use schedule::{be_idle, quiet_autogroup};
 pub use socket::duplicate_of;
 pub use tcp::{TcpFacts, clamp_window, facts_of};
+pub use writeback::write_back;

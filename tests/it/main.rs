@@ -54,6 +54,7 @@ mod moving;
 mod network;
 mod plan;
 mod power;
+mod processor;
 mod screen;
 mod secrets;
 mod services;

@@ -12,6 +12,7 @@ use super::shared::Shared;
 use crate::fetch::error::FetchError;
 use crate::fetch::transport::Body;
 use crate::kernel::plan::Lane;
+use crate::kernel::renew::Seen;
 use crate::store::error::StoreError;
 
 /// What the planner and the stall clock know of a lane. The planner may lower the end while it runs.
@@ -32,6 +33,8 @@ pub(super) struct LaneCell {
     pub(super) place: usize,
     /// Where it began.
     pub(super) from: u64,
+    /// When its request was made.
+    born: Instant,
     /// What it delivers, as far as it was looked at.
     pace: Cell<Pace>,
     /// The ends of its connection, once its answer has come.
@@ -69,6 +72,7 @@ impl LaneCell {
             local: Cell::new(None),
             place,
             from: at,
+            born: now,
             pace: Cell::new(Pace { at, since: None, rate: None }),
             ends: Cell::new(None),
             watched: RefCell::new(None),
@@ -83,6 +87,11 @@ impl LaneCell {
 
     pub(super) fn lane(&self) -> Lane {
         Lane { at: self.at.get(), end: self.end.get(), rate: self.pace.get().rate }
+    }
+
+    /// Returns its age and what it delivers.
+    pub(super) fn seen(&self, now: Instant) -> Seen {
+        Seen { age: now.saturating_duration_since(self.born), rate: self.pace.get().rate.unwrap_or_default() }
     }
 
     /// Takes a look at how fast it is; a few times a second.

@@ -24,6 +24,7 @@ use crate::kernel::answer::{Meaning, judge};
 use crate::kernel::identity::can_prove;
 use crate::kernel::plan::{Terms, Work, next_work};
 use crate::kernel::ramp::Ramp;
+use crate::kernel::renew::Renewal;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
 use crate::model::validators::Validators;
@@ -75,6 +76,7 @@ struct Run {
     lanes: FuturesUnordered<LaneFuture>,
     cells: Vec<(Rc<LaneCell>, AbortHandle)>,
     ramp: Ramp,
+    renewal: Renewal,
     opened: u32,
     first_byte: Duration,
     /// Since when the governor holds all of it back.
@@ -101,6 +103,7 @@ impl Run {
             lanes: FuturesUnordered::new(),
             cells: Vec::new(),
             ramp,
+            renewal: Renewal::default(),
             opened: 0,
             first_byte: Duration::ZERO,
             aside_since: None,
@@ -300,9 +303,24 @@ impl Run {
             let active = self.cells.iter().filter(|(cell, _)| cell.answered.get()).count();
             let active = u32::try_from(active).unwrap_or(u32::MAX);
             self.ramp.observe(now, shared.received_so_far(), active, left, shared.cap.get(), self.first_byte);
+            self.renew(now, left);
         }
         self.fill();
         Next::Go
+    }
+
+    /// A connection that losses have made slow makes way for a new one, where all of the line is ours to take.
+    fn renew(&mut self, now: Instant, left: u64) {
+        let is_held = !self.shared.full_share.get() || self.shared.piece().is_some();
+        if is_held || self.shared.sources.has_mirrors() {
+            return;
+        }
+        let seen: Vec<_> = self.cells.iter().map(|(cell, _)| cell.seen(now)).collect();
+        if let Some(slow) = self.renewal.observe(now, &seen, left, self.first_byte) {
+            let (cell, handle) = self.cells.remove(slow);
+            blame(&self.shared, &cell);
+            handle.abort();
+        }
     }
 
     /// Connections from an address that is gone are dead, whatever they say.
@@ -477,6 +495,9 @@ impl Shared {
             }
             Control::Committed(generation, safe) if generation == self.generation.get() => {
                 self.safe.replace(safe);
+                if let Some(part) = self.part.borrow().as_ref().filter(|_| !self.full_share.get()) {
+                    part.leave_cache();
+                }
                 let header = self.header();
                 let failed = self.note.borrow_mut().as_mut().and_then(|note| note.committed(header).err());
                 if let Some(error) = failed {

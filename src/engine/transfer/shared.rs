@@ -33,6 +33,10 @@ use crate::store::error::{StoreError, StoreKind};
 use crate::store::note::{NoteHeader, NoteWriter};
 use crate::store::part::Part;
 
+/// What steps aside lets the disk begin to take what it wrote each time so many bytes have come: of a disk's queue twice as much
+/// is its own at most.
+const WRITE_BACK: u64 = 4 << 20;
+
 /// One download while it runs.
 pub(super) struct Shared {
     pub(super) order: Order,
@@ -80,6 +84,8 @@ pub(super) struct Shared {
     limited_anew: Notify,
     received: Cell<u64>,
     written: Cell<u64>,
+    /// Of these, what the disk has begun to take.
+    written_back: Cell<u64>,
 }
 
 impl Shared {
@@ -127,6 +133,7 @@ impl Shared {
             limited_anew: Notify::new(),
             received: Cell::new(0),
             written: Cell::new(0),
+            written_back: Cell::new(0),
             order,
         });
         (shared, control)
@@ -222,6 +229,10 @@ impl Shared {
             return Err(StoreError::new(StoreKind::Gone, format!("{} has no part", self.order.name)));
         };
         part.write_at(offset, data)?;
+        if !self.full_share.get() && self.written.get() >= self.written_back.get() + WRITE_BACK {
+            part.write_back(crate::sys::write_back)?;
+            self.written_back.set(self.written.get());
+        }
         if self.mode.get() == Mode::Background {
             self.record(part, offset, data)?;
         }

@@ -106,6 +106,41 @@ pub(super) fn bulk(space: &Space, length: Duration) -> f64 {
     })
 }
 
+/// The same, in bits a second over each half second.
+pub(super) fn by_halves(space: &Space, halves: u32) -> Vec<f64> {
+    space.inside(|| {
+        be_on_time();
+        let mut stream = TcpStream::connect((SERVER, FOREGROUND)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream.write_all(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut buffer = vec![0; 256 << 10];
+        let half = |_| {
+            let (began, mut bytes) = (Instant::now(), 0_u64);
+            while began.elapsed() < Duration::from_millis(500) {
+                bytes += stream.read(&mut buffer).unwrap_or(0) as u64;
+            }
+            bytes as f64 * 8.0 / began.elapsed().as_secs_f64()
+        };
+        (0..halves).map(half).collect()
+    })
+}
+
+/// A download that holds itself to a rate as curl's `--limit-rate` does: it reads, and sleeps where it is ahead.
+pub(super) fn limited(space: &Space, bits: f64, length: Duration) {
+    space.inside(|| {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect((SERVER, BACKGROUND)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream.write_all(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let (mut bytes, mut buffer) = (0_u64, vec![0; 16 << 10]);
+        while began.elapsed() < length {
+            bytes += stream.read(&mut buffer).unwrap_or(0) as u64;
+            let due = Duration::from_secs_f64(bytes as f64 * 8.0 / bits);
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+        }
+    });
+}
+
 /// A person who reads pages: an object, a moment to think, the next. Returns how long each took, in seconds.
 pub(super) fn pages(space: &Space, length: Duration) -> Vec<f64> {
     space.inside(|| {

@@ -25,6 +25,8 @@ pub(crate) struct Machine {
     backoff: Duration,
     /// Whether each run has its own engine; else there is an agent, which ends with the machine.
     is_here: bool,
+    /// Whether background work may run in the idle class.
+    may_be_idle: bool,
     /// Variables for every run.
     variables: Vec<(String, String)>,
 }
@@ -79,12 +81,18 @@ impl Machine {
         for folder in ["state", "home", "config", "runtime", "downloads"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root, checkpoint, backoff: BACKOFF, is_here: true, variables: Vec::new() }
+        Self { root, checkpoint, backoff: BACKOFF, is_here: true, may_be_idle: false, variables: Vec::new() }
     }
 
     /// Makes the program wait longer before it tries again by itself than any test does.
     pub(crate) fn never_tries_again_by_itself(mut self) -> Self {
         self.backoff = 1000 * DEADLINE;
+        self
+    }
+
+    /// Lets background work run in the idle class: it comes only as far as the machine is idle.
+    pub(crate) fn and_idle(mut self) -> Self {
+        self.may_be_idle = true;
         self
     }
 
@@ -202,7 +210,7 @@ impl Machine {
             .env("HAUL_TEST_STALL_MS", stall.as_millis().to_string())
             .env("HAUL_TEST_BACKOFF_MS", self.backoff.as_millis().to_string())
             // A machine that runs tests is never idle: in the idle class nothing would come.
-            .env("HAUL_TEST_NOT_IDLE", "1")
+            .envs((!self.may_be_idle).then_some(("HAUL_TEST_NOT_IDLE", "1")))
             // What the machine's own line and battery are is no matter of a test.
             .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
