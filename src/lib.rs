@@ -12,7 +12,7 @@
 //! | [`sys`] | what the system offers and no crate does safely: the only `unsafe` | nobody |
 //! | [`engine`] | the shell that runs the kernel: one thread of state, transfer threads, checkpointer, publisher, governor | all of the above |
 //! | [`protocol`] | messages between engine and clients, one a line, and how a stream is cut into them | `model` |
-//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config` |
+//! | [`agent`] | the process that owns the engine: socket, sessions of clients, start and stop | `model`, `engine`, `protocol`, `config`, `sys` |
 //! | [`door`] | HTTP and WebSocket for web pages, in front of the agent's sessions | `model`, `engine`, `protocol`, `config`, `agent` |
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
@@ -69,7 +69,7 @@ mod tests {
         ("sys", &[]),
         ("engine", &["model", "kernel", "store", "fetch", "library", "sys"]),
         ("protocol", &["model"]),
-        ("agent", &["model", "engine", "protocol", "config"]),
+        ("agent", &["model", "engine", "protocol", "config", "sys"]),
         ("door", &["model", "engine", "protocol", "config", "agent"]),
         ("client", &["model", "protocol"]),
         ("links", &["model"]),

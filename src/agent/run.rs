@@ -280,8 +280,14 @@ async fn accept_all(
     let mut idle = house.engine.idle();
     let mut watch = socket::Watch::new(path).ok();
     let mut leaves_at: Option<Instant> = None;
+    let mut had_nothing = false;
     loop {
         let has_nothing = *idle.borrow_and_update() && sessions.is_empty();
+        if has_nothing && !had_nothing {
+            // An agent that waits is small. Where the system knows no such thing, it is what it is.
+            let _ = crate::sys::let_go_of_code();
+        }
+        had_nothing = has_nothing;
         leaves_at = match run.leaves_after {
             Some(after) if has_nothing => Some(leaves_at.unwrap_or_else(|| Instant::now() + after)),
             _ => None,

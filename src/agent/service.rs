@@ -67,12 +67,7 @@ impl Service {
     /// # Errors
     /// The folder can't be made, or the file can't be written.
     pub fn install(&self) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut file, self.text.as_bytes())?;
-        file.persist(&self.path)?;
-        Ok(())
+        put(&self.path, &self.text)
     }
 
     /// Takes it away; false where it wasn't there.
@@ -80,11 +75,7 @@ impl Service {
     /// # Errors
     /// It can't be taken away.
     pub fn uninstall(&self) -> io::Result<bool> {
-        match std::fs::remove_file(&self.path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        take_away(&self.path)
     }
 
     /// The commands that make the system take notice after it was written.
@@ -120,6 +111,31 @@ impl Service {
                 "The agent starts when you log in; `launchctl load` with this file starts it now."
             }
         }
+    }
+}
+
+/// Writes a file that somebody else reads, whole or not at all; its folder is made.
+///
+/// # Errors
+/// The folder can't be made, or the file can't be written.
+pub fn put(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Takes a file away; false where it wasn't there.
+///
+/// # Errors
+/// It can't be taken away.
+pub fn take_away(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

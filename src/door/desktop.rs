@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::agent::service::desktop_quoted;
+use crate::agent::service::{desktop_quoted, put, take_away};
 
 /// The entry's name.
 const ENTRY: &str = "haul-link.desktop";
@@ -49,12 +49,7 @@ impl DesktopEntry {
     /// # Errors
     /// The folder can't be made, or the file can't be written.
     pub fn write(&self) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut file, self.text.as_bytes())?;
-        file.persist(&self.path)?;
-        Ok(())
+        put(&self.path, &self.text)
     }
 
     /// Takes it away; false where it wasn't there.
@@ -62,11 +57,7 @@ impl DesktopEntry {
     /// # Errors
     /// It can't be taken away.
     pub fn remove(&self) -> io::Result<bool> {
-        match std::fs::remove_file(&self.path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        take_away(&self.path)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod desktop;
 mod gate;
 mod http;
+mod peer;
 mod room;
 mod talk;
 
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::gate::Gate;
 use self::http::Desk;
+use self::peer::Peers;
 use self::room::{Kind, Room};
 use self::talk::{Call, talk};
 use crate::agent::house::House;
@@ -82,6 +84,7 @@ fn listen(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
     let room = Rc::new(Room::default());
+    let mut peers = Peers::new(door.v4.local_addr());
     let (calls, mut coming) = mpsc::unbounded_channel::<Call>();
     let desk = Rc::new(Desk::new(Gate::new(door.port), Rc::clone(&house), Rc::clone(&room), calls));
     let mut tasks = JoinSet::new();
@@ -98,6 +101,8 @@ async fn serve(door: Door, house: Rc<House>, closing: CancellationToken) {
             accepted = accept(door.v6.as_ref()) => accepted,
         };
         match accepted {
+            // Every user of this machine reaches the door, and could say that he is any page.
+            Ok((stream, from)) if !peers.may_pass(from, stream.local_addr()) => {}
             Ok((stream, _)) => {
                 // Who finds no room is not even answered: a crowd must not cost more than that.
                 if let Some(seat) = room.take(Kind::Asker, None) {

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::rewriting;
 use crate::library::walk::Walk;
-use crate::library::{self, Reader, Rewriter, Trouble, Unwritten};
+use crate::library::{self, Reader, Rewriter, Trouble};
 use crate::model::id::DownloadId;
 use crate::model::media::{FileFacts, Info, MediaFacts, MediaId, MediaRecord, ToShelve};
 use crate::model::printable::printable;
@@ -320,8 +321,12 @@ impl Work {
         // What is gone or another file by now was moved or changed by somebody: a scan finds it where it is.
         if let Some(file) = library::look(&to.path) {
             let (mut facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
-            if self.settings.write_tags && trouble.is_none() && facts.kind.is_some() {
-                self.rewrite(&to, &mut facts);
+            let is_wanted = self.settings.write_tags && trouble.is_none() && facts.kind.is_some();
+            if let (true, Some(rewriter), Some(reader)) = (is_wanted, &mut self.rewriter, &mut self.reader)
+                && let Some(news) = rewriting::rewrite(&self.db, rewriter, reader, &to, &mut facts)
+            {
+                // An engine that is gone needs no news.
+                let _ = self.news.send(news);
             }
             let record = MediaRecord {
                 download: Some(to.download),
@@ -334,28 +339,6 @@ impl Work {
         }
         self.done.push(to.download);
         self.store_if_due();
-    }
-
-    /// Writes what came with the download into its file, where that lacks it.
-    fn rewrite(&mut self, to: &ToShelve, facts: &mut MediaFacts) {
-        let (Some(rewriter), Some(reader)) = (&mut self.rewriter, &mut self.reader) else { return };
-        let news = match rewriter.rewrite(&to.path, facts, &to.given, reader) {
-            Ok((now, set)) => {
-                let words: Vec<_> = set.keys().map(|field| field.word()).collect();
-                let told = format!(
-                    "its tags were written: {}; the file is no longer what the server sent",
-                    words.join(", ")
-                );
-                *facts = now;
-                News::Rewritten(to.download, facts.file.size, told)
-            }
-            Err(Unwritten::Nothing) => return,
-            Err(Unwritten::Left(why)) => {
-                News::Left(to.download, printable(&format!("its tags were left alone: {why}")).into_owned())
-            }
-        };
-        // An engine that is gone needs no news.
-        let _ = self.news.send(news);
     }
 
     /// Reads a file; what can't be read is known by its name.

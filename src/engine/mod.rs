@@ -24,6 +24,7 @@ mod plan;
 mod polite;
 mod publisher;
 mod recover;
+mod rewriting;
 #[cfg(target_os = "linux")]
 mod services;
 mod space;
@@ -201,6 +202,7 @@ impl Engine {
             core.limit_anew();
             core.take_up(opened.loaded, dormant);
             core.take_up_plan()?;
+            core.recover_rewrites()?;
             for file in left {
                 core.shelve(file);
             }

@@ -3,7 +3,10 @@
 
 use std::fs::{File, FileTimes};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
 
 use super::reader::Reader;
 use super::{look, write};
@@ -19,6 +22,10 @@ pub enum Unwritten {
     #[error("{0}")]
     Left(String),
 }
+
+/// Hears where a copy is about to be made, and then of the whole copy that is about to take the file's place. An error leaves the file
+/// as it is.
+pub(crate) type Note<'a> = dyn FnMut(&Path, Option<FileFacts>) -> Result<(), String> + 'a;
 
 /// Writes tags, with a process of its own that does it.
 pub struct Rewriter {
@@ -46,6 +53,7 @@ impl Rewriter {
         facts: &MediaFacts,
         known: &Info,
         reader: &mut Reader,
+        note: &mut Note<'_>,
     ) -> Result<(MediaFacts, Info), Unwritten> {
         let lacks = |(field, _): &(_, _)| write::can_hold(*field) && !facts.info.contains_key(field);
         let set: Info = known.clone().into_iter().filter(lacks).collect();
@@ -54,25 +62,27 @@ impl Rewriter {
         }
         let left = |error: io::Error| Unwritten::Left(error.to_string());
         let folder = path.parent().ok_or_else(|| Unwritten::Left("it is in no folder".into()))?;
-        let mut copy = tempfile::Builder::new().prefix(".haul-").tempfile_in(folder).map_err(left)?;
         let mut from = open(path, facts.file).map_err(left)?;
         let facts_before = from.metadata().map_err(left)?;
-        io::copy(&mut from, copy.as_file_mut()).map_err(left)?;
-        self.writer.write(copy.path(), &set).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
-        let again = reader.read(copy.path(), None).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
+        let copy = folder.join(format!(".haul-tags-{:016x}", fastrand::u64(..)));
+        note(&copy, None).map_err(Unwritten::Left)?;
+        let mut into = File::options().write(true).create_new(true).mode(0o600).open(&copy).map_err(left)?;
+        // From here on it goes when this ends, however that is.
+        let copy = TempPath::try_from_path(copy).map_err(left)?;
+        io::copy(&mut from, &mut into).map_err(left)?;
+        drop(into);
+        self.writer.write(&copy, &set).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
+        let again = reader.read(&copy, None).map_err(|trouble| Unwritten::Left(trouble.to_string()))?;
         if let Some(what) = differs(facts, &again, &set) {
             return Err(Unwritten::Left(format!("what came of it has {what}")));
         }
-        let written = File::open(copy.path()).map_err(left)?;
+        let written = File::open(&copy).map_err(left)?;
         written.set_permissions(facts_before.permissions()).map_err(left)?;
         // The time stays that of the download: it is what the server said of it.
         let times = FileTimes::new().set_modified(facts_before.modified().map_err(left)?);
-        File::options()
-            .append(true)
-            .open(copy.path())
-            .and_then(|file| file.set_times(times))
-            .map_err(left)?;
+        File::options().append(true).open(&copy).and_then(|file| file.set_times(times)).map_err(left)?;
         written.sync_all().map_err(left)?;
+        note(&copy, look(&copy)).map_err(Unwritten::Left)?;
         if look(path) != Some(facts.file) {
             return Err(Unwritten::Left("it was changed in the meantime".into()));
         }

@@ -10,6 +10,7 @@ pub mod lock;
 pub mod note;
 pub mod part;
 pub mod publish;
+pub mod rewrites;
 pub mod rows;
 mod search;
 pub mod shelves;

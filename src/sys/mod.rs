@@ -4,12 +4,14 @@
 //! caller goes on with what is left.
 
 mod address;
+mod code;
 mod schedule;
 mod socket;
 mod tcp;
 mod writeback;
 
 pub use address::interface_of;
+pub use code::let_go_of_code;
 pub use schedule::{be_idle, quiet_autogroup};
 pub use socket::duplicate_of;
 pub use tcp::{TcpFacts, clamp_window, facts_of};

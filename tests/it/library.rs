@@ -184,6 +184,91 @@ fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
     assert_eq!(machine.names(), ["bare.opus", "film.wmv"]);
 }
 
+/// The names in the download folder once an engine was there, and how many entries the library has.
+fn what_is_there(machine: &Machine) -> (Vec<String>, usize) {
+    let entries = library(machine, &["list"]).len();
+    (machine.names(), entries)
+}
+
+#[test]
+fn a_kill_while_tags_are_written_leaves_one_file_that_its_download_knows() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    set(&machine, "[library]\nwrite_tags = true\n");
+    site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
+    let list = machine.put("list", &site.fill("{site}/bare.opus\tinfo.Provider=Wingtip\n"));
+    let get = ["-i", list.to_str().unwrap()];
+    let was = std::fs::metadata(fixture("sound.opus")).unwrap().len();
+    let outcome = machine.get(&get);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_ne!(std::fs::metadata(machine.file("bare.opus")).unwrap().len(), was);
+
+    // The store as a kill leaves it that comes when the copy has just taken the file's place.
+    let store = rusqlite::Connection::open(machine.state().join("haul.db")).unwrap();
+    let path = machine.file("bare.opus");
+    let path = path.to_str().unwrap().as_bytes();
+    let sql = "DELETE FROM media; UPDATE downloads SET size = ?1";
+    store.execute_batch(&sql.replace("?1", &was.to_string())).unwrap();
+    store
+        .execute("INSERT INTO to_shelve (download, path, given, source) VALUES (1, ?1, '{}', '')", [path])
+        .unwrap();
+    let again = machine.get(&get);
+    assert!(again.status.success() && again.stderr.contains("already here"), "{}", again.told());
+    assert_eq!(what_is_there(&machine), (vec!["bare.opus".into()], 1));
+    let size: i64 = store.query_row("SELECT size FROM downloads", [], |row| row.get(0)).unwrap();
+    assert_eq!(size.cast_unsigned(), std::fs::metadata(machine.file("bare.opus")).unwrap().len());
+    let rows = || store.query_row("SELECT count(*) FROM rewrites", [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!(rows(), 0, "what is known needs no row");
+
+    // And one that comes before: the copy goes, and the file stays.
+    let copy = machine.file(".haul-tags-0123456789abcdef");
+    std::fs::write(&copy, "half a copy").unwrap();
+    store
+        .execute("INSERT INTO rewrites VALUES (1, ?1, 'null')", [copy.to_str().unwrap().as_bytes()])
+        .unwrap();
+    assert_eq!(what_is_there(&machine), (vec!["bare.opus".into()], 1));
+    assert_eq!(rows(), 0);
+
+    // A file that somebody else put there is not taken for the download's own.
+    let file = serde_json::json!({ "size": 1, "modified": 0, "device": 1, "inode": 1 }).to_string();
+    store.execute("INSERT INTO rewrites VALUES (1, ?1, ?2)", (b"/nowhere", file)).unwrap();
+    store.execute_batch(&sql.replace("?1", &was.to_string())).unwrap();
+    library(&machine, &["list"]);
+    let size: i64 = store.query_row("SELECT size FROM downloads", [], |row| row.get(0)).unwrap();
+    assert_eq!((size.cast_unsigned(), rows()), (was, 0));
+}
+
+#[test]
+fn kills_at_any_moment_of_writing_tags_lose_nothing_and_leave_nothing() {
+    for round in 0..6 {
+        let (site, machine) = (Site::start(None), Machine::new());
+        set(&machine, "[library]\nwrite_tags = true\n");
+        site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
+        let list = machine.put("list", &site.fill("{site}/bare.opus\tinfo.Provider=Wingtip\n"));
+        let get = ["get", "-i", list.to_str().unwrap()];
+        let mut running = machine.spawn(&get);
+        let was = std::fs::read(fixture("sound.opus")).unwrap();
+        // The copy is there; it has taken the file's place; or a moment after either.
+        let end = std::time::Instant::now() + DEADLINE;
+        loop {
+            let is_copied = machine.names().iter().any(|name| name.starts_with(".haul-tags-"));
+            let is_written = std::fs::read(machine.file("bare.opus")).is_ok_and(|now| now != was);
+            if is_written || (round % 2 == 0 && is_copied) || running.is_over() {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "its tags are never written");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2 * (round / 2)));
+        running.kill();
+        // Whoever comes next finishes what is left to do; what it did is known to the one after it.
+        machine.get(&get[1..]);
+        let again = machine.get(&get[1..]);
+        assert!(again.status.success() && again.stderr.contains("already here"), "{round}: {}", again.told());
+        assert_eq!(what_is_there(&machine), (vec!["bare.opus".into()], 1), "round {round}");
+        let bytes = std::fs::read(machine.file("bare.opus")).unwrap();
+        assert!(bytes.windows(16).any(|part| part == b"PROVIDER=Wingtip"), "round {round}");
+    }
+}
+
 #[test]
 fn finished_media_goes_into_its_folders_and_never_over_a_file() {
     let (site, machine) = (Site::start(None), Machine::new());

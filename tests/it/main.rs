@@ -27,7 +27,9 @@
 )]
 
 mod agent;
+mod agent_costs;
 mod agent_crowd;
+mod agent_login;
 mod agent_manager;
 mod agent_ssh;
 mod commands;
@@ -37,12 +39,14 @@ mod door;
 mod door_browser;
 mod door_crowd;
 mod door_desktop;
+mod door_user;
 mod flags;
 mod input;
 mod interop;
 mod kill;
 mod lab;
 mod library;
+mod library_hostile;
 mod limits;
 mod many;
 mod metalink;
