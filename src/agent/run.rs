@@ -91,6 +91,9 @@ impl RunError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Store(error) if error.kind == StoreKind::Refused => {
+                "check who may write there, or name another folder with --state"
+            }
             Self::Store(error) => error.hint(),
             Self::System { .. } => "check that the state folder can be written and that the system has room",
         }

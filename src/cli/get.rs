@@ -62,6 +62,12 @@ pub struct GetArgs {
     /// The checksum to verify before the file gets its name
     #[arg(long, value_name = "ALG:HEX", value_parser = quantity::checksum)]
     pub(crate) checksum: Option<Checksum>,
+    /// Who sells or gives it: the shelf of the library, where the file itself names none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) distributor: Option<String>,
+    /// Item info, such as Title=Delta, shown before the first byte; what the list says of one comes before this
+    #[arg(long, value_name = "NAME=TEXT", value_parser = super::set::pair)]
+    pub(crate) info: Vec<(String, String)>,
     /// Replace a file of that name, in one step, once the new one is whole
     #[arg(long, conflicts_with_all = ["if_changed", "again"])]
     pub(crate) replace: bool,

@@ -70,7 +70,8 @@ pub(crate) async fn hold<E: Engine>(
     if !args.json {
         let until = if id.is_none() { held_until(engine).await? } else { until };
         let until = until.map(|until| format!(" until {}", moment(until, now, &TimeZone::system())));
-        output.say(&format!("held{}; `haul go` releases it.", until.unwrap_or_default()));
+        let which = args.which.as_ref().map_or_else(String::new, |which| format!(" {which}"));
+        output.say(&format!("held{}; `haul go{which}` releases it.", until.unwrap_or_default()));
     }
     Ok(status)
 }

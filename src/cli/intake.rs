@@ -58,6 +58,13 @@ pub(crate) fn take_in(
             "Put one link on each line",
         ));
     }
+    let given = args.distributor.iter().map(|name| ("Distributor", name.as_str()));
+    let given = given.chain(args.info.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    for (name, text) in given {
+        for entry in entries.iter_mut().filter(|entry| !entry.extras.info.contains_key(name)) {
+            entry.extras.info.insert(name.to_owned(), text.to_owned());
+        }
+    }
     let streams = args.out.as_deref() == Some(STREAM);
     let folder = if streams { Some(context.spool.clone()) } else { common_folder(args, manner, context)? };
     let usual = match manner {

@@ -155,12 +155,15 @@ impl Core {
         })
     }
 
-    /// Downloads that were going on when the store was opened.
+    /// Downloads that go on by themselves.
     pub(super) fn unfinished(&self) -> Vec<DownloadId> {
         let mut ids: Vec<_> = self
             .items
             .values()
-            .filter(|item| matches!(item.record.state.kind(), StateKind::Queued | StateKind::Waiting))
+            .filter(|item| {
+                let kind = item.record.state.kind();
+                kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting)
+            })
             .map(|item| item.record.id)
             .collect();
         ids.sort_unstable();

@@ -100,6 +100,13 @@ pub(crate) async fn control(
             Ok(Status::Done)
         }
         AgentCommand::Stop | AgentCommand::Restart => {
+            // One that could not start again is better left as it is.
+            if *command == AgentCommand::Restart
+                && host.is_none()
+                && let Err(error) = settings(place.file.clone())
+            {
+                return Ok(cli::tell_config(&error));
+            }
             match present().await {
                 Ok(client) => {
                     client.stop(false).await.map_err(lost)?;

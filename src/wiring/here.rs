@@ -98,7 +98,7 @@ pub(crate) fn refuse_here(error: &StoreError, state: &Path) -> Status {
     let hint = if has_agent {
         "leave --here out to use the agent, or stop it with `haul agent stop`"
     } else {
-        error.hint()
+        store_hint(error)
     };
     cli::complain(&error.text, hint);
     Status::Unreachable
@@ -107,4 +107,13 @@ pub(crate) fn refuse_here(error: &StoreError, state: &Path) -> Status {
 /// Only these commands let downloads run while they stay; the others look and leave.
 fn only_attended(command: Option<&Command>) -> bool {
     !matches!(command, Some(Command::Wait(_) | Command::Watch(_)))
+}
+
+/// What to do where the state folder or its store can't be used.
+pub(crate) fn store_hint(error: &StoreError) -> &'static str {
+    if error.kind == StoreKind::Refused {
+        "check who may write there, or name another folder with --state"
+    } else {
+        error.hint()
+    }
 }

@@ -57,7 +57,7 @@ impl App {
                 };
                 self.say(Tone::Plain, said.into());
             }
-            C::Now => self.act(Act::SetPriority { priority: Priority::Now }, "first now, at full speed"),
+            C::Now => self.first_or_not(),
             C::Earlier => self.act(Act::Move { to: Place::Up }, "earlier"),
             C::Later => self.act(Act::Move { to: Place::Down }, "later"),
             C::Mark => self.mark(),
@@ -184,6 +184,18 @@ impl App {
         let all_real = ids.iter().all(|id| self.list.row(*id).is_some_and(|row| row.mode == Mode::RealTime));
         let mode = if all_real { Mode::Background } else { Mode::RealTime };
         self.act_on(ids, Act::SetMode { mode }, "");
+    }
+
+    /// First now; those that are already go back to the usual priority.
+    fn first_or_not(&mut self) {
+        let ids = self.targets();
+        let is_now = |id: &DownloadId| self.list.row(*id).is_some_and(|row| row.priority == Priority::Now);
+        let (priority, said) = if !ids.is_empty() && ids.iter().all(is_now) {
+            (Priority::Normal, "at the usual priority again")
+        } else {
+            (Priority::Now, "first now, at full speed; {now} again takes that back")
+        };
+        self.act(Act::SetPriority { priority }, said);
     }
 
     /// Removing asks only where bytes would be lost.
