@@ -1,5 +1,7 @@
 //! What is done to downloads: `pause`, `resume`, `cancel`, `remove`, `retry`, `undo`, `mode`, `priority` and `move`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::engine::{Engine, unexpected};
@@ -9,7 +11,7 @@ use super::status::Status;
 use crate::links::entry::{parse_mode, parse_priority};
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
-use crate::model::request::{Act, Place, Reply, Request};
+use crate::model::request::{Act, Place, RefusalKind, Reply, Request};
 use crate::model::selector::Selector;
 
 /// A choice of downloads.
@@ -77,7 +79,34 @@ pub(crate) async fn act<E: Engine>(
 ) -> Result<Status, CliError> {
     let done = past(&act);
     let select = Selector::parse(select)?;
-    settle(engine.call(Request::Act { select, act }).await?, json, &done, output)
+    let by_sight = select.all || !select.terms.is_empty();
+    let reply = engine.call(Request::Act { select, act }).await?;
+    settle(if by_sight { without_those_left_alone(reply, json, output)? } else { reply }, json, &done, output)
+}
+
+/// Takes those out of an answer that were chosen by sight and to which it does not apply: they are told of, and are no failure.
+fn without_those_left_alone(reply: Reply, json: bool, output: &mut Output) -> Result<Reply, CliError> {
+    let Reply::Acted(acted) = reply else { return Ok(reply) };
+    let (alone, acted): (Vec<_>, Vec<_>) = acted
+        .into_iter()
+        .partition(|one| one.refused.as_ref().is_some_and(|why| why.kind == RefusalKind::NotNow));
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for one in &alone {
+        if json {
+            output.json(one)?;
+        }
+        *reasons.entry(one.refused.as_ref().map_or_else(String::new, |why| why.text.clone())).or_default() +=
+            1;
+    }
+    for (reason, count) in reasons {
+        let downloads = if count == 1 { "1 download".to_owned() } else { format!("{count} downloads") };
+        output.say(&format!("haul: left {downloads} alone: {reason}."));
+    }
+    if acted.is_empty() && !alone.is_empty() {
+        output.say("haul: nothing was changed.");
+        return Ok(Reply::Done);
+    }
+    Ok(Reply::Acted(acted))
 }
 
 /// Takes back the last cancel or remove.
@@ -152,6 +181,8 @@ pub(crate) fn settle(reply: Reply, json: bool, done: &str, output: &mut Output) 
             let all = output.acted(&acted, json, done)?;
             Ok(if all { Status::Done } else { Status::Failed })
         }
+        // Nothing that was chosen could be changed, and that was told.
+        Reply::Done => Ok(Status::Done),
         other => Err(unexpected(&other)),
     }
 }

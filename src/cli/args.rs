@@ -38,7 +38,6 @@ use super::watch::WatchArgs;
                   mode:background priority:low in:2 name:iso >1GB <10MB\n\n\
                   Exit status: 0 all done, 1 a download failed, 2 wrong usage or config, 3 the engine could not \
                   be reached or its store is in use, 4 given up waiting, 130 interrupted",
-    disable_help_subcommand = true,
     max_term_width = 110
 )]
 pub struct Args {

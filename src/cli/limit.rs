@@ -61,7 +61,9 @@ pub(crate) async fn limit<E: Engine>(
     if args.words.is_empty() {
         return show(args.json, engine, output).await;
     }
-    match parse(&args.words)? {
+    let what = parse(&args.words)?;
+    let told = confirm(&what);
+    match what {
         What::Speeds(limits) => match engine.call(Request::SetLimits(limits)).await? {
             Reply::Done => {}
             other => return Err(unexpected(&other)),
@@ -81,8 +83,32 @@ pub(crate) async fn limit<E: Engine>(
     }
     if args.json {
         output.json(&Reply::Done)?;
+    } else {
+        output.say(&told);
     }
     Ok(Status::Done)
+}
+
+/// What was done, in words.
+fn confirm(what: &What) -> String {
+    let rate =
+        |rate: u64| if rate == 0 { "no limit".to_owned() } else { format!("at most {}", ByteRate(rate)) };
+    match what {
+        What::Speeds(Limits { reset: true, .. }) => {
+            "haul: the limits are those of the config again.".to_owned()
+        }
+        What::Speeds(Limits { speeds, .. }) => {
+            let all = speeds.rate.map(|of| format!("everything: {}", rate(of)));
+            let ways = Way::ALL
+                .into_iter()
+                .filter_map(|way| Some(format!("{}: {}", way.word(), rate((*speeds.rates.of(way))?))));
+            let hosts = speeds.hosts.iter().map(|(host, of)| format!("{host}: {}", rate(*of)));
+            let said: Vec<_> = all.into_iter().chain(ways).chain(hosts).collect();
+            format!("haul: {}.", said.join(", "))
+        }
+        What::Collection(name, of) => format!("haul: collection {name}: {}.", rate(of.unwrap_or(0))),
+        What::Downloads(..) => String::new(),
+    }
 }
 
 fn parse(words: &[String]) -> Result<What, CliError> {
@@ -91,6 +117,14 @@ fn parse(words: &[String]) -> Result<What, CliError> {
     };
     if last == "reset" && what.is_empty() {
         return Ok(What::Speeds(Limits { reset: true, ..Limits::default() }));
+    }
+    if what.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(CliError::usage(
+            format!("`{last}` alone may be a download or a rate"),
+            format!(
+                "`haul limit {last} RATE` limits download {last}; a rate has a unit: {last}kB/s, {last}MB/s"
+            ),
+        ));
     }
     let usage = |why: String| CliError::usage(why, "The rate comes last; see `haul limit --help`");
     let limit = quantity::cap(last).map_err(usage)?.rate();
@@ -125,7 +159,18 @@ async fn show<E: Engine>(json: bool, engine: &E, output: &mut Output) -> Result<
         output.json(&standing)?;
         return Ok(Status::Done);
     }
-    for (what, rate) in lines(&standing) {
+    let collections = match engine.call(Request::Collections).await? {
+        Reply::Collections(collections) => collections,
+        other => return Err(unexpected(&other)),
+    };
+    let collections = collections.into_iter().filter_map(|row| {
+        let limit = row.settings.limit.filter(|limit| *limit > 0)?;
+        Some((
+            format!("collection:{}", row.name),
+            format!("{}, for each collection by itself", ByteRate(limit)),
+        ))
+    });
+    for (what, rate) in lines(&standing).into_iter().chain(collections) {
         output.line(&format!("{}{rate}", pad_right(&what, 24)))?;
     }
     Ok(Status::Done)

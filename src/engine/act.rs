@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::core::{Core, tell};
 use super::item::Then;
 use super::transfer::Control;
-use super::undo::Undo;
 use crate::kernel::transition::{Event, Next, next, refusal_by_mode};
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
@@ -41,17 +40,16 @@ impl Core {
             self.pump();
             return acted;
         }
-        self.undo.push(Undo::Mark);
-        let mut cancelled = Vec::new();
+        self.begin_act();
         for id in chosen {
+            let before = self.items.get(&id).map(|item| item.record.state.kind());
             let refused = self.act_on(client, id, act).err();
-            if refused.is_none() && *act == Act::Cancel {
-                cancelled.push(id);
+            if let (None, Act::Cancel, Some(before)) = (&refused, act, before)
+                && before != StateKind::Cancelled
+            {
+                self.note_cancelled(id, before);
             }
             acted.push(Acted { id, refused });
-        }
-        if !cancelled.is_empty() {
-            self.undo.push(Undo::Cancelled(cancelled));
         }
         if *act == Act::Remove {
             self.touch_collections();
@@ -73,7 +71,9 @@ impl Core {
                 if state == StateKind::Processing {
                     return Err(not_now("it is whole and gets its name just now"));
                 }
-                if !self.stop_run(id, Then::Remove) {
+                if self.stop_run(id, Then::Remove) {
+                    self.note_removing(id);
+                } else {
                     self.take_out(id);
                 }
                 Ok(())
@@ -157,7 +157,18 @@ impl Core {
         item.record.attempts = 0;
         item.record.dry_since = None;
         item.record.ended = None;
+        let is_adopted = item.record.extras.as_ref().is_some_and(|extras| extras.adopted.is_some());
         match failure {
+            // What was taken on is of another file: it gets its name back, and the link's own file begins with nothing.
+            Some(FailKind::Changed) if is_adopted => {
+                super::news::discard(&item.record);
+                item.record.checkpoint = None;
+                item.safe = None;
+                item.part = None;
+                if let Some(extras) = &mut item.record.extras {
+                    extras.adopted = None;
+                }
+            }
             // The bytes are wrong, or gone: from nothing. The part that is there makes way.
             Some(FailKind::Checksum | FailKind::PartGone) => {
                 super::news::discard(&item.record);
@@ -378,7 +389,7 @@ impl Core {
     /// Takes downloads of a collection out of its list.
     pub(super) fn clear(&mut self, select: &Selector, what: Clear) -> Vec<Acted> {
         let (chosen, _) = self.choose(select);
-        self.undo.push(Undo::Mark);
+        self.begin_act();
         let mut acted = Vec::new();
         for id in chosen {
             let Some(item) = self.items.get(&id) else { continue };

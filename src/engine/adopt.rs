@@ -8,7 +8,7 @@ use url::Url;
 use super::core::Core;
 use crate::fetch::name;
 use crate::model::coverage::Coverage;
-use crate::model::item::{NewDownload, TransferSettings};
+use crate::model::item::{NewDownload, OnChange, TransferSettings};
 use crate::model::record::{Checkpoint, DownloadRecord};
 use crate::model::request::{Added, AddedHow, Refusal, RefusalKind};
 use crate::model::state::State;
@@ -145,8 +145,11 @@ impl Core {
         let part = Part::open_named(folder, &part_name)
             .map_err(|error| Refusal::new(RefusalKind::Taken, error.text.clone(), error.hint()))?;
         let (device, inode) = part.identity();
-        let mut record = self.rebuilt(url, folder, name, settings);
+        // Where the link is of another file, what is here is not ours to replace.
+        let mut record =
+            self.rebuilt(url, folder, name, TransferSettings { on_change: OnChange::Stop, ..settings });
         record.state = State::Queued;
+        record.extras.get_or_insert_default().adopted = Some(own);
         record.checkpoint = Some(Box::new(Checkpoint {
             part: part_name,
             device,

@@ -77,6 +77,7 @@ pub(super) struct Core {
     /// Whether an idle machine is not to sleep.
     pub(super) awake: watch::Sender<bool>,
     pub(super) undo: Vec<super::undo::Undo>,
+    pub(super) last_act: u64,
     pub(super) totals: Option<(Instant, Totals)>,
     pub(super) clients: super::clients::Clients,
     /// As many downloads at once as this process may have files open for.

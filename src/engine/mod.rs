@@ -182,6 +182,7 @@ impl Engine {
             saving: 0,
             publishing: 0,
             undo: Vec::new(),
+            last_act: 0,
             totals: None,
             clients: clients::Clients::default(),
             most: most_at_once(),

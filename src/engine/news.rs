@@ -359,6 +359,18 @@ impl Core {
                     }
                     self.hook_done(id);
                 }
+                // Its bytes are here: only its name is still to be given.
+                Err(error) if error.kind == StoreKind::FolderAway => {
+                    if let Some(item) = self.items.get_mut(&id) {
+                        if !is_safe {
+                            fall_back(item);
+                        }
+                        let folder = item.record.folder.display().to_string();
+                        self.wait(id, WaitReason::FolderAway { folder }, None);
+                        self.look_out_for(id, Duration::ZERO);
+                        self.store(id);
+                    }
+                }
                 Err(error) => {
                     let kind = match error.kind {
                         StoreKind::Taken => FailKind::NameTaken,
@@ -475,12 +487,18 @@ fn fall_back(item: &mut Item) {
     let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
 }
 
-/// Deletes what is on disk of a download that is not finished. What can't be deleted stays where it is, and says whose it is.
+/// Deletes what is on disk of a download that is not finished; what was adopted gets its name back. What can't be deleted stays where it is, and says whose it is.
 pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
     let Some(checkpoint) = &record.checkpoint else { return };
     let folder = checkpoint.part_folder(&record.folder);
     if checkpoint.inode != 0 {
-        let _ = part::discard_named(folder, &checkpoint.part, checkpoint.device, checkpoint.inode);
+        let identity = (checkpoint.device, checkpoint.inode);
+        let adopted = record.extras.as_deref().and_then(|extras| extras.adopted.as_deref());
+        let _ = match adopted {
+            // It was there before us.
+            Some(name) => part::give_back(folder, &checkpoint.part, identity, name).map(drop),
+            None => part::discard_named(folder, &checkpoint.part, identity.0, identity.1),
+        };
         let _ = note::forget(&folder.join(&checkpoint.part));
     }
     for old in &checkpoint.set_aside {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{Item, Then};
 use super::news::discard;
 use crate::model::id::DownloadId;
 use crate::model::record::DownloadRecord;
@@ -17,23 +17,55 @@ const KEEP: Duration = Duration::from_secs(30);
 const MOST: usize = 1000;
 
 /// Something to take back.
-pub(super) enum Undo {
-    /// These were cancelled.
-    Cancelled(Vec<DownloadId>),
+pub(super) struct Undo {
+    /// Which act it belongs to: all of one act is taken back together.
+    act: u64,
+    what: What,
+}
+
+enum What {
+    /// This was cancelled; it was in that state before.
+    Cancelled(DownloadId, StateKind),
+    /// This is to be removed as soon as its transfer has let go.
+    Removing(DownloadId),
     /// This was removed, then.
     Removed(Box<DownloadRecord>, Instant),
-    /// Where one act's removals begin.
-    Mark,
 }
 
 impl Core {
+    /// An act begins: what can be taken back of it is taken back together.
+    pub(super) fn begin_act(&mut self) {
+        self.last_act += 1;
+    }
+
+    /// A cancel can be taken back.
+    pub(super) fn note_cancelled(&mut self, id: DownloadId, before: StateKind) {
+        self.undo.push(Undo { act: self.last_act, what: What::Cancelled(id, before) });
+    }
+
+    /// A running download will be removed: its place among the acts is now.
+    pub(super) fn note_removing(&mut self, id: DownloadId) {
+        self.undo.push(Undo { act: self.last_act, what: What::Removing(id) });
+    }
+
     /// Keeps a removed download for a while.
     pub(super) fn keep_for_undo(&mut self, item: Item) {
         let mut record = item.record;
-        if !matches!(record.state.kind(), StateKind::Completed | StateKind::Failed | StateKind::Cancelled) {
-            record.state = State::Paused;
+        let id = record.id;
+        let kind = record.state.kind();
+        if !matches!(
+            kind,
+            StateKind::Completed | StateKind::Failed | StateKind::Cancelled | StateKind::Paused
+        ) {
+            record.state = State::Queued;
         }
-        self.undo.push(Undo::Removed(Box::new(record), Instant::now()));
+        let removed = What::Removed(Box::new(record), Instant::now());
+        let place =
+            self.undo.iter_mut().rev().find(|undo| matches!(undo.what, What::Removing(of) if of == id));
+        match place {
+            Some(undo) => undo.what = removed,
+            None => self.undo.push(Undo { act: self.last_act, what: removed }),
+        }
         self.forget_removed(false);
     }
 
@@ -41,7 +73,7 @@ impl Core {
     pub(super) fn end_undo(&mut self, now: Instant) -> Option<Instant> {
         let next = |undo: &[Undo]| {
             let since = undo.iter().filter_map(|undo| match undo {
-                Undo::Removed(_, since) => Some(*since + KEEP),
+                Undo { what: What::Removed(_, since), .. } => Some(*since + KEEP),
                 _ => None,
             });
             since.min()
@@ -54,18 +86,17 @@ impl Core {
 
     /// Whether something is kept that will be forgotten in a while.
     pub(super) fn keeps_removed(&self) -> bool {
-        self.undo.iter().any(|undo| matches!(undo, Undo::Removed(..)))
+        self.undo.iter().any(|undo| matches!(undo.what, What::Removed(..)))
     }
 
     /// Takes a download out with its part, and nothing of it can be taken back.
     pub(super) fn take_out_for_good(&mut self, id: DownloadId) {
         self.take_out(id);
-        if let Some(Undo::Removed(record, since)) = self.undo.pop() {
-            if record.id == id {
-                discard(&record);
-            } else {
-                self.undo.push(Undo::Removed(record, since));
-            }
+        let is_it = |undo: &Undo| matches!(&undo.what, What::Removed(record, _) if record.id == id);
+        if let Some(place) = self.undo.iter().rposition(is_it)
+            && let What::Removed(record, _) = self.undo.remove(place).what
+        {
+            discard(&record);
         }
     }
 
@@ -75,7 +106,7 @@ impl Core {
         let mut seen = 0;
         self.undo.retain(|undo| {
             seen += 1;
-            let Undo::Removed(record, since) = undo else { return !all };
+            let What::Removed(record, since) = &undo.what else { return !all };
             let over = all || seen <= too_many || since.elapsed() >= KEEP;
             if over && record.state.kind() != StateKind::Completed {
                 discard(record);
@@ -84,33 +115,24 @@ impl Core {
         });
     }
 
-    /// Takes back the last cancel or remove.
+    /// Takes back the last act that cancelled or removed something.
     pub(super) fn undo_last(&mut self) -> (Vec<Acted>, Option<Ticket>) {
         let mut acted = Vec::new();
         let mut back = Vec::new();
-        while let Some(last) = self.undo.pop() {
-            match last {
-                Undo::Mark if back.is_empty() => {}
-                Undo::Mark => break,
-                Undo::Cancelled(ids) if back.is_empty() => {
-                    for id in ids {
-                        if let Some(item) = self.items.get_mut(&id)
-                            && item.record.state == State::Cancelled
-                        {
-                            item.record.state = State::Queued;
-                            self.touch(id);
-                            self.enqueue(id);
-                            self.store(id);
-                            acted.push(Acted { id, refused: None });
-                        }
+        let act = self.undo.last().map(|undo| undo.act);
+        while let Some(last) = self.undo.pop_if(|undo| Some(undo.act) == act) {
+            match last.what {
+                What::Cancelled(id, before) => {
+                    if self.take_back_cancel(id, before) {
+                        acted.push(Acted { id, refused: None });
                     }
-                    break;
                 }
-                Undo::Cancelled(ids) => {
-                    self.undo.push(Undo::Cancelled(ids));
-                    break;
+                What::Removing(id) => {
+                    if self.take_back_stop(id, Then::Remove, Then::Queue) {
+                        acted.push(Acted { id, refused: None });
+                    }
                 }
-                Undo::Removed(record, _) => back.push(*record),
+                What::Removed(record, _) => back.push(*record),
             }
         }
         for record in &back {
@@ -121,5 +143,32 @@ impl Core {
         let ticket = (!back.is_empty()).then(|| self.db.insert(back));
         self.pump();
         (acted, ticket)
+    }
+
+    fn take_back_cancel(&mut self, id: DownloadId, before: StateKind) -> bool {
+        let was_paused = before == StateKind::Paused;
+        if self.take_back_stop(id, Then::Cancel, if was_paused { Then::Pause } else { Then::Queue }) {
+            return true;
+        }
+        let Some(item) = self.items.get_mut(&id).filter(|item| item.record.state == State::Cancelled) else {
+            return false;
+        };
+        item.record.ended = None;
+        item.record.state = if was_paused { State::Paused } else { State::Queued };
+        self.touch(id);
+        if !was_paused {
+            self.enqueue(id);
+        }
+        self.store(id);
+        true
+    }
+
+    /// A transfer that is still letting go learns what else is to become of it then.
+    fn take_back_stop(&mut self, id: DownloadId, from: Then, to: Then) -> bool {
+        let run = self.items.get_mut(&id).and_then(|item| item.run.as_mut());
+        let Some(run) = run.filter(|run| run.stopping && run.then == from) else { return false };
+        run.then = to;
+        self.touch(id);
+        true
     }
 }

@@ -339,6 +339,9 @@ pub struct Extras {
     /// The folder that it was asked into, where the template of folders then gave it another one below that.
     #[serde(skip_serializing_if = "is_default")]
     pub asked_into: Option<PathBuf>,
+    /// The name that another program's file had which was taken on: it is given back, and never deleted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub adopted: Option<String>,
     /// Which setting gave the distributor, where the request named none.
     #[serde(skip_serializing_if = "is_default")]
     pub set_by: Option<SetBy>,

@@ -84,6 +84,9 @@ pub struct Checkpoint {
     pub safe: Coverage,
     /// Size of the whole file, where known.
     pub size: Option<u64>,
+    /// What the file has at least, where its size was known once and is no longer told for sure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at_least: u64,
     /// What the server said of this version.
     pub validators: Validators,
     /// Where the bytes came from in the end, after redirects.
@@ -96,6 +99,11 @@ pub struct Checkpoint {
     /// where it is and moves when it is whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<PathBuf>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Checkpoint {

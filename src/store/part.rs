@@ -206,9 +206,30 @@ impl Part {
     /// # Errors
     /// What the disk says; nothing counts as written then.
     pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        self.is_all_there()?;
         self.file.write_all_at(data, offset).map_err(|error| self.failed("can't write to", &error))?;
         self.end.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether the file still has all that was written: somebody may have cut it, and what is written then would leave a hole.
+    ///
+    /// # Errors
+    /// [`StoreKind::Gone`] where it is shorter.
+    pub fn is_all_there(&self) -> Result<(), StoreError> {
+        let end = self.length();
+        if end == 0 {
+            return Ok(());
+        }
+        let facts =
+            rustix::fs::fstat(&self.file).map_err(|error| self.failed("can't look at", &error.into()))?;
+        if u64::try_from(facts.st_size).is_ok_and(|size| size >= end) {
+            return Ok(());
+        }
+        Err(StoreError::new(
+            StoreKind::Gone,
+            format!("the part file {} became shorter", self.path().display()),
+        ))
     }
 
     /// Reads bytes into all of `buffer`; false where the file ends before.
@@ -385,6 +406,37 @@ pub fn discard_named(folder: &Path, name: &str, device: u64, inode: u64) -> Resu
         return Ok(());
     }
     rustix::fs::unlink(&path).map_err(|error| StoreError::io("can't delete", path.display(), &error.into()))
+}
+
+/// Gives a part that was another program's file its name back, or a numbered one where that is taken. One that is gone already
+/// is no error. Returns the name.
+///
+/// # Errors
+/// What the disk says.
+pub fn give_back(
+    folder: &Path,
+    part: &str,
+    identity: (u64, u64),
+    name: &str,
+) -> Result<Option<String>, StoreError> {
+    let path = folder.join(part);
+    if !is_file_at(&path, identity.0, identity.1) {
+        return Ok(None);
+    }
+    if part == name {
+        return Ok(Some(name.to_owned()));
+    }
+    // Where it was never set there is nothing to take away.
+    let _ = rustix::fs::removexattr(&path, OWNER);
+    for n in 0..=MOST_NUMBERS {
+        let wanted = if n == 0 { name.to_owned() } else { numbered(name, n) };
+        if !exists(&folder.join(&wanted)) {
+            rename_aside(folder, part, &wanted)?;
+            return Ok(Some(wanted));
+        }
+    }
+    let text = format!("{name} and {MOST_NUMBERS} numbers beside it are all taken");
+    Err(StoreError::new(StoreKind::Taken, text))
 }
 
 /// Whether a path names the file of this identity, see `is_same`; never through a link.

@@ -106,6 +106,7 @@ pub fn bring(ending: &mut Ending) -> Result<Option<Arc<Part>>, StoreError> {
 pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     let file = ending.part.file();
     let fail = |error: std::io::Error| StoreError::io("can't finish", ending.part.path().display(), &error);
+    ending.part.is_all_there()?;
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }

@@ -200,11 +200,39 @@ fn a_foreign_partial_file_is_taken_on_after_its_samples_agree() {
     assert!(outcome.stderr.contains("samples"), "{}", outcome.told());
     let sent: u64 = site.log().iter().map(|seen| seen.sent).sum();
     assert!(sent < 4 << 20, "{sent} bytes came");
-    // One of another file is not joined.
-    let other = Machine::new();
-    std::fs::write(other.file("file.bin"), &content[1..5 << 20]).unwrap();
-    assert!(other.run(&["adopt", "file.bin", &url]).status.success());
-    let outcome = other.get(&[url.as_str(), "-o", "file.bin"]);
-    assert!(outcome.status.success(), "{}", outcome.told());
-    assert_eq!(first_difference(&std::fs::read(other.file("file.bin")).unwrap(), &content), None);
+}
+
+#[test]
+fn a_file_that_was_taken_on_for_a_wrong_link_is_never_lost() {
+    let site = Site::start(None);
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.serve("small.bin", toml! { size = "1 MiB" });
+    let content = site.content("file.bin").unwrap();
+    let mine = [&content[1..5 << 20], b"mine"].concat();
+    for link in ["{site}/file.bin", "{site}/small.bin", "{site}/gone.bin"] {
+        for then in ["remove", "retry"] {
+            let machine = Machine::new();
+            std::fs::write(machine.file("precious.bin"), &mine).unwrap();
+            let url = site.fill(link);
+            assert!(machine.run(&["adopt", "precious.bin", &url]).status.success());
+            // A link that is gone is waited for: a new one may be given.
+            let outcome = machine.run(&["wait", "all", "--timeout", "2s"]);
+            assert!(matches!(outcome.status.code(), Some(1 | 4)), "{link}: {}", outcome.told());
+            assert!(machine.run(&[then, "1"]).status.success());
+            // What can be taken back for a while is over with the run.
+            machine.run(&["wait", "all", "--timeout", "2s"]);
+            let held = std::fs::read(machine.file("precious.bin"));
+            let held = held.or_else(|_| std::fs::read(machine.file("precious.bin.part")));
+            assert_eq!(
+                first_difference(&held.unwrap(), &mine),
+                None,
+                "{link}, {then}: {:?}",
+                machine.names()
+            );
+            if then == "retry" && link.contains("file.bin") {
+                let fetched = std::fs::read(machine.file("precious (1).bin")).unwrap();
+                assert_eq!(first_difference(&fetched, &content), None);
+            }
+        }
+    }
 }

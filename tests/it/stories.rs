@@ -68,6 +68,7 @@ stories! {
     same_bytes_with_a_rotated_tag
     secrets_stay_at_home
     servers_that_disagree
+    sizes_no_longer_told
     stalls
     strange_statuses
     swapped_under_several_connections

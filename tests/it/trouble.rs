@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use haul::engine::Holder;
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +13,7 @@ use crate::support::content::first_difference;
 use crate::support::disk::require_small;
 use crate::support::machine::{Machine, Outcome};
 use crate::support::real;
-use crate::support::site::Site;
+use crate::support::site::{DEADLINE, Site};
 
 /// A download of 4 MiB that was interrupted in its middle.
 fn interrupted() -> (Site, Machine, String) {
@@ -186,4 +188,60 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
     assert_whole(&site, &machine, &machine.run(&["get", &url]));
     let listed = machine.run(&["list", "--json"]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1, "{}", listed.told());
+}
+
+#[test]
+fn a_part_that_somebody_cuts_while_it_runs_is_never_finished_with_a_hole() {
+    for left in [0, 500_000] {
+        let (site, machine) = (Site::start(None), Machine::new());
+        site.serve("file.bin", toml! { size = "8 MiB" });
+        let content = site.content("file.bin").unwrap();
+        site.hold_after(4 << 20);
+        let mut running = machine.spawn(&["get", &site.fill("{site}/file.bin"), "-n", "1"]);
+        assert!(site.wait_until_held(|| running.is_over()));
+        running.wait_for_bytes(&machine.file("file.bin.part"), &content, 2 << 20);
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(machine.file("file.bin.part"))
+            .and_then(|part| part.set_len(left))
+            .unwrap();
+        site.release();
+        let outcome = running.wait();
+        assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+        assert!(outcome.stderr.contains("became shorter"), "{}", outcome.told());
+        assert!(!machine.names().contains(&"file.bin".to_owned()), "{:?}", machine.names());
+        // Only from the first byte on is anything of it sure.
+        assert!(machine.run(&["retry", "1"]).status.success());
+        assert!(machine.run(&["wait", "all"]).status.success());
+        let whole = std::fs::read(machine.file("file.bin")).unwrap();
+        assert_eq!(first_difference(&whole, &content), None);
+    }
+}
+
+#[test]
+fn a_folder_that_is_away_when_all_is_here_is_waited_for() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "4 MiB" });
+    let content = site.content("file.bin").unwrap();
+    let (folder, away) = (machine.file("to"), machine.file("away"));
+    std::fs::create_dir(&folder).unwrap();
+    site.hold_after(2 << 20);
+    let url = site.fill("{site}/file.bin");
+    let added = machine.run(&["add", &url, "-n", "1", "-d", &folder.display().to_string()]);
+    assert!(added.status.success(), "{}", added.told());
+    assert!(site.wait_until_held(|| false));
+    std::fs::rename(&folder, &away).unwrap();
+    site.release();
+    let row = || String::from_utf8(machine.run(&["list", "--json"]).stdout).unwrap();
+    let wait = |what: &str| {
+        let end = Instant::now() + DEADLINE;
+        while !row().contains(what) {
+            assert!(Instant::now() < end, "no {what}: {}", row());
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait("folder_away");
+    std::fs::rename(&away, &folder).unwrap();
+    wait("\"completed\"");
+    assert_eq!(first_difference(&std::fs::read(folder.join("file.bin")).unwrap(), &content), None);
 }

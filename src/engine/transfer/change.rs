@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Version;
+use http::header::TRANSFER_ENCODING;
 use tokio::sync::oneshot;
 
 use super::lane::LaneCell;
@@ -46,7 +48,9 @@ impl Shared {
             let is_same_tag = old.validators.etag.is_some() && old.validators.etag == heard.validators.etag;
             is_same_tag || same_file(&old.validators, None, &heard.validators, None) == Verdict::Proof
         };
-        let doubted = self.doubt.replace(false);
+        // Where ours is not what comes now the file has simply changed.
+        let is_ours = same_file(&self.validators.borrow(), None, &heard.validators, None) == Verdict::Proof;
+        let doubted = self.doubt.replace(false) && is_ours;
         if self.alone.get() || !(doubted || self.set_aside.borrow().iter().any(is_back)) {
             return;
         }
@@ -66,6 +70,13 @@ impl Shared {
     async fn set_aside_for(self: &Rc<Self>, new: &Validators) -> Result<(), Outcome> {
         self.refuse_in_stream("the file changed on the server")?;
         let aside = self.set_aside.borrow().clone();
+        if let Some(name) = self.order.extras.as_deref().and_then(|extras| extras.adopted.as_deref()) {
+            return Err(trouble::fails(
+                FailKind::Changed,
+                format!("{name} is not the beginning of the file at this address: its bytes differ"),
+                "remove gives the file its name back; retry does too, and fetches the other one beside it",
+            ));
+        }
         if self.order.settings.on_change == OnChange::Stop {
             return Err(trouble::fails(
                 FailKind::Changed,
@@ -114,7 +125,7 @@ impl Shared {
             }
             part.sync_folder().map_err(|error| trouble::of_disk(self, &error))?;
             let text = format!(
-                "the file changed on the server ({} before, {} now): started over, the old partial is kept as {to}",
+                "the file changed on the server ({} before, {} now): started over, the old partial is kept as {to} until the new one is whole",
                 self.describe(),
                 describe(new)
             );
@@ -127,6 +138,7 @@ impl Shared {
 
     fn forget_version(&self) {
         self.coverage.replace(Coverage::new());
+        self.at_least.set(0);
         self.safe.replace(Arc::default());
         self.begun.set(false);
         self.size.set(None);
@@ -186,11 +198,22 @@ impl Shared {
                 rest = Some(chunk.slice(equal..));
             }
         }
-        let whole_file_is_shorter = body_ended && size.is_none_or(|size| size == at);
-        if body_ended && !whole_file_is_shorter {
+        // A size that an answer doesn't name is still the one that was heard before, where it is of the same version.
+        let before = self.size.get().or(Some(self.at_least.get()).filter(|least| *least > 0));
+        let held = before.filter(|_| size.is_none() && !differs);
+        let known = held.filter(|_| {
+            same_file(&self.validators.borrow(), held, &heard.validators, None) == Verdict::Proof
+        });
+        let ends_by_itself =
+            answer.headers.contains_key(TRANSFER_ENCODING) || answer.version >= Version::HTTP_2;
+        // The end of a connection says nothing where more was known to be there.
+        let least = if ends_by_itself { known } else { held };
+        let is_short = size.or(least).is_some_and(|wanted| at < wanted);
+        if body_ended && is_short {
             let text = "the server sent less than it announced".to_owned();
             return Err(Outcome::Transient { text, after: None, host: None });
         }
+        self.at_least.set(least.unwrap_or(0));
         differs |= other_size || (body_ended && self.size.get().is_some_and(|held| held != at));
         if differs {
             let old = self.part.borrow().clone();
@@ -205,7 +228,7 @@ impl Shared {
         self.coverage.replace(Coverage::prefix_of(at));
         self.safe.replace(Arc::new(Coverage::prefix_of(if differs { 0 } else { at })));
         self.adopt_answer(0, &answer, heard);
-        self.size.set(if body_ended { Some(at) } else { size });
+        self.size.set(if body_ended { Some(at) } else { size.or(known) });
         self.begun.set(true);
         if !differs {
             self.begin_generation().await?;
@@ -215,7 +238,8 @@ impl Shared {
         if self.is_whole() {
             return Ok(Opened::Whole);
         }
-        let lane = LaneCell::new(at, size.unwrap_or(u64::MAX), 0, self.now()).at_address(answer.local);
+        let lane =
+            LaneCell::new(at, self.size.get().unwrap_or(u64::MAX), 0, self.now()).at_address(answer.local);
         lane.ends.set(self.ends(&answer));
         Ok(Opened::Lane(lane, answer.body, rest))
     }
@@ -255,7 +279,11 @@ impl Shared {
             let held =
                 old.read_at(at, &mut buffer[..take]).map_err(|error| trouble::of_disk(self, &error))?;
             if !held {
-                break;
+                return Err(trouble::fails(
+                    FailKind::PartGone,
+                    format!("the part file {} became shorter", old.path().display()),
+                    "retry starts over from nothing",
+                ));
             }
             self.write(at, &buffer[..take]).map_err(|error| trouble::of_disk(self, &error))?;
             at += take as u64;

@@ -396,8 +396,9 @@ impl Run {
         match verdict {
             None | Some(Verdict::Stopped(Stop::Done)) => {}
             Some(Verdict::Stopped(Stop::BodyEnded)) => {
-                if self.shared.size.get().is_none() && alone {
-                    // A body without a length ended cleanly: that is the file.
+                let is_open = cell.end.get() == u64::MAX && cell.at.get() >= self.shared.at_least.get();
+                if self.shared.size.get().is_none() && alone && is_open {
+                    // A body without a length or a range ended cleanly: that is the file.
                     self.shared.size.set(Some(cell.at.get()));
                     self.shared.show();
                     return Next::Go;

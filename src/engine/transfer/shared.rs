@@ -83,6 +83,8 @@ pub(super) struct Shared {
     /// They changed: whoever waits for them looks again.
     limited_anew: Notify,
     received: Cell<u64>,
+    /// What the file has at least, in bytes, where its size is no longer known for sure.
+    pub(super) at_least: Cell<u64>,
     written: Cell<u64>,
     /// Of these, what the disk has begun to take.
     written_back: Cell<u64>,
@@ -132,6 +134,7 @@ impl Shared {
             limits: RefCell::new(std::mem::take(&mut order.limits)),
             limited_anew: Notify::new(),
             received: Cell::new(0),
+            at_least: Cell::new(checkpoint.at_least),
             written: Cell::new(0),
             written_back: Cell::new(0),
             order,
@@ -347,6 +350,7 @@ impl Shared {
             inode,
             safe: self.coverage.borrow().clone(),
             size: self.size.get(),
+            at_least: self.at_least.get(),
             validators: self.validators.borrow().clone(),
             final_url: self.final_url.borrow().clone(),
             media_type: self.media_type.borrow().clone(),

@@ -86,6 +86,12 @@ impl Sources {
         true
     }
 
+    /// Whether a place that may still be asked is none of these.
+    pub(super) fn has_other_than(&self, guilty: &[usize]) -> bool {
+        let places = self.places.borrow();
+        places.iter().enumerate().any(|(place, of)| !of.dropped && !guilty.contains(&place))
+    }
+
     /// Keeps who wrote what.
     pub(super) fn wrote(&self, range: ByteRange, place: usize) {
         if self.places.borrow().len() > 1 {

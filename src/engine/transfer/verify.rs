@@ -100,9 +100,11 @@ impl Shared {
         let Sorted { good, bad } = &sorted;
         let guilty = self.sources.guilty(bad, good);
         let dropped = guilty.iter().filter(|place| self.sources.drop_place(**place)).count();
-        // Of bytes that an earlier run fetched nobody knows where they came from: they get one more try.
+        // Another place that wrote none of these may have them right, also where the guilty ones were dropped before. Of bytes that an
+        // earlier run fetched nobody knows where they came from: they get one more try.
+        let is_left = self.sources.has_other_than(&guilty);
         let is_last_try = !guilty.is_empty() || self.fetched_again.replace(true);
-        if dropped == 0 && is_last_try {
+        if dropped == 0 && !is_left && is_last_try {
             return Err(trouble::fails(
                 FailKind::Checksum,
                 format!("{} pieces are not what the Metalink says, wherever they come from", bad.len()),
