@@ -9,7 +9,7 @@ mod socket;
 mod tcp;
 mod writeback;
 
-pub use address::interface_of;
+pub use address::{interface_of, interface_out};
 pub use schedule::{be_idle, quiet_autogroup};
 pub use socket::duplicate_of;
 pub use tcp::{TcpFacts, clamp_window, facts_of};
