@@ -22,6 +22,8 @@ pub enum Kind {
     Cut,
     /// The answer contradicts HTTP.
     BadAnswer,
+    /// It speaks no HTTP/1.1.
+    OtherProtocol,
     /// Too many redirects, or in a circle.
     RedirectLoop,
     /// A redirect that is not followed.
@@ -70,6 +72,10 @@ impl FetchError {
         if has("certificate") || has("invalid peer") || has("unknownissuer") {
             return Self::new(Kind::Certificate, format!("{host}'s certificate can't be trusted: {last}"));
         }
+        if has("noapplicationprotocol") {
+            let text = format!("{host} speaks HTTP/2 only, and haul speaks HTTP/1.1");
+            return Self::new(Kind::OtherProtocol, text);
+        }
         if has("dns error") || has("failed to lookup") {
             return Self::new(Kind::Dns, format!("the name {host} can't be found: {last}"));
         }
@@ -99,6 +105,7 @@ impl FetchError {
             Kind::Dns => "check the address for a typing error, and the network",
             Kind::Proxy => "check --proxy, or the proxy that the environment names",
             Kind::Local => "correct the file or setting and retry",
+            Kind::OtherProtocol => "name a mirror, or a proxy that speaks both",
             Kind::BadAnswer => "the server's fault; try another address or a proxy",
             _ => "it is tried again by itself",
         }
@@ -109,6 +116,7 @@ impl FetchError {
         !matches!(
             self.kind,
             Kind::Certificate
+                | Kind::OtherProtocol
                 | Kind::RedirectLoop
                 | Kind::RedirectRefused
                 | Kind::OutOfReach

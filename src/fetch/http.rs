@@ -213,7 +213,10 @@ fn client(profile: &Profile, secure: bool) -> Result<Client, FetchError> {
         .pool_idle_timeout(Duration::from_secs(20));
     let tls_proxy = profile.proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https");
     builder = builder.tls_backend_preconfigured(if secure || tls_proxy {
-        tls::config(profile)?
+        let mut config = tls::config(profile)?;
+        // A server that speaks none of it says so then, instead of answering in another language.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
     } else {
         tls::none()?
     });

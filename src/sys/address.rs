@@ -1,7 +1,7 @@
 //! Which network interface has an address.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Returns the name of the interface that has this address: the one that a connection from it goes through.
 ///
@@ -35,6 +35,30 @@ pub fn interface_of(address: IpAddr) -> io::Result<String> {
         libc::freeifaddrs(list);
     }
     found.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Returns the name of the interface that leads out of here.
+///
+/// # Errors
+/// No way leads out, or the system doesn't tell.
+pub fn interface_out() -> io::Result<String> {
+    // Addresses that are nobody's (RFC 5737, RFC 3849): the system picks a way, and nothing is sent.
+    let nobodys = [
+        (IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::new(192, 0, 2, 1))),
+        (IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))),
+    ];
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for (from, to) in nobodys {
+        let local = UdpSocket::bind((from, 0)).and_then(|socket| {
+            socket.connect((to, 9))?;
+            socket.local_addr()
+        });
+        match local.and_then(|local| interface_of(local.ip())) {
+            Ok(name) => return Ok(name),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn address_in(address: *const libc::sockaddr) -> Option<IpAddr> {

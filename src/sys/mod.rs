@@ -10,7 +10,7 @@ mod socket;
 mod tcp;
 mod writeback;
 
-pub use address::interface_of;
+pub use address::{interface_of, interface_out};
 pub use code::let_go_of_code;
 pub use schedule::{be_idle, quiet_autogroup};
 pub use socket::duplicate_of;

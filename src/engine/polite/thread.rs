@@ -36,6 +36,9 @@ const TOGETHER: Duration = Duration::from_micros(400);
 /// A window that is none: the kernel's own tuning decides.
 const NO_LIMIT: u64 = 1 << 30;
 
+/// The window to a proxy on this machine: what is in it comes before a slower pace shows.
+const TO_A_PROXY: u64 = 256 << 10;
+
 /// A transfer's word to the governor.
 pub(super) enum Word {
     /// A connection to watch.
@@ -134,15 +137,19 @@ impl Governor {
         self.lines.values().all(|road| road.ways.values().all(|way| way.lanes.is_empty()))
     }
 
-    /// Takes a connection in. One to this machine has no line to step aside on.
+    /// Takes a connection in. One to this machine has no line to step aside on, unless a proxy leads on from here: then its
+    /// socket tells of the way to the proxy only, and the line is the one that leads out.
     fn watch(&mut self, connection: Arc<Connection>, now: Instant) {
-        if is_on_this_machine(&connection.ends) {
+        let is_here = is_on_this_machine(&connection.ends);
+        if is_here && !connection.ends.proxied {
             return;
         }
-        if !self.eyes.sockets || connection.socket.is_none() {
+        if is_here || !self.eyes.sockets || connection.socket.is_none() {
             connection.be_blind();
         }
-        let interface = sys::interface_of(connection.ends.local.ip()).unwrap_or_default();
+        let interface =
+            if is_here { sys::interface_out() } else { sys::interface_of(connection.ends.local.ip()) };
+        let interface = interface.unwrap_or_default();
         let counts = self.eyes.counters;
         let road = self.lines.entry(interface).or_insert_with_key(|interface| Road {
             line: Line::default(),
@@ -218,7 +225,9 @@ impl Governor {
             return;
         }
         let ways = self.lines.values().flat_map(|road| road.ways.values());
-        let busiest = ways.filter(|way| !way.lanes.is_empty()).max_by(|a, b| a.rate().total_cmp(&b.rate()));
+        let busiest = ways
+            .filter(|way| !way.lanes.is_empty() && !way.is_blind())
+            .max_by(|a, b| a.rate().total_cmp(&b.rate()));
         let Some(address) =
             busiest.and_then(|way| way.lanes.first()).map(|lane| lane.connection.ends.remote.ip())
         else {
@@ -387,13 +396,20 @@ impl Way {
 
     /// Without sight of the sockets: a pace for reading, from what the interface leaves over.
     fn pace(&mut self, now: Instant, line: &mut Line) {
-        let rate = self.blind.tick(now, self.arrived, line);
+        let late = self.lanes.iter().any(|lane| is_on_this_machine(&lane.connection.ends));
+        let rate = self.blind.tick(now, self.arrived, line, late);
         let each = rate.map_or(0, |rate| {
             let lanes = u64::try_from(self.lanes.len()).unwrap_or(1).max(1);
             (rate / lanes).max(1)
         });
         for lane in &self.lanes {
             lane.connection.set_free();
+            if let Some(socket) = &lane.connection.socket
+                && is_on_this_machine(&lane.connection.ends)
+            {
+                // What a proxy here has buffered for us comes on however slowly we read. A connection that broke is its transfer's.
+                let _ = sys::clamp_window(socket.as_fd(), TO_A_PROXY);
+            }
             if lane.connection.pace.rate() != each {
                 lane.connection.pace.set_rate(each);
             }
@@ -425,7 +441,12 @@ impl Way {
             missing.push("no echo: a queue for each flow can't be told from a queue for all".to_owned());
         }
         if lane.connection.ends.proxied {
-            missing.push("the way ends at the proxy: what is behind it is not seen".to_owned());
+            let text = if is_on_this_machine(&lane.connection.ends) {
+                "the way ends at the proxy on this machine: what that has taken ahead comes on for seconds"
+            } else {
+                "the way ends at the proxy: what is behind it is not seen"
+            };
+            missing.push(text.to_owned());
         }
         let stance = if self.is_blind() { None } else { self.grant.map(|grant| grant.stance) };
         Politeness {
@@ -459,8 +480,11 @@ fn words(stance: Option<Stance>, line: &Line) -> &'static str {
     }
 }
 
-/// Servers of one network share a way.
+/// Servers of one network share a way; so do proxies on this machine.
 fn network_of(ends: &Ends) -> IpAddr {
+    if is_on_this_machine(ends) {
+        return std::net::Ipv4Addr::LOCALHOST.into();
+    }
     match ends.remote.ip().to_canonical() {
         IpAddr::V4(address) => IpAddr::V4((u32::from(address) & 0xffff_ff00).into()),
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 80 << 80).into()),

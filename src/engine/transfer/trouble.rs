@@ -19,6 +19,7 @@ pub(super) fn of_fetch(shared: &Shared, error: &FetchError) -> Outcome {
         }
         Kind::Certificate => fails(FailKind::Certificate, &error.text, error.hint()),
         Kind::RedirectLoop | Kind::RedirectRefused => fails(FailKind::Redirect, &error.text, error.hint()),
+        Kind::OtherProtocol => fails(FailKind::Protocol, &error.text, error.hint()),
         Kind::OutOfReach => fails(FailKind::Refused, &error.text, error.hint()),
         Kind::Local => fails(FailKind::Local, &error.text, error.hint()),
         Kind::InterfaceAway => Outcome::Waits(WaitReason::InterfaceAway {

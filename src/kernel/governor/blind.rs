@@ -10,6 +10,10 @@ use super::line::Line;
 /// How long it goes unpaced to see what the line carries, and how often.
 const LOOK: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// What comes through a proxy here is read in bursts: others are told from it over no less than this.
+const SPAN: Duration = Duration::from_millis(500);
+/// The share of the line from which on others are somebody: headers are known to half of it.
+const NOTICED: f64 = 0.08;
 /// What is left of a line beside others.
 const HEADROOM: f64 = 0.08;
 /// The share of what the line has shown that is taken where nothing tells of others.
@@ -39,17 +43,23 @@ impl Blind {
     }
 
     /// Takes what has been received in all, and returns the pace in bytes a second; none where it is free. Call it every tick.
-    pub fn tick(&mut self, now: Instant, received: u64, line: &mut Line) -> Option<u64> {
+    /// `late` where a proxy on this machine has buffered what is read.
+    pub fn tick(&mut self, now: Instant, received: u64, line: &mut Line, late: bool) -> Option<u64> {
         self.received.push(now, float(received));
-        if let Some(rate) = self.received.rate(Duration::from_millis(500)) {
+        let own = self.received.rate(SPAN);
+        // What a proxy had buffered is read at once, long after it came: what came is the interface's to tell.
+        let all = line.received(SPAN).filter(|_| late);
+        if let Some(rate) = all.or(own) {
             self.best.push(now, -rate);
         }
         let best = -self.best.get().unwrap_or(0.0);
         let pace = if line.is_counted() {
-            // What is read so far behind its arrival shows others only where they are many.
-            let others = line.others();
-            let reached = line.reached().max(best);
-            if others <= 0.1 * reached {
+            let (others, reached, noticed) = match all {
+                Some(all) => ((all - line.own(SPAN)).max(0.0), best, NOTICED),
+                // What is read so far behind its arrival shows others only where they are many.
+                None => (line.others(), line.reached().max(best), 0.1),
+            };
+            if others <= noticed * reached {
                 return None;
             }
             reached * (1.0 - HEADROOM) - 1.25 * others
@@ -80,7 +90,7 @@ mod tests {
     const TICK: Duration = Duration::from_millis(10);
 
     /// The pace after so many seconds at 6.25 MB/s, beside others that receive `others` from the fourth second on.
-    fn pace(seconds: u32, others: Option<f64>) -> Option<u64> {
+    fn pace(seconds: u32, others: Option<f64>, late: bool) -> Option<u64> {
         let start = Instant::now();
         let (mut blind, mut line) = (Blind::new(start), Line::default());
         let mut pace = None;
@@ -94,23 +104,25 @@ mod tests {
             let (received, counted) = (own as u64, others.map(|_| wire as u64));
             line.observe(now, counted, received);
             line.measure(now, false);
-            pace = blind.tick(now, received, &mut line);
+            pace = blind.tick(now, received, &mut line, late);
         }
         pace
     }
 
     #[test]
     fn without_counters_it_looks_and_then_takes_a_part() {
-        assert_eq!(pace(1, None), None);
-        let paced = pace(5, None).unwrap();
+        assert_eq!(pace(1, None, false), None);
+        let paced = pace(5, None, false).unwrap();
         assert!(paced.abs_diff(2_500_000) < 100_000, "{paced}");
     }
 
     #[test]
     fn with_counters_it_takes_what_is_left() {
-        assert_eq!(pace(5, Some(0.0)), None);
-        let paced = pace(8, Some(2e6)).unwrap();
-        assert!(paced.abs_diff(3_250_000) < 300_000, "{paced}");
-        assert_eq!(pace(8, Some(6.2e6)), Some(16_384));
+        for late in [false, true] {
+            assert_eq!(pace(5, Some(0.0), late), None);
+            let paced = pace(8, Some(2e6), late).unwrap();
+            assert!(paced.abs_diff(3_250_000) < 300_000, "{paced}");
+            assert_eq!(pace(8, Some(6.2e6), late), Some(16_384));
+        }
     }
 }

@@ -171,6 +171,11 @@ impl Line {
         self.own.rate(span).unwrap_or(0.0)
     }
 
+    /// What everybody on this machine receives over it, where the interface counts.
+    pub(super) fn received(&self, span: Duration) -> Option<f64> {
+        self.received.rate(span).map(|rate| rate / self.overhead())
+    }
+
     /// Whether others take enough to be made room for.
     pub fn is_shared(&self) -> bool {
         self.capacity().is_some_and(|capacity| self.others > NOTICED * capacity)

@@ -16,6 +16,7 @@
 //! | counters times a ratio, in all | the ratio changes, and all that was ever counted with it. Only what grew in a tick is weighed |
 //! | all connections stay open while stepping aside | the kernel goes on filling their buffers, a segment each round trip. All but one are closed after 300 ms |
 //! | a line that stalls for 10 to 60 ms at a time, as on a busy machine | no rival is seen in it; what is lost alone is the stalls' own (99 % at 10 ms, 75 % at 60 ms) |
+//! | a proxy on this machine, paced by what is read | it has up to 10 MB ahead for each connection, in two buffers that are not ours: the foreground has a tenth of the line for four seconds, half after six and 95 % from the seventh on. A window of 256 KiB to it keeps our own buffer out of that; what the interface counted, over half a second, tells of others, for what is read tells nothing |
 //!
 //! Measured in the lab (`tests/it/lab`, a debug build, median of three rounds on two processors of which 70 % were idle): beside a bulk
 //! download on the same host, 50 Mbit/s with 200 ms of buffer, the foreground keeps 99.2 % and the background yields in 0.3 s and is

@@ -19,17 +19,20 @@ impl Lab {
         for (name, value) in variables {
             lab.machine.set(name, value);
         }
-        let url = format!("http://{SERVER}:{}/big", bottleneck::BACKGROUND);
-        let added = lab
-            .machine
-            .spawn_under(lab.here.command(), &["add", &url, "--priority", "low", "-n", "2"])
-            .wait();
-        assert!(added.status.success(), "{}", added.told());
+        lab.add(&[]);
         lab
     }
 
+    /// Adds a background download.
+    pub(super) fn add(&self, more: &[&str]) {
+        let url = format!("http://{SERVER}:{}/big", bottleneck::BACKGROUND);
+        let words = [&["add", &url, "--priority", "low", "-n", "2"], more].concat();
+        let added = self.machine.spawn_under(self.here.command(), &words).wait();
+        assert!(added.status.success(), "{}", added.told());
+    }
+
     /// What background gets of the line in a span that ends now.
-    fn share_of_last(&self, span: Duration) -> f64 {
+    pub(super) fn share_of_last(&self, span: Duration) -> f64 {
         let until = Instant::now();
         let from = until.checked_sub(span).unwrap();
         rate_of(&self.bottleneck.between(from, until), from, until) / self.kind.down

@@ -15,6 +15,7 @@ mod eyes;
 mod flow;
 mod lossy;
 mod net;
+mod proxied;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -110,7 +111,7 @@ struct Lab {
     _server: Server,
     here: Space,
     elsewhere: Space,
-    _far: Space,
+    far: Space,
     machine: Machine,
 }
 
@@ -127,7 +128,7 @@ impl Lab {
         here.connect(HERE, kind.congestion, kind.batch);
         elsewhere.connect(ELSEWHERE, kind.congestion, kind.batch);
         let server = Server::start(&far, size);
-        Self { kind, bottleneck, _server: server, here, elsewhere, _far: far, machine: Machine::new() }
+        Self { kind, bottleneck, _server: server, here, elsewhere, far, machine: Machine::new() }
     }
 
     /// Starts background downloads that step aside.

@@ -99,6 +99,13 @@ impl Site {
         site
     }
 
+    /// Starts a server whose https door opens only for clients that speak HTTP/2.
+    pub(crate) fn start_for_http2(identity: &Identity) -> Self {
+        let mut site = Self::start(None);
+        site.open("https", Some(identity.server_of_http2()));
+        site
+    }
+
     fn open(&mut self, scheme: &'static str, tls: Option<Arc<ServerConfig>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

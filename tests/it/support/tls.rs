@@ -69,6 +69,13 @@ impl Identity {
         Arc::new(config.with_single_cert(vec![self.certificate.clone()], self.key.clone_key()).unwrap())
     }
 
+    /// Returns what a server needs to present it that speaks HTTP/2 only.
+    pub(crate) fn server_of_http2(&self) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.server());
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
+    }
+
     /// Returns what a server needs to present it.
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
