@@ -1,5 +1,6 @@
 //! A web page at the door, by hand: says what a test wants over HTTP and WebSocket, right or wrong, as of any origin.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -65,7 +66,7 @@ impl Door {
         request.headers_mut().insert("Origin", origin.parse().unwrap());
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         match tungstenite::client::client_with_config(request, self.connect(), Some(config)) {
-            Ok((socket, _)) => Ok(Page { socket, last: 0 }),
+            Ok((socket, _)) => Ok(Page { socket, last: 0, passed: VecDeque::new() }),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
                 Err(answer.status().as_u16())
             }
@@ -87,6 +88,8 @@ impl Door {
 pub(crate) struct Page {
     socket: WebSocket<TcpStream>,
     last: u64,
+    /// What was pushed while an answer was waited for, oldest first.
+    passed: VecDeque<Value>,
 }
 
 impl Page {
@@ -122,13 +125,14 @@ impl Page {
         }
     }
 
-    /// Waits for an answer; what is pushed before it is passed over.
+    /// Waits for an answer; what is pushed before it is kept for who waits for a download.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
         loop {
             let answer = self.read().unwrap_or_else(|code| panic!("closed by {code} before the answer"));
             if answer["id"] == id {
                 return answer;
             }
+            self.passed.push_back(answer);
         }
     }
 
@@ -181,7 +185,9 @@ impl Page {
     /// Waits until a download is as a test wants it, among what is pushed after `subscribe`.
     pub(crate) fn wait_for(&mut self, id: u64, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let pushed = self.read().unwrap_or_else(|code| panic!("closed by {code} before {id} was {what}"));
+            let pushed = self.passed.pop_front().unwrap_or_else(|| {
+                self.read().unwrap_or_else(|code| panic!("closed by {code} before {id} was {what}"))
+            });
             let rows = pushed["params"]["update"]["rows"].as_array();
             if let Some(row) = rows.into_iter().flatten().find(|row| row["id"] == id && is_so(row)) {
                 return row.clone();
