@@ -423,7 +423,11 @@ fn what_happened_since_the_last_look_is_told_until_it_is_read() {
     answer(&mut app, Purpose::Log, Reply::History(lines));
     assert!(shown(&mut app).contains("since 12:00: 2 done, 1 failed"), "{}", shown(&mut app));
     assert_eq!(app.seen(), Some(13));
+    // Where something else stands in its place, Enter is the row's.
+    app.options.tip = "buy something".into();
     keys(&mut app, "enter");
+    assert!(app.overlay.is_some() && app.since.is_news(), "{}", shown(&mut app));
+    keys(&mut app, "esc esc enter");
     assert!(!app.since.is_news());
 }
 

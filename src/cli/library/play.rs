@@ -68,7 +68,10 @@ pub(super) async fn play<E: Engine>(
                 .stderr(Stdio::null());
             player.spawn().map_err(failed)?;
         }
-        _ => open::that_detached(&path).map_err(failed)?,
+        // What its launchers say of themselves helps nobody.
+        _ => open::that_detached(&path).map_err(|_| {
+            failed(std::io::Error::other("the system has no program for it; name one with --player"))
+        })?,
     }
     output.say(&format!("Playing {}.", detail.row.title));
     Ok(Status::Done)

@@ -352,7 +352,7 @@ impl App {
     }
 
     fn enter(&mut self) {
-        if self.since.is_news() {
+        if self.shows_since() {
             return self.show_pane(Pane::Log);
         }
         if let Some((_, host)) = self.cursor_cause() {

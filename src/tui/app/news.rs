@@ -221,6 +221,16 @@ impl App {
         }
     }
 
+    /// Whether the line above the footer tells what happened since somebody looked, and nothing else that comes first there.
+    pub(crate) fn shows_since(&self) -> bool {
+        self.since.is_news()
+            && self.filtering.is_none()
+            && self.list.filter().text().is_empty()
+            && self.asking.is_empty()
+            && self.options.tip.is_empty()
+            && self.notice.is_none()
+    }
+
     /// Asks for the log, unless that was done already and is on its way.
     pub(crate) fn read_log(&mut self) {
         if self.connected && !self.asked.log {

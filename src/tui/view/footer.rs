@@ -151,7 +151,7 @@ pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hi
         let key = app.options.keymap.shown(Command::NextNeed).unwrap_or_default();
         said(frame, &notice.text, Role::Failed, &key, "goes there");
         hits.add(area, Hit::Command(Command::NextNeed));
-    } else if app.since.is_news() {
+    } else if app.shows_since() {
         let from = app.since.from.map(|from| format!("since {}: ", look.time(from))).unwrap_or_default();
         said(frame, &format!("{from}{}", app.since.text()), Role::Text, "Enter", "shows");
         hits.add(area, Hit::Command(Command::Since));
