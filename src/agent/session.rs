@@ -25,7 +25,8 @@ use crate::protocol::error::{HELLO_FIRST, INVALID_PARAMS, RpcError};
 use crate::protocol::message::{Ask, Asked, Line, Outgoing, failure, line, result, update};
 use crate::protocol::session::{LetIn, MAX_PIECE, Own, Piece, Subscribed, Sum};
 
-/// Updates come at most ten times a second: what changes faster is told together.
+/// Updates come at most ten times a second: what changes faster is told together. Once the engine has nothing left to do the last
+/// one comes at once: somebody may wait for it.
 const COALESCE: Duration = Duration::from_millis(100);
 /// After a quiet second the first ones come at once, so that a short life is seen as it happens.
 const BURST: u32 = 10;
@@ -187,9 +188,11 @@ impl Session {
     /// Waits for the next change to push. Giving up this future loses none.
     pub async fn push(&self) -> Outgoing {
         let mut newest = self.house.engine.watch();
+        let mut idle = self.house.engine.idle();
         loop {
             let revision = *newest.borrow_and_update();
-            match self.due(Instant::now(), revision) {
+            let is_idle = *idle.borrow_and_update();
+            match self.due(Instant::now(), revision, is_idle) {
                 Due::Now(number) => {
                     if let Some(update) = self.take(number) {
                         return update;
@@ -197,6 +200,7 @@ impl Session {
                 }
                 Due::At(at) => tokio::select! {
                     () = tokio::time::sleep_until(at) => {}
+                    Ok(_) = idle.wait_for(|idle| *idle), if !is_idle => {}
                     () = self.turn.notified() => {}
                 },
                 Due::WithNews => tokio::select! {
@@ -209,7 +213,7 @@ impl Session {
         }
     }
 
-    fn due(&self, now: Instant, revision: u64) -> Due {
+    fn due(&self, now: Instant, revision: u64, is_idle: bool) -> Due {
         let mut next: Option<Instant> = None;
         for (number, one) in self.subscriptions.borrow_mut().iter_mut() {
             if !one.is_open {
@@ -222,7 +226,8 @@ impl Session {
                 continue;
             }
             let noticed = *one.noticed.get_or_insert(now);
-            let at = (one.paid_until - COALESCE * (BURST - 1)).max(noticed + BREATH);
+            let breath = noticed + BREATH;
+            let at = if is_idle { breath } else { (one.paid_until - COALESCE * (BURST - 1)).max(breath) };
             if one.is_prompt || at <= now {
                 return Due::Now(*number);
             }

@@ -11,6 +11,7 @@ use super::item::{Item, Running, Then};
 use super::publisher::Publisher;
 use super::transfer::{Control, Live, News, Order, TransferThread};
 use crate::kernel::hosts::{self, Hosts};
+use crate::kernel::limit;
 use crate::kernel::queue::{Queue, Slots, Turn, Waiting, turn};
 use crate::kernel::resolve;
 use crate::kernel::transition::{Event, Next, next};
@@ -181,8 +182,10 @@ impl Core {
         if self.stopping || held.iter().all(|(_, held)| *held) || self.quiet_until.is_some() {
             return;
         }
+        // Who waits for its name still has its part open.
+        let waiting = u64::try_from(self.publishing).unwrap_or(u64::MAX) / super::FILES_EACH;
         let slots = Slots {
-            most: self.most,
+            most: self.most.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX)),
             parallel: self.settings.parallel,
             per_host: self.settings.parallel_per_host,
             per_collection: self
@@ -265,6 +268,15 @@ impl Core {
         let is_new = std::mem::take(&mut item.is_new);
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
+        let has_sums =
+            record.extras.as_ref().is_some_and(|extras| extras.checksum.is_some() || extras.pieces.is_some());
+        let is_plain = record.checkpoint.is_none() && record.mode == Mode::Background && !has_sums;
+        // What is sorted into folders by its tags is read where it is; what steps aside, or is slowed down, is read as slowly as that.
+        let may_be_unnamed = is_plain
+            && record.is_full_share()
+            && !record.settings.streamed
+            && self.config.library.folders.is_none()
+            && limit::piece(&limits).is_none();
         let moved_from = record.checkpoint.as_ref().and_then(|checkpoint| checkpoint.moved_from.as_ref());
         let order = Order {
             id,
@@ -280,6 +292,7 @@ impl Core {
             checkpoint: record.checkpoint.clone(),
             held: None,
             is_new,
+            may_be_unnamed,
             unwritten: self.db.insertions(),
             part: item.part.take(),
             connections,

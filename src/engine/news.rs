@@ -123,6 +123,9 @@ impl Core {
     }
 
     fn ended(&mut self, id: DownloadId, mut ended: Ended) {
+        if let Some(answered) = ended.answered.take() {
+            self.answered(id, *answered);
+        }
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(mut run) = item.run.take() else { return };
         let came = run.count();
@@ -137,6 +140,10 @@ impl Core {
         if let Some(story) = &mut item.story {
             story.received += run.live.received();
         }
+        // A part without a name is gone with its run, unless it becomes the file.
+        let becomes_file =
+            matches!(ended.how, Outcome::Whole) && matches!(run.then, Then::Queue | Then::Pause);
+        ended.left = ended.left.filter(|left| becomes_file || !left.part.is_unnamed());
         if let Some(left) = &mut ended.left {
             if run.renamed {
                 left.checkpoint.moved_from.get_or_insert_with(|| left.part.folder().to_owned());
@@ -331,8 +338,15 @@ impl Core {
 
     /// Takes in what the publisher did.
     pub(super) fn published(&mut self, done: Vec<Published>) {
-        for Published { id, size, ended, is_safe, result, shelve } in done {
+        for Published { id, size, ended, is_safe, was_unnamed, result, shelve } in done {
             self.publishing = self.publishing.saturating_sub(1);
+            if result.is_err()
+                && was_unnamed
+                && let Some(item) = self.items.get_mut(&id)
+            {
+                item.record.checkpoint = None;
+                item.safe = None;
+            }
             if let (Ok(_), Some(shelve)) = (&result, shelve) {
                 self.shelve(shelve);
             }

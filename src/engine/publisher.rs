@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc as tokio_mpsc;
 
@@ -23,6 +24,10 @@ use crate::store::rows::Completed;
 
 /// Parts that share one round at most.
 const GROUP: usize = 1024;
+/// Where so many end within this time, as small files do, the next round waits as long for more of them: a commit and a look at the
+/// folder cost as much for one as for hundreds.
+const MANY: usize = 16;
+const LINGER: Duration = Duration::from_millis(20);
 /// A name that is taken again and again is given up after so many numbers.
 const MOST_ROUNDS: u32 = 100;
 
@@ -54,10 +59,18 @@ pub(super) struct Publish {
 }
 
 impl Publish {
+    fn begins_as_media(&self) -> bool {
+        let mut head = [0; library::HEAD];
+        let head = &mut head[..usize::try_from(self.ending.size).unwrap_or(library::HEAD).min(library::HEAD)];
+        self.ending.part.read_at(0, head).is_ok_and(|is_all| is_all && library::begins_as_media(head))
+    }
+
     /// What the library is to do with it under its name, where it may be media.
     fn to_shelve(&self, path: &Path) -> Option<ToShelve> {
         let media_type = self.media_type.as_deref();
-        library::may_be_media(path, media_type).then(|| ToShelve {
+        let is_media = library::may_be_media(path, media_type)
+            && (!library::only_bytes_tell(path, media_type) || self.begins_as_media());
+        is_media.then(|| ToShelve {
             download: self.ending.id,
             path: path.to_owned(),
             media_type: self.media_type.clone(),
@@ -147,6 +160,8 @@ pub(super) struct Published {
     pub(super) ended: UnixMs,
     /// Whether the part's bytes were made safe, whatever came then.
     pub(super) is_safe: bool,
+    /// Whether its bytes had no name: without the final one they are gone.
+    pub(super) was_unnamed: bool,
     pub(super) result: Result<PathBuf, StoreError>,
     /// What the library is to do with it.
     pub(super) shelve: Option<ToShelve>,
@@ -167,9 +182,14 @@ impl Publisher {
         let (parts, incoming) = mpsc::channel::<Publish>();
         let thread = std::thread::Builder::new().name("publisher".into()).spawn(move || {
             let mut reader = tag_reader.map(Reader::new);
+            let mut crowd = Crowd::default();
             while let Ok(first) = incoming.recv() {
                 let mut group = vec![first];
+                if crowd.is_there(Instant::now()) {
+                    std::thread::sleep(LINGER);
+                }
                 group.extend(incoming.try_iter().take(GROUP - 1));
+                crowd.count(Instant::now(), group.len());
                 for part in &mut group {
                     part.sort_in(reader.as_mut());
                 }
@@ -202,6 +222,32 @@ impl Drop for Publisher {
     }
 }
 
+/// Whether many end at once.
+#[derive(Default)]
+struct Crowd {
+    /// How many ended since when.
+    seen: Option<(Instant, usize)>,
+    is_there: bool,
+}
+
+impl Crowd {
+    fn count(&mut self, now: Instant, ended: usize) {
+        let (since, seen) = self.seen.unwrap_or((now, 0));
+        let (age, seen) = (now.saturating_duration_since(since), seen + ended);
+        if age < LINGER && seen < MANY {
+            self.seen = Some((since, seen));
+        } else {
+            self.is_there = seen >= MANY && age < 2 * LINGER;
+            self.seen = Some((now, 0));
+        }
+    }
+
+    /// Whether the last ones came so close together that more are near.
+    fn is_there(&self, now: Instant) -> bool {
+        self.is_there && self.seen.is_some_and(|(since, _)| now.saturating_duration_since(since) < 2 * LINGER)
+    }
+}
+
 /// One part on its way, or why it stopped.
 struct Way {
     part: Publish,
@@ -209,6 +255,8 @@ struct Way {
     state: Result<Option<PathBuf>, StoreError>,
     /// The part on another file system that it was copied from; it goes last.
     original: Option<Arc<Part>>,
+    /// What the library is to do with it, once it has its name.
+    shelve: Option<ToShelve>,
 }
 
 impl Way {
@@ -221,14 +269,15 @@ impl Way {
 
 fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
     let history = group.last().map_or(0, |part| part.history);
+    let mut seen = None;
     let mut ways: Vec<Way> = group
         .into_iter()
         .map(|mut part| {
-            let brought = bring(&mut part.ending);
+            let brought = bring(&mut part.ending, &mut seen);
             let prepared = brought.and_then(|original| prepare(&part.ending).map(|()| original));
             match prepared {
-                Ok(original) => Way { part, is_safe: false, state: Ok(None), original },
-                Err(error) => Way { part, is_safe: false, state: Err(error), original: None },
+                Ok(original) => Way { part, is_safe: false, state: Ok(None), original, shelve: None },
+                Err(error) => Way { part, is_safe: false, state: Err(error), original: None, shelve: None },
             }
         })
         .collect();
@@ -260,10 +309,11 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
     }
     let ended = UnixMs::from(super::wall());
     let (mut completed, mut told, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for way in &ways {
+    for way in &mut ways {
         let ending = &way.part.ending;
         match &way.state {
             Ok(Some(path)) => {
+                way.shelve = way.part.to_shelve(path);
                 completed.push(Completed {
                     id: ending.id,
                     folder: path.parent().filter(|_| way.part.is_sorted).map(Path::to_owned),
@@ -277,7 +327,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
                         ..call
                     }),
                     kept: way.part.kept.clone(),
-                    shelve: way.part.to_shelve(path),
+                    shelve: way.shelve.clone(),
                 });
                 told.push(HistoryLine {
                     number: 0,
@@ -304,9 +354,9 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
                 // What can't be deleted stays, and says whose it is.
                 let _ = original.discard();
             }
-            let shelve =
-                way.state.as_ref().ok().and_then(Option::as_ref).and_then(|path| way.part.to_shelve(path));
+            let shelve = way.shelve;
             let (ending, is_safe) = (way.part.ending, way.is_safe);
+            let was_unnamed = ending.part.is_unnamed();
             let result = match (way.state, &committed) {
                 (Ok(Some(path)), Ok(())) => Ok(path),
                 (Ok(_), Err(error)) => Err(error.clone()),
@@ -316,7 +366,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
                 )),
                 (Err(error), _) => Err(error),
             };
-            Published { id: ending.id, size: ending.size, ended, is_safe, result, shelve }
+            Published { id: ending.id, size: ending.size, ended, is_safe, was_unnamed, result, shelve }
         })
         .collect()
 }
@@ -332,18 +382,44 @@ fn name_all(db: &Db, ways: &mut [Way]) {
         if intents.is_empty() {
             return;
         }
-        if let Err(error) = db.begin_publish(intents).wait() {
+        if let Err(error) = db.begin_publish(intents.clone()).wait() {
             Way::fail_all(ways, &error);
             return;
         }
-        for way in ways.iter_mut().filter(|way| matches!(way.state, Ok(None))) {
+        let announced = ways.iter_mut().filter(|way| matches!(way.state, Ok(None)));
+        for (way, intent) in announced.zip(intents) {
             let ending = &mut way.part.ending;
-            match place(&ending.intent(), &ending.part, ending.taken) {
+            match place(&intent, &ending.part, ending.taken) {
                 Ok(Placed::Done(path)) => way.state = Ok(Some(path)),
                 Ok(Placed::Renumber(name)) => (ending.name, ending.placeholder) = (name, None),
                 Ok(Placed::Kept(device, inode)) => ending.placeholder = Some((device, inode)),
                 Err(error) => way.state = Err(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_many_end_at_once_a_round_waits_for_more() {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let mut crowd = Crowd::default();
+        for n in 0..20 {
+            assert!(!crowd.is_there(at(n * 30)));
+            crowd.count(at(n * 30), 1);
+        }
+        for n in 600..618 {
+            crowd.count(at(n), 1);
+        }
+        assert!(crowd.is_there(at(618)));
+        crowd.count(at(640), 200);
+        assert!(crowd.is_there(at(641)));
+        assert!(!crowd.is_there(at(700)), "what comes later comes alone");
+        crowd.count(at(700), 1);
+        assert!(!crowd.is_there(at(701)));
     }
 }

@@ -24,7 +24,10 @@ pub use reader::{Reader, Trouble};
 pub use rewrite::{Rewriter, Unwritten};
 pub use serve::serve;
 
+use std::ffi::OsStr;
 use std::path::Path;
+
+use file_format::FileFormat;
 
 use crate::model::media::{FileFacts, KindFrom, MediaFacts};
 
@@ -34,12 +37,32 @@ pub fn may_be_media(path: &Path, media_type: Option<&str>) -> bool {
         let plain = media_type.trim().to_ascii_lowercase();
         plain.starts_with("audio/") || plain.starts_with("video/") || plain == "application/ogg"
     };
+    let by_extension = |extension: &OsStr| extension.to_str().and_then(kind::of_extension).is_some();
     media_type.is_some_and(by_type)
-        || match path.extension() {
-            Some(extension) => extension.to_str().and_then(kind::of_extension).is_some(),
-            // A name that says nothing: the bytes must.
-            None => media_type.is_none_or(|media_type| media_type == "application/octet-stream"),
-        }
+        || path.extension().is_some_and(by_extension)
+        || only_bytes_tell(path, media_type)
+}
+
+/// Whether neither name nor media type says what a file is: then [`begins_as_media`] does.
+pub fn only_bytes_tell(path: &Path, media_type: Option<&str>) -> bool {
+    path.extension().is_none() && media_type.is_none_or(|media_type| media_type == "application/octet-stream")
+}
+
+/// The first bytes of a file that [`begins_as_media`] needs.
+pub const HEAD: usize = 4096;
+
+/// Whether a file that begins with these bytes may be media.
+pub fn begins_as_media(head: &[u8]) -> bool {
+    let format = FileFormat::from_bytes(head);
+    // Containers of both: their streams say what they are.
+    let is_container = matches!(
+        format,
+        FileFormat::ExtensibleBinaryMetaLanguage
+            | FileFormat::AdvancedSystemsFormat
+            | FileFormat::OggMultiplexedMedia
+    );
+    // What is behind a long tag isn't seen here.
+    is_container || head.starts_with(b"ID3") || matches!(kind::of_format(format), Ok(Some(_)))
 }
 
 /// What can be said of a file without reading it: its kind by media type or name.
@@ -85,6 +108,26 @@ mod tests {
         ];
         for (name, media_type, is) in table {
             assert_eq!(may_be_media(Path::new(name), media_type), is, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_tell_whether_a_file_may_be_media() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(fixtures).unwrap().flatten() {
+            let path = entry.path();
+            if path.extension().and_then(OsStr::to_str).and_then(kind::of_extension).is_some() {
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(begins_as_media(&bytes[..bytes.len().min(HEAD)]), "{}", path.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "only {seen} fixtures");
+        assert!(begins_as_media(&[&b"ID3\x03\0\0\0\x7f\x7f\x7f"[..], &[0; HEAD - 10]].concat()));
+        for other in [&b"PK\x03\x04 a zip archive"[..], b"#!/bin/sh", b"\x7fELF\x02\x01\x01", &[0; HEAD], b""]
+        {
+            assert!(!begins_as_media(other), "{other:?}");
         }
     }
 

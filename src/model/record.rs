@@ -219,4 +219,16 @@ pub struct PublishIntent {
     /// Device and inode of the empty file that keeps the name for us, where the file system can't rename without replacing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<(u64, u64)>,
+    /// When the file was made, where the target is the first name that it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<Born>,
+}
+
+/// When a file was made, as its file system says: since 1970, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Born {
+    /// Whole seconds.
+    pub seconds: i64,
+    /// What they lack.
+    pub nanoseconds: u32,
 }

@@ -16,3 +16,4 @@ mod search;
 pub mod shelves;
 pub mod space;
 mod tables;
+mod unnamed;

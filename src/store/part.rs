@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
 use super::note::{NOTE, Note};
+use super::unnamed::{self, Unnamed};
 use crate::model::file_name::numbered;
 use crate::model::item::Taken;
 use crate::model::record::Checkpoint;
@@ -43,6 +44,8 @@ pub struct Part {
     /// Whether a sync failed since the bytes were last taken back to what is safe. The system tells each failure to one caller
     /// only: syncs take turns, so that every later one hears of it too.
     spoilt: Mutex<bool>,
+    /// Where it has no name yet.
+    unnamed: Option<Unnamed>,
 }
 
 static OPENED: AtomicU64 = AtomicU64::new(0);
@@ -86,7 +89,13 @@ impl Part {
                 other => other,
             };
             match opened {
-                Ok(file) => return Ok((Self::own(File::from(file), folder, part)?, candidate)),
+                Ok((file, was_unnamed)) => {
+                    let part = Self::own(File::from(file), folder, part)?;
+                    if was_unnamed {
+                        unnamed::gives_names(part.device);
+                    }
+                    return Ok((part, candidate));
+                }
                 Err(Errno::EXIST) if taken == Taken::Number => {}
                 Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
             }
@@ -187,18 +196,42 @@ impl Part {
             }
             Err(TryLockError::Error(error)) => return Err(fail(&error)),
         }
-        let end = AtomicU64::new(facts.len());
-        let opened = OPENED.fetch_add(1, Ordering::Relaxed);
-        Ok(Self {
-            device: facts.dev(),
-            inode: facts.ino(),
+        Ok(Self::new(file, folder, name, (facts.dev(), facts.ino()), facts.len()))
+    }
+
+    fn new(file: File, folder: &Path, name: String, (device, inode): (u64, u64), length: u64) -> Self {
+        Self {
             file,
             folder: folder.to_owned(),
             name,
-            end,
-            opened,
+            device,
+            inode,
+            end: AtomicU64::new(length),
+            opened: OPENED.fetch_add(1, Ordering::Relaxed),
             spoilt: Mutex::new(false),
-        })
+            unnamed: None,
+        }
+    }
+
+    /// Takes over a file that has no name: nobody else can reach it, so it needs no lock. `name` is that of the part which it
+    /// is in the place of.
+    pub(super) fn without_name(
+        file: File,
+        folder: &Path,
+        name: String,
+        identity: (u64, u64),
+        unnamed: Unnamed,
+    ) -> Self {
+        Self { unnamed: Some(unnamed), ..Self::new(file, folder, name, identity, 0) }
+    }
+
+    /// Whether it had no name when it was made: it is gone with its last user, unless it becomes the file.
+    pub fn is_unnamed(&self) -> bool {
+        self.unnamed.is_some()
+    }
+
+    pub(super) fn unnamed(&self) -> Option<Unnamed> {
+        self.unnamed
     }
 
     /// Writes bytes to their place: one system call, unless the kernel takes less.
@@ -364,8 +397,8 @@ impl Part {
 }
 
 /// Makes a file that nobody had and that says from its first moment whose it is: it gets its name after its attribute, so that no
-/// power cut comes between. A file system without unnamed files gives the name first.
-fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<OwnedFd, Errno> {
+/// power cut comes between. A file system without unnamed files gives the name first. Returns whether it was unnamed, too.
+fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<(OwnedFd, bool), Errno> {
     let mode = Mode::RUSR | Mode::WUSR;
     let sign = |file: &OwnedFd| {
         // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
@@ -373,9 +406,8 @@ fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<OwnedFd, Errn
     };
     if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
         sign(&file);
-        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-        match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
-            Ok(()) => return Ok(file),
+        match unnamed::link(&file, path) {
+            Ok(()) => return Ok((file, true)),
             Err(Errno::EXIST) => return Err(Errno::EXIST),
             // No /proc, or no second names here.
             Err(_) => {}
@@ -384,7 +416,7 @@ fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<OwnedFd, Errn
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, mode)?;
     sign(&file);
-    Ok(file)
+    Ok((file, false))
 }
 
 /// Deletes a part and its note that belong to a download of which nothing was kept.

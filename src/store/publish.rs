@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::error::{StoreError, StoreKind};
 use super::note;
 use super::part::{Part, discard_named, exists, is_file_at, is_file_of, sync_folder};
+use super::unnamed::is_born_at;
 use crate::model::file_name::numbered;
 use crate::model::id::DownloadId;
 use crate::model::item::Taken;
@@ -68,6 +69,7 @@ impl Ending {
             inode,
             replace: matches!(self.taken, Taken::Replace | Taken::IfChanged),
             placeholder: self.placeholder,
+            born: self.part.unnamed().map(|unnamed| unnamed.born),
         }
     }
 }
@@ -75,12 +77,24 @@ impl Ending {
 /// Brings a part to its target's file system, as a copy beside the target; returns the original, which goes when the copy has
 /// its name for good. Where both are on one file system there is nothing to do.
 ///
+/// `seen` is the folder that was looked at last, with its device.
+///
 /// # Errors
 /// The target's folder is away or full, or what the disks say.
-pub fn bring(ending: &mut Ending) -> Result<Option<Arc<Part>>, StoreError> {
-    let folder = rustix::fs::stat(ending.folder.as_path())
-        .map_err(|error| StoreError::io("can't use", ending.folder.display(), &error.into()))?;
-    if folder.st_dev == ending.part.identity().0 {
+pub fn bring(
+    ending: &mut Ending,
+    seen: &mut Option<(Arc<PathBuf>, u64)>,
+) -> Result<Option<Arc<Part>>, StoreError> {
+    let device = match seen {
+        Some((folder, device)) if *folder == ending.folder => *device,
+        _ => {
+            let facts = rustix::fs::stat(ending.folder.as_path())
+                .map_err(|error| StoreError::io("can't use", ending.folder.display(), &error.into()))?;
+            *seen = Some((Arc::clone(&ending.folder), facts.st_dev));
+            facts.st_dev
+        }
+    };
+    if device == ending.part.identity().0 {
         return Ok(None);
     }
     let (copy, name) = Part::create(&ending.folder, &ending.name, ending.taken, ending.owner)?;
@@ -110,7 +124,10 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }
-    file.set_permissions(Permissions::from_mode(0o666 & !ending.umask)).map_err(fail)?;
+    let mode = 0o666 & !ending.umask;
+    if ending.part.unnamed().is_none_or(|unnamed| unnamed.mode != mode) {
+        file.set_permissions(Permissions::from_mode(mode)).map_err(fail)?;
+    }
     if let Some(modified) = ending.modified {
         file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
     }
@@ -151,9 +168,16 @@ pub enum Placed {
 /// # Errors
 /// The name is taken and may not be numbered, or what the disk says.
 pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed, StoreError> {
-    part.disown();
     let (from, to) = (&intent.part, &intent.target);
     let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
+    if part.is_unnamed() {
+        return match part.name_first(to) {
+            Ok(()) => Ok(Placed::Done(to.clone())),
+            Err(Errno::EXIST) => taken_name(to, taken),
+            Err(error) => Err(fail(error)),
+        };
+    }
+    part.disown();
     // Another file may have taken the part's name: it is not what was fetched.
     let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let gone = |path: &Path| {
@@ -266,6 +290,14 @@ pub fn clean_up(part: &Path, noted: bool, set_aside: &[SetAside]) {
 /// # Errors
 /// What the disk says.
 pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recovered, StoreError> {
+    // Its inode was free again if it got no name: another file may have it by now.
+    if let Some(born) = intent.born {
+        let is_placed = is_born_at(&intent.target, intent.inode, born);
+        if is_placed {
+            sync_folders([intent])?;
+        }
+        return Ok(if is_placed { Recovered::Placed } else { Recovered::Lost });
+    }
     let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let part_is_left = is_it(&intent.part);
     if is_it(&intent.target) {

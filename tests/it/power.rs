@@ -175,6 +175,75 @@ fn what_ended_with_success_is_there_after_a_power_cut() {
     assert_eq!(completed, names.len());
 }
 
+/// The calls that change the disk where many small files come, and how many of each are stopped at.
+const CALLS_OF_MANY: [(&str, &[u32]); 4] = [
+    ("linkat", &[1, 2, 3, 4, 6, 9, 12]),
+    ("renameat2", &[1]),
+    ("fsync", &[1, 2, 3, 4, 5, 6]),
+    ("pwrite64", &[5, 20, 40, 60, 80, 120]),
+];
+const MANY: usize = 12;
+
+/// Fetches small files into a kill at the `nth` call of its kind, cuts the power where there is a disk to cut, and runs again.
+/// Returns whether the call was ever reached.
+fn stop_many_at(call: &str, nth: u32, disk: Option<&Disk>) -> bool {
+    let machine = disk.map_or_else(
+        || Machine::within(&std::env::temp_dir(), CHECKPOINT),
+        |disk| Machine::within(&disk.mount_point(), CHECKPOINT),
+    );
+    if let Some(disk) = disk {
+        disk.settle();
+    }
+    let site = Site::start(None);
+    let mut names: Vec<String> = (0..MANY).map(|number| format!("{number:02}.bin")).collect();
+    for (number, name) in names.iter().enumerate() {
+        site.serve(name, Table::from_iter([("size".to_owned(), (1000 + 900 * number as i64).into())]));
+    }
+    let urls: Vec<String> = names.iter().map(|name| site.fill(&format!("{{site}}/{name}"))).collect();
+    let args: Vec<&str> = ["get", "-j", "4"].into_iter().chain(urls.iter().map(String::as_str)).collect();
+    let mut tracer = Command::new("strace");
+    tracer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+    tracer.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("--");
+    let reached = !machine.spawn_under(tracer, &args).wait().status.success();
+    if let Some(disk) = disk {
+        disk.cut();
+    }
+    let outcome = machine.get(&args[1..]);
+    let told = format!("stopped at {call} {nth}, {:?} is here: {}", machine.names(), outcome.told());
+    assert!(outcome.status.success(), "{told}");
+    for name in &names {
+        let whole = std::fs::read(machine.file(name)).unwrap_or_else(|error| panic!("{error}: {told}"));
+        assert_eq!(first_difference(&whole, &site.content(name).unwrap()), None, "{told}");
+    }
+    names.sort_unstable();
+    assert_eq!(machine.names(), names, "{told}");
+    reached
+}
+
+fn stop_many_everywhere(disk: Option<&Disk>) {
+    let mut reached = 0;
+    for (call, numbers) in CALLS_OF_MANY {
+        reached += numbers.iter().take_while(|nth| stop_many_at(call, **nth, disk)).count();
+    }
+    assert!(reached > 14, "only {reached} calls were reached: the table of calls is out of date");
+}
+
+#[test]
+fn a_kill_while_small_files_get_their_names_loses_and_doubles_none() {
+    if real::has("strace") {
+        stop_many_everywhere(None);
+        // Each but the first gets its final name at once.
+        assert!(!stop_many_at("renameat2", 3, None), "small files go through parts with names");
+    }
+}
+
+#[test]
+fn a_power_cut_while_small_files_get_their_names_loses_and_doubles_none() {
+    if let (true, Some(disk)) = (real::has("strace"), disk::require()) {
+        stop_many_everywhere(Some(&disk));
+    }
+}
+
 /// How many bytes two ranges share.
 fn overlap(one: (u64, u64), other: (u64, u64)) -> u64 {
     one.1.min(other.1).saturating_sub(one.0.max(other.0))

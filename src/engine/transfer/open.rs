@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::HeaderMap;
 use http::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
@@ -11,6 +12,7 @@ use super::order::{Answered, Outcome, What};
 use super::samples::Samples;
 use super::shared::{Shared, wall};
 use super::trouble;
+use crate::fetch::error::FetchError;
 use crate::fetch::transport::{Answer, Body};
 use crate::fetch::{hear, name};
 use crate::kernel::answer::{Known, Meaning, judge, phrase};
@@ -20,6 +22,9 @@ use crate::model::item::{OnWeak, Taken};
 use crate::model::range::{Asked, ByteRange};
 use crate::model::state::{FailKind, WaitReason};
 use crate::store::part::Part;
+
+/// Up to this size a file may come all at once, in bytes.
+const SMALL: u64 = 64 * 1024;
 
 /// What a run begins with.
 pub(super) enum Opened {
@@ -181,13 +186,29 @@ impl Shared {
     fn begin(
         self: &Rc<Self>,
         place: usize,
-        answer: Answer,
+        mut answer: Answer,
         heard: &Heard,
         size: Option<u64>,
         range: Option<ByteRange>,
     ) -> Result<Opened, Outcome> {
         self.refuse_in_stream_restart()?;
         self.check_space(size)?;
+        let mut first = None;
+        // What turns out to have another sum is kept, for people to look at.
+        let has_sum = heard.validators.digest.is_some();
+        if self.order.may_be_unnamed && !has_sum && range.is_none() && self.part.borrow().is_none() {
+            first = at_once(&mut answer.body, size).map_err(|error| trouble::of_fetch(self, &error))?;
+            if let Some(whole) = first.as_ref().filter(|first| Some(first.len() as u64) == size)
+                && self.keep_unnamed(&answer, whole)?
+            {
+                self.adopt_answer(place, &answer, heard);
+                self.size.set(size);
+                self.begun.set(true);
+                self.show();
+                self.answered.replace(Some(Box::new(self.told_by(&answer, size))));
+                return Ok(Opened::Whole);
+            }
+        }
         if self.part.borrow().is_none() {
             self.make_part(&answer)?;
         }
@@ -203,7 +224,32 @@ impl Shared {
         let end = range.map(ByteRange::end).or(size).unwrap_or(u64::MAX);
         let lane = LaneCell::new(0, end, place, self.now()).at_address(answer.local);
         lane.ends.set(self.ends(&answer));
-        Ok(Opened::Lane(lane, answer.body, None))
+        Ok(Opened::Lane(lane, answer.body, first))
+    }
+
+    /// Keeps a file that came whole with its answer, in a file without a name. False where that can't be had here.
+    fn keep_unnamed(&self, answer: &Answer, whole: &Bytes) -> Result<bool, Outcome> {
+        let (order, name) = (&self.order, self.decided_name(answer));
+        let umask = order.settings.umask.unwrap_or(0o022);
+        let Some(part) = Part::create_unnamed(&order.folder, &name, order.settings.taken, umask) else {
+            return Ok(false);
+        };
+        part.write_at(0, whole).map_err(|error| trouble::of_disk(self, &error))?;
+        self.received(whole.len());
+        if let Some(range) = ByteRange::of_len(0, whole.len() as u64) {
+            self.count_written(range);
+        }
+        self.part.replace(Some(std::sync::Arc::new(part)));
+        self.name.replace(Some(name));
+        Ok(true)
+    }
+
+    fn decided_name(&self, answer: &Answer) -> String {
+        if self.order.name_is_final {
+            self.order.name.clone()
+        } else {
+            name::decide(&self.order.source, &answer.final_url, &answer.headers)
+        }
     }
 
     /// Bytes that belong to what is here already.
@@ -244,12 +290,7 @@ impl Shared {
 
     /// Creates the part, beside a taken name under the next free number.
     pub(super) fn make_part(&self, answer: &Answer) -> Result<(), Outcome> {
-        let order = &self.order;
-        let name = if order.name_is_final {
-            order.name.clone()
-        } else {
-            name::decide(&order.source, &answer.final_url, &answer.headers)
-        };
+        let (order, name) = (&self.order, self.decided_name(answer));
         let (part, name) = Part::create(&order.folder, &name, order.settings.taken, order.uuid)
             .map_err(|error| trouble::of_disk(self, &error))?;
         self.part.replace(Some(std::sync::Arc::new(part)));
@@ -258,10 +299,14 @@ impl Shared {
     }
 
     pub(super) fn announce(&self, answer: &Answer, size: Option<u64>) {
+        self.tell(What::Answered(Box::new(self.told_by(answer, size))));
+    }
+
+    fn told_by(&self, answer: &Answer, size: Option<u64>) -> Answered {
         let name = self.name.borrow().clone().unwrap_or_else(|| self.order.name.clone());
         let remote = answer.remote.map(|address| address.to_string());
         let final_url = answer.final_url.clone();
-        self.tell(What::Answered(Box::new(Answered { name, size, remote, final_url, copy: self.copy() })));
+        Answered { name, size, remote, final_url, copy: self.copy() }
     }
 
     /// Compares samples where nothing proves that the file is the same. Returns where they agree.
@@ -347,6 +392,14 @@ impl Shared {
             _ => Outcome::Transient { text: "the answer could not be used".into(), after: None, host: None },
         }
     }
+}
+
+/// Takes what is here already of a small body. Nothing where it has yet to come.
+fn at_once(body: &mut Body, size: Option<u64>) -> Result<Option<Bytes>, FetchError> {
+    if !size.is_some_and(|size| (1..=SMALL).contains(&size)) {
+        return Ok(None);
+    }
+    body.chunk().now_or_never().transpose().map(Option::flatten)
 }
 
 /// Validators without the server's clock: what must be equal for samples to stand for a later answer.

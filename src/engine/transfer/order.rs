@@ -49,6 +49,8 @@ pub(crate) struct Order {
     pub(crate) held: Option<Box<Checkpoint>>,
     /// Whether it never ran before: nothing of it can be on disk.
     pub(crate) is_new: bool,
+    /// Whether it may wait for its final name without any, if all of it comes at once.
+    pub(crate) may_be_unnamed: bool,
     /// What the store has yet to commit before anything may be made on disk.
     pub(crate) unwritten: Option<Insertions>,
     /// The part, where it is still open from the run before.
@@ -167,6 +169,8 @@ pub(crate) struct Copied {
 pub(crate) struct Ended {
     /// How.
     pub(crate) how: Outcome,
+    /// What its first answer told, where all came with it.
+    pub(crate) answered: Option<Box<Answered>>,
     /// The part and its last coverage; nothing where no byte was written.
     pub(crate) left: Option<Copied>,
     /// Bytes that it put on disk in this run.

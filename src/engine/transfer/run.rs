@@ -48,7 +48,8 @@ pub(super) async fn carry(order: Order, http: Rc<Http>) {
     };
     let ended = Ended {
         how,
-        left: shared.copy(),
+        answered: shared.answered.take(),
+        left: shared.left(),
         gained: shared.gained(),
         announced: shared.announced.get(),
         joined_on_samples: shared.joined_on_samples.get(),

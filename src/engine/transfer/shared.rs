@@ -15,7 +15,7 @@ use url::Url;
 
 use super::super::polite::Ends;
 use super::lane::LaneCell;
-use super::order::{Copied, News, Order, What};
+use super::order::{Answered, Copied, News, Order, What};
 use super::source::Sources;
 use crate::fetch::error::{FetchError, Kind};
 use crate::fetch::http::Http;
@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) final_url: RefCell<Option<Url>>,
     pub(super) set_aside: RefCell<Vec<SetAside>>,
     pub(super) name: RefCell<Option<String>>,
+    /// What the first answer told, where all came with it: it is told with the end.
+    pub(super) answered: RefCell<Option<Box<Answered>>>,
     pub(super) sources: Sources,
     pub(super) joined_on_samples: Cell<bool>,
     /// The validators under which samples agreed: answers with the same ones may join.
@@ -121,6 +123,7 @@ impl Shared {
             final_url: RefCell::new(checkpoint.final_url),
             set_aside: RefCell::new(checkpoint.set_aside),
             name: RefCell::new(None),
+            answered: RefCell::new(None),
             sources,
             joined_on_samples: Cell::new(false),
             sampled: RefCell::new(None),
@@ -239,11 +242,16 @@ impl Shared {
         if self.mode.get() == Mode::Background {
             self.record(part, offset, data)?;
         }
+        self.count_written(range);
+        Ok(())
+    }
+
+    /// Counts bytes that are in the part.
+    pub(super) fn count_written(&self, range: ByteRange) {
         let mut coverage = self.coverage.borrow_mut();
         coverage.insert(range);
         self.written.set(self.written.get() + range.len());
         self.order.live.show_bytes(coverage.len(), self.received.get());
-        Ok(())
     }
 
     /// The note begins with the second write: small files never have one.
@@ -359,8 +367,13 @@ impl Shared {
         })
     }
 
-    /// A copy for a checkpoint, where there is a part.
+    /// A copy for a checkpoint, where there is a part that a later run finds again.
     pub(super) fn copy(&self) -> Option<Copied> {
+        self.left().filter(|left| !left.part.is_unnamed())
+    }
+
+    /// What is left at the end, where there is a part.
+    pub(super) fn left(&self) -> Option<Copied> {
         let part = Arc::clone(self.part.borrow().as_ref()?);
         Some(Copied { checkpoint: self.checkpoint(), part })
     }

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,15 +38,16 @@ def fetch(bench, case, tool, names):
     """Fetches all files into an empty folder and compares every sum."""
     options = dict(case.options)
     port = options.pop("port", "plain")
-    place = bench.disk if options.pop("disk", False) else bench.tmpfs
-    folder, scratch = fresh(place / "to"), fresh(place / "scratch")
+    on_disk = options.pop("disk", False)
+    folder, scratch = (anew(bench.disk), anew(bench.disk)) if on_disk else (fresh(bench.tmpfs / "to"), fresh(bench.tmpfs / "scratch"))
     job = Job([bench.server.url(name, port) for name in names], folder, scratch, **options)
     if port == "tls":
         job.ca = bench.server.ca
     took = run(bench.command(tool, job), scratch)
     check(folder, {name: bench.server.sums[name] for name in names})
     size = sum((folder / name).stat().st_size for name in names)
-    shutil.rmtree(folder)
+    if not on_disk:
+        shutil.rmtree(folder)
     return measured(took, size, len(names))
 
 
@@ -134,7 +136,7 @@ def durable(bench, case, tool, names):
     """Small files on a disk, each safe against a power cut when the program ends."""
     if tool != "bare":
         return fetch(bench, case, tool, names)
-    folder = fresh(bench.disk / "to")
+    folder = anew(bench.disk)
     contents = [(folder / name, (bench.server.at / "files" / name).read_bytes()) for name in names]
     opened = os.open(folder, os.O_RDONLY)
     begun, cpu = time.perf_counter(), time.process_time()
@@ -151,7 +153,6 @@ def durable(bench, case, tool, names):
         os.fsync(opened)
     took = Run(time.perf_counter() - begun, time.process_time() - cpu, 0.0)
     os.close(opened)
-    shutil.rmtree(folder)
     return measured(took, sum(len(content) for _, content in contents), len(names))
 
 
@@ -160,6 +161,12 @@ def fresh(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
+
+
+def anew(place):
+    """Returns a folder that never was. ext4 takes long to find free inodes where many were freed within the last minutes, so what is
+    on the disk stays until the end, and nobody pays for another's files."""
+    return Path(tempfile.mkdtemp(dir=place))
 
 
 def one(size, name):
