@@ -37,7 +37,7 @@ use super::watch::WatchArgs;
     after_help = "SELECT is a number, `all`, or predicates that must all hold: state:failed host:cdn.example \
                   mode:background priority:low in:2 name:iso >1GB <10MB\n\n\
                   Exit status: 0 all done, 1 a download failed, 2 wrong usage or config, 3 the engine could not \
-                  be reached or its store is in use, 4 given up waiting, 130 interrupted",
+                  be reached or its store is in use, 4 given up waiting or trying, 130 interrupted",
     max_term_width = 110
 )]
 pub struct Args {

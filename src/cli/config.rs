@@ -89,12 +89,15 @@ pub(crate) fn config(
         What::Init => {
             if let Err(error) = create(&place.path, &commented()) {
                 let is_there = matches!(&error, ConfigError::File { why, .. } if why.kind() == std::io::ErrorKind::AlreadyExists);
-                let hint = if is_there {
-                    "`haul config show` prints what it sets; move it away for a new one"
+                return Err(if is_there {
+                    let text = format!("there is a config already: {}", place.path.display());
+                    CliError::usage(
+                        text,
+                        "`haul config show` prints what it sets; move it away for a new one",
+                    )
                 } else {
-                    "Check the folder, or name another file with --config"
-                };
-                return Err(CliError::usage(error.to_string(), hint));
+                    CliError::usage(error.to_string(), "Check the folder, or name another file with --config")
+                });
             }
             output.line(&place.path.display().to_string())?;
             Ok(Status::Done)

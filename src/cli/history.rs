@@ -26,11 +26,12 @@ pub struct HistoryArgs {
     pub(crate) json: bool,
 }
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column::left("WHEN"),
     Column::right("ID"),
     Column::wide("NAME"),
-    Column::wide("WHAT"),
+    Column::left("WHAT"),
+    Column::wide("MORE"),
     Column::wide("WHERE"),
 ];
 
@@ -62,10 +63,8 @@ fn table(lines: &[HistoryLine], zone: &TimeZone) -> Table {
     for line in lines {
         let tone = if line.what == "failed" { Tone::Red } else { Tone::Plain };
         let place = line.place.clone().unwrap_or_default();
-        table.row(
-            tone,
-            [date(line.at, zone), line.id.to_string(), line.name.clone(), line.text.clone(), place],
-        );
+        let (at, id) = (date(line.at, zone), line.id.to_string());
+        table.row(tone, [at, id, line.name.clone(), line.what.clone(), line.text.clone(), place]);
     }
     table
 }

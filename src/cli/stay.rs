@@ -164,6 +164,9 @@ impl Stay {
                     let said = "was joined on samples: the server proves nothing about its version";
                     progress.say(output, &format!("haul: {} {said}.", row.name));
                 }
+                Event::Completed { row: DownloadRow { name, remark: Some(remark), .. }, .. } => {
+                    progress.say(output, &format!("haul: {name}: {remark}."));
+                }
                 Event::Failed(row) => progress.complain(output, &failure(row)),
                 // A terminal shows this in the download's own line.
                 Event::Waits(row) if !output.stderr.terminal => {

@@ -26,6 +26,8 @@ use crate::store::{note, part};
 /// How long a disk that refused a write is left alone, though it may say that it has room (a quota is not its own): at first, and
 /// where not even one byte more came since.
 const REFUSED: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+/// What is said of a file that needed not be fetched again.
+pub(super) const UNCHANGED: &str = "the file here is still the one on the server";
 /// How often a web page in the file's place is looked at again.
 const PORTAL: Duration = Duration::from_mins(1);
 
@@ -175,8 +177,13 @@ impl Core {
             Outcome::Whole | Outcome::Stopped => self.let_go(id, run.then, save),
             Outcome::Unchanged => {
                 self.step(id, Event::Publish, || State::Processing);
-                self.tell(id, "unchanged", "the file here is still the one on the server".into());
-                self.complete(id, None, UnixMs::from(super::wall()));
+                self.tell(id, "unchanged", UNCHANGED.into());
+                let size = self.items.get_mut(&id).and_then(|item| {
+                    item.story().remark = Some(UNCHANGED.into());
+                    let facts = std::fs::metadata(item.record.folder.join(&item.record.name)).ok()?;
+                    Some(facts.len())
+                });
+                self.complete(id, size, UnixMs::from(super::wall()));
                 self.store(id);
             }
             // Somebody wanted it stopped in the moment that it ended otherwise.
@@ -245,10 +252,17 @@ impl Core {
             }
             Then::Remove => self.take_out(id),
             Then::Lose => {
-                self.tell(id, "lost", "its client left; a real-time download goes with it".into());
+                self.tell_lost(id, "its client left; a real-time download goes with it");
                 self.take_out_for_good(id);
             }
         }
+    }
+
+    /// A download that is lost leaves no more than its line of history: with that it can be started again.
+    pub(super) fn tell_lost(&mut self, id: DownloadId, why: &str) {
+        let Some(item) = self.items.get(&id) else { return };
+        let text = format!("{why}; it came from {}", mask_url(&item.record.source_url));
+        self.tell(id, "lost", text);
     }
 
     /// Trouble that often passes: wait and try again, unless patience is over.

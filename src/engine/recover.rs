@@ -63,7 +63,7 @@ impl Core {
             if let Some(item) = self.items.get(&id) {
                 super::news::discard(&item.record);
             }
-            self.tell(id, "lost", "the engine ended; a real-time download ends with it".into());
+            self.tell_lost(id, "the engine ended; a real-time download ends with it");
             self.take_out(id);
         }
         self.undo.clear();

@@ -47,7 +47,8 @@ impl Core {
             ended: record.ended,
             joined_on_samples: record.joined_on_samples,
             remark: run.and_then(|run| run.aside.clone().or_else(|| self.leave_remark(item))).or_else(|| {
-                item.story.as_ref().and_then(|story| story.remark.clone()).filter(|_| run.is_some())
+                let said = item.story.as_ref().and_then(|story| story.remark.clone());
+                said.filter(|said| run.is_some() || said == super::news::UNCHANGED)
             }),
         }
     }

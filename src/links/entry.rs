@@ -143,6 +143,9 @@ pub fn parse_link(text: &str) -> Result<Url, String> {
             "`{text}` has a space in it: put a tab between a link and what follows, or %20 inside one"
         ));
     }
+    if text.is_empty() {
+        return Err("an empty word is no link: a variable may have nothing in it".into());
+    }
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
             format!("`{text}` is no link: it must start with https:// or http://")

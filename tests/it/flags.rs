@@ -258,6 +258,13 @@ fn if_changed_fetches_only_what_changed() {
     let same = stage.get(&["--if-changed"]);
     assert!(stage.site.log().iter().all(|seen| seen.sent == 0), "{}", same.told());
     assert_eq!(stage.site.log().len(), 1, "{}", same.told());
+    assert!(
+        same.stderr.contains("file.bin: the file here is still the one on the server"),
+        "{}",
+        same.told()
+    );
+    let listed = said(&stage.machine.run(&["list", "--json"]));
+    assert!(listed.iter().all(|row| row["size"].is_u64()), "{listed:?}");
     stage.site.change("file.bin", toml! { version = 2 etag = "\"two\"" modified = "fresh" });
     stage.get(&["--if-changed"]);
     stage.assert_held("file.bin", "file.bin");
@@ -382,9 +389,9 @@ fn quiet_says_nothing_and_json_says_it_in_lines() {
 #[test]
 fn names_folders_priorities_and_collections_are_as_asked() {
     let stage = Stage::new();
-    std::fs::create_dir(stage.machine.file("sub")).unwrap();
-    stage.get(&["-d", "sub", "-o", "own.bin", "--priority", "low"]);
-    stage.assert_held("sub/own.bin", "file.bin");
+    // Below the current folder it is made.
+    stage.get(&["-d", "sub/folder", "-o", "own.bin", "--priority", "low"]);
+    stage.assert_held("sub/folder/own.bin", "file.bin");
     let rows = said(&stage.machine.run(&["list", "--json"]));
     assert_eq!(rows[0]["priority"], "low");
     let made = said(&stage.machine.run(&["collection", "create", "music", "--json"]));

@@ -69,14 +69,20 @@ impl Shared {
                 if !sorted.bad.is_empty() {
                     return self.fetch_again(sorted).await;
                 }
-                return Err(trouble::fails(
-                    FailKind::Checksum,
-                    format!("the checksum is {computed}, but {whose} is {sum}"),
-                    "the part is kept; retry fetches it from the first byte",
-                ));
+                let text = format!("the checksum is {computed}, but {whose} is {sum}");
+                let kept = "the part is kept; retry fetches it from the first byte";
+                return Err(trouble::fails(FailKind::Checksum, text, &self.or_other_sum(kept)));
             }
         }
         Ok(Verified::Good)
+    }
+
+    /// A hint, and how to correct a sum that was given, where one was.
+    fn or_other_sum(&self, hint: &str) -> String {
+        if self.order.extras.as_deref().is_none_or(|extras| extras.checksum.is_none()) {
+            return hint.into();
+        }
+        format!("{hint}. If the sum is what is wrong: haul set {} --checksum ALG:HEX", self.order.id)
     }
 
     async fn sort_pieces(self: &Rc<Self>, size: u64) -> Result<Sorted, Outcome> {
