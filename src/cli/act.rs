@@ -79,7 +79,7 @@ pub(crate) async fn act<E: Engine>(
 ) -> Result<Status, CliError> {
     let done = past(&act);
     let select = Selector::parse(select)?;
-    let by_sight = select.all || !select.terms.is_empty();
+    let by_sight = select.is_by_sight();
     let reply = engine.call(Request::Act { select, act }).await?;
     settle(if by_sight { without_those_left_alone(reply, json, output)? } else { reply }, json, &done, output)
 }

@@ -34,7 +34,7 @@ use super::watch::WatchArgs;
     name = "haul",
     version,
     about = "A terminal download console: downloads that resume without a wrong byte",
-    after_help = "SELECT is a number, `all`, or predicates that must all hold: state:failed host:cdn.example \
+    after_help = "SELECT is a number, a range of them (3-7), `all`, or predicates that must all hold: state:failed host:cdn.example \
                   mode:background priority:low in:2 name:iso >1GB <10MB\n\n\
                   Exit status: 0 all done, 1 a download failed, 2 wrong usage or config, 3 the engine could not \
                   be reached or its store is in use, 4 given up waiting or trying, 130 interrupted",

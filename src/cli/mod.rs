@@ -200,7 +200,12 @@ fn finish(ended: Result<Status, CliError>, output: &mut Output) -> Status {
 
 fn write_completions(shell: clap_complete::Shell, output: &mut Output) -> Result<Status, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "haul", &mut script);
+    // What haul calls itself is for nobody to type.
+    let all = Args::command();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let mut command =
+        clap::Command::new("haul").args(all.get_arguments().cloned()).subcommands(shown.collect::<Vec<_>>());
+    clap_complete::generate(shell, &mut command, "haul", &mut script);
     output.bytes(&script)?;
     Ok(Status::Done)
 }

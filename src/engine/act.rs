@@ -16,7 +16,7 @@ use crate::model::state::{FailKind, State, StateKind};
 impl Core {
     /// Which downloads a selector chooses, in the order of their numbers; a number that nobody has is refused.
     pub(super) fn choose(&self, select: &Selector) -> (Vec<DownloadId>, Vec<Acted>) {
-        let mut chosen: Vec<DownloadId> = if select.all || !select.terms.is_empty() {
+        let mut chosen: Vec<DownloadId> = if select.is_by_sight() {
             self.items
                 .values()
                 .filter(|item| select.chooses(&self.row(item)))

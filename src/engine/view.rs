@@ -54,7 +54,7 @@ impl Core {
     }
 
     pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
-        let by_sight = select.all || !select.terms.is_empty();
+        let by_sight = select.is_by_sight();
         let mut items: Vec<&Item> = if by_sight {
             self.items.values().collect()
         } else {

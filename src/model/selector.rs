@@ -1,4 +1,4 @@
-//! Which downloads: numbers, `all`, and the predicates of the filter (`state:failed host:x >1gb`).
+//! Which downloads: numbers, ranges of them, `all`, and the predicates of the filter (`state:failed host:x >1gb`).
 
 use std::str::FromStr;
 
@@ -9,13 +9,16 @@ use super::item::{Mode, Priority};
 use super::state::StateKind;
 use super::view::DownloadRow;
 
-/// A choice of downloads: any of the numbers, and of the rest all that meet every predicate.
+/// A choice of downloads: any of the numbers and ranges, and of the rest all that meet every predicate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selector {
     /// Numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<DownloadId>,
+    /// Ranges of numbers, first and last: `3-7`. Not every number in one needs to be there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<(DownloadId, DownloadId)>,
     /// Predicates, all of which must hold. With none and no numbers, nothing is chosen unless [`Selector::all`] says so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<Term>,
@@ -78,6 +81,12 @@ impl Selector {
                 selector.all = true;
             } else if let Ok(number) = word.trim_start_matches('#').parse() {
                 selector.ids.push(DownloadId(number));
+            } else if let Some((first, last)) = range(word) {
+                if first > last {
+                    let why = "the smaller number of a range comes first".into();
+                    return Err(SelectorError { word: word.to_owned(), why });
+                }
+                selector.ranges.push((first, last));
             } else {
                 selector.terms.push(word.parse()?);
             }
@@ -87,12 +96,18 @@ impl Selector {
 
     /// Whether it chooses nothing at all.
     pub fn is_empty(&self) -> bool {
-        !self.all && self.ids.is_empty() && self.terms.is_empty()
+        !self.all && self.ids.is_empty() && self.ranges.is_empty() && self.terms.is_empty()
+    }
+
+    /// Whether it chooses among what is there, beside what it names one by one.
+    pub fn is_by_sight(&self) -> bool {
+        self.all || !self.ranges.is_empty() || !self.terms.is_empty()
     }
 
     /// Whether it chooses this download.
     pub fn chooses(&self, row: &DownloadRow) -> bool {
-        if self.ids.contains(&row.id) {
+        let within = |(first, last): &(DownloadId, DownloadId)| (*first..=*last).contains(&row.id);
+        if self.ids.contains(&row.id) || self.ranges.iter().any(within) {
             return true;
         }
         let by_terms = self.all || !self.terms.is_empty();
@@ -161,6 +176,28 @@ impl FromStr for Term {
     }
 }
 
+/// Reads `3-7` or `#3-7`.
+fn range(word: &str) -> Option<(DownloadId, DownloadId)> {
+    let (first, last) = word.trim_start_matches('#').split_once('-')?;
+    Some((DownloadId(first.parse().ok()?), DownloadId(last.parse().ok()?)))
+}
+
 fn bytes(text: &str) -> Result<u64, String> {
     text.parse::<super::units::ByteCount>().map(|count| count.0).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_of_numbers_and_no_part_of_a_name() {
+        let selector = Selector::parse(&["2", "#5-7", "9-9"]).unwrap();
+        assert_eq!(selector.ids, [DownloadId(2)]);
+        assert_eq!(selector.ranges, [(DownloadId(5), DownloadId(7)), (DownloadId(9), DownloadId(9))]);
+        assert!(selector.terms.is_empty() && selector.is_by_sight() && !selector.is_empty());
+        assert!(Selector::parse(&["7-5"]).unwrap_err().to_string().contains("smaller number"));
+        let names = Selector::parse(&["a-7", "2024-05-01", "-3"]).unwrap();
+        assert_eq!((names.terms.len(), names.ranges.len()), (3, 0));
+    }
 }

@@ -321,9 +321,20 @@ fn numbers_all_and_predicates_choose_what_they_say() {
     expect(&["priority", "low", ">2MB", "state:waiting"], 0, "1 download", &[1, 4], low);
     expect(&["priority", "low", "5", "99"], 1, "there is no download 99", &[1, 4, 5], low);
     expect(&["priority", "low", "99"], 2, "there is no download 99", &[1, 4, 5], low);
+    expect(&["priority", "low", "2-3", "7", "90-99"], 0, "3 downloads", &[1, 2, 3, 4, 5, 7], low);
     expect(&["priority", "high", "all"], 0, "7 downloads", &[1, 2, 3, 4, 5, 6, 7], high);
     let paused: &dyn Fn(&Value) -> bool = &|row| row["state"]["is"] == "cancelled";
     expect(&["pause", "all"], 0, "paused 4 downloads", &[6], paused);
+}
+
+#[test]
+fn completions_offer_what_people_type() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Machine::new().run(&["completions", shell]).stdout;
+        let script = String::from_utf8(script).unwrap();
+        assert!(script.contains("collections"), "{shell}");
+        assert!(!script.contains("__tags") && !script.contains("haul,links"), "{shell}");
+    }
 }
 
 #[test]
