@@ -1,6 +1,6 @@
 //! The checkpointer: syncs parts, then commits what they hold. In that order, and never in another.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -80,8 +80,9 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
     while let Ok(first) = incoming.recv() {
         let mut group = vec![first];
         group.extend(incoming.try_iter());
+        let newer = newer_ones(&group);
         let mut tickets = Vec::with_capacity(group.len());
-        for save in group {
+        for (save, newer) in group.into_iter().zip(newer) {
             let Save { id, run, stamp, copied, record, with_checkpoint } = save;
             let (generation, coverage) = copied.as_ref().map_or_else(Default::default, |copied| {
                 (copied.checkpoint.generation, Arc::new(copied.checkpoint.safe.clone()))
@@ -92,19 +93,58 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
                 if named.insert(copied.part.identity()) { copied.part.sync_folder() } else { Ok(()) }
             });
             let ticket = match (&synced, record, copied) {
+                _ if newer.is_some() => None,
                 (Ok(()), Some(record), _) => Some(db.update(stamp, record, with_checkpoint)),
                 (Ok(()), None, Some(copied)) => {
                     Some(db.checkpoint(Durability::Durable, stamp, id, copied.checkpoint))
                 }
                 (Err(_), ..) | (Ok(()), None, None) => None,
             };
-            tickets.push((id, run, generation, coverage, of_part, synced, ticket));
+            let saved = Saved {
+                id,
+                run,
+                generation,
+                coverage,
+                of_part,
+                sync_failed: synced.is_err(),
+                result: synced,
+            };
+            tickets.push((saved, newer, ticket));
         }
-        for (id, run, generation, coverage, of_part, synced, ticket) in tickets {
-            let sync_failed = synced.is_err();
-            let result = synced.and_then(|()| ticket.map_or(Ok(()), crate::store::db::Ticket::wait));
+        let mut done: Vec<Saved> = Vec::with_capacity(tickets.len());
+        let mut instead = Vec::new();
+        for (at, (mut saved, newer, ticket)) in tickets.into_iter().enumerate() {
+            if let (Ok(()), Some(ticket)) = (&saved.result, ticket) {
+                saved.result = ticket.wait();
+            }
+            instead.extend(newer.map(|newer| (at, newer)));
+            done.push(saved);
+        }
+        for (at, newer) in instead {
+            done[at].result = done[newer].result.clone();
+        }
+        for saved in done {
             // An engine that is gone needs no answer.
-            let _ = answers.send(Saved { id, run, generation, coverage, result, of_part, sync_failed });
+            let _ = answers.send(saved);
         }
     }
+}
+
+/// Which of a group need not be written, because another of it says all that they say, and newer: its place. What changes faster
+/// than the disk can take it is written as it is in the end.
+fn newer_ones(group: &[Save]) -> Vec<Option<usize>> {
+    let mut last: HashMap<DownloadId, usize> = HashMap::new();
+    let mut newer = vec![None; group.len()];
+    for (at, save) in group.iter().enumerate().rev() {
+        if save.record.is_none() || save.copied.is_some() {
+            continue;
+        }
+        match last.get(&save.id) {
+            Some(&later) if group[later].with_checkpoint || !save.with_checkpoint => newer[at] = Some(later),
+            _ => {
+                last.insert(save.id, at);
+            }
+        }
+    }
+    newer
 }

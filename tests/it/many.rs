@@ -2,7 +2,14 @@
 
 use std::fmt::Write as _;
 
+use haul::engine::Holder;
+use serde_json::json;
+
+use crate::support::line::Line;
 use crate::support::machine::Machine;
+
+/// What an agent may grow by while its downloads change again and again, in KiB.
+const MOST_GROWN: u64 = 60_000;
 
 /// What a step cost a process: processor time in ticks of the system, and the most memory, in KiB.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +20,7 @@ struct Cost {
 
 /// What the agent used so far.
 fn used(machine: &Machine) -> Cost {
-    let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap();
+    let pid = Holder::read(&machine.state()).pid.unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     // Behind the name, which may hold anything, user and system time are the 12th and 13th field.
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -68,4 +75,29 @@ fn adding_listing_and_trying_all_again_cost_time_and_memory_that_grow_with_the_n
         assert!(many.ticks <= few.ticks.max(5) * 8, "{what}: {few:?}, {many:?}");
         assert!(many.peak <= few.peak * 5, "{what}: {few:?}, {many:?}");
     }
+}
+
+#[test]
+fn what_changes_faster_than_it_can_be_written_does_not_pile_up() {
+    const COUNT: u32 = 4_000;
+    let machine = Machine::with_agent();
+    let mut list = String::new();
+    for number in 0..COUNT {
+        writeln!(list, "http://host.invalid/file-{number}.bin").unwrap();
+    }
+    let list = machine.put("list", &list);
+    assert!(machine.run(&["hold"]).status.success());
+    assert!(machine.run(&["add", "-i", list.to_str().unwrap()]).status.success());
+    let before = used(&machine);
+    let mut line = Line::hello(&Holder::read(&machine.state()).socket.unwrap(), "many");
+    for turn in 0..80 {
+        let priority = if turn % 2 == 0 { "high" } else { "low" };
+        let act = json!({ "do": "set_priority", "priority": priority });
+        line.get("act", &json!({ "select": { "all": true }, "act": act }));
+    }
+    let grown = used(&machine).peak - before.peak;
+    assert!(grown < MOST_GROWN, "{grown} KiB more for {COUNT} downloads that change again and again");
+    assert!(machine.run(&["agent", "stop"]).status.success());
+    let rows = String::from_utf8(machine.run(&["list", "priority:low", "--json"]).stdout).unwrap();
+    assert_eq!(rows.lines().count(), 4_000, "the last word counts");
 }
