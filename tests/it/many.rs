@@ -9,7 +9,7 @@ use crate::support::line::Line;
 use crate::support::machine::Machine;
 
 /// What an agent may grow by while its downloads change again and again, in KiB.
-const MOST_GROWN: u64 = 60_000;
+const MOST_GROWN: u64 = 75_000;
 
 /// What a step cost a process: processor time in ticks of the system, and the most memory, in KiB.
 #[derive(Clone, Copy, Debug)]
