@@ -37,6 +37,8 @@ pub struct House {
 pub struct Facts {
     /// The version that it says it is.
     pub version: String,
+    /// The protocol that it says it speaks, where a test wants another one than it does.
+    pub protocol: Option<u32>,
     /// The state folder.
     pub state: PathBuf,
     /// Whether it stays when nothing is left to do.
@@ -110,7 +112,7 @@ impl House {
         Welcome {
             name: env!("CARGO_PKG_NAME").into(),
             version: self.facts.version.clone(),
-            protocol: PROTOCOL,
+            protocol: self.facts.protocol.unwrap_or(PROTOCOL),
             capabilities: capabilities(),
             pid: std::process::id(),
         }

@@ -41,6 +41,8 @@ pub struct Run {
     pub source: Source,
     /// The version that it says it is.
     pub version: String,
+    /// The protocol that it says it speaks, where that is to be another one than it does.
+    pub protocol: Option<u32>,
     /// What is served beside the socket.
     pub beside: Option<Beside>,
 }
@@ -208,6 +210,7 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
         engine.clone(),
         Facts {
             version: run.version.clone(),
+            protocol: run.protocol,
             state: run.state.clone(),
             stays: run.leaves_after.is_none(),
             is_agent: true,

@@ -73,6 +73,8 @@ pub(super) struct Driver {
     was_told_to_end: bool,
     /// What was promised to be stayed with, to be promised again to an engine that knows nothing of it.
     attends: Vec<DownloadId>,
+    /// Whether an engine of another protocol will do.
+    any_protocol: bool,
 }
 
 struct Wire {
@@ -93,6 +95,7 @@ impl Driver {
         connect: Box<dyn Connect>,
         key: OwnerKey,
         seek: Option<Duration>,
+        any_protocol: bool,
     ) -> Result<(Self, Welcome), ConnectError> {
         let version = env!("CARGO_PKG_VERSION").into();
         let hello = Hello { name: env!("CARGO_PKG_NAME").into(), version, protocol: PROTOCOL, key };
@@ -107,8 +110,11 @@ impl Driver {
             feeds: HashMap::new(),
             was_told_to_end: false,
             attends: Vec::new(),
+            any_protocol,
         };
         let welcome = driver.greet().await?;
+        // Whoever answers after a reconnection is another one.
+        driver.any_protocol = false;
         Ok((driver, welcome))
     }
 
@@ -125,11 +131,8 @@ impl Driver {
             Ok(welcome) => welcome,
             Err(error) => return Err(wire.connection.explain(error).await),
         };
-        if welcome.protocol != PROTOCOL {
-            return Err(ConnectError::lasting(
-                format!("the engine is haul {} and speaks another protocol", welcome.version),
-                "use the same version on both sides, or stop the agent with its own `haul agent stop`",
-            ));
+        if welcome.protocol != PROTOCOL && !self.any_protocol {
+            return Err(super::other_protocol(&welcome));
         }
         self.wire = Some(wire);
         Ok(welcome)

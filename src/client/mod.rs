@@ -59,6 +59,14 @@ pub enum ClientError {
     },
 }
 
+/// Refuses an engine that speaks another protocol.
+pub fn other_protocol(welcome: &Welcome) -> ConnectError {
+    ConnectError::lasting(
+        format!("the engine is haul {} and speaks another protocol", welcome.version),
+        "use the same version on both sides; `haul agent restart` here puts this one in its place",
+    )
+}
+
 impl Client {
     /// Connects. What goes over the connection is carried by a task of the local set that this is called in. A lost connection is
     /// sought for `seek`; without it, a lost connection is the end.
@@ -70,7 +78,25 @@ impl Client {
         key: OwnerKey,
         seek: Option<Duration>,
     ) -> Result<Self, ConnectError> {
-        let (driver, welcome) = driver::Driver::connect(connect, key, seek).await?;
+        Self::meet(connect, key, seek, false).await
+    }
+
+    /// Connects to whatever version of haul is there, for what every version understands: `hello`, `status`, `log` and `stop` stay as
+    /// they are. The welcome says which protocol it speaks.
+    ///
+    /// # Errors
+    /// There is no engine to connect to.
+    pub async fn open_any(connect: Box<dyn Connect>, key: OwnerKey) -> Result<Self, ConnectError> {
+        Self::meet(connect, key, None, true).await
+    }
+
+    async fn meet(
+        connect: Box<dyn Connect>,
+        key: OwnerKey,
+        seek: Option<Duration>,
+        any_protocol: bool,
+    ) -> Result<Self, ConnectError> {
+        let (driver, welcome) = driver::Driver::connect(connect, key, seek, any_protocol).await?;
         let (wishes, incoming) = mpsc::unbounded_channel();
         let (to_link, link) = watch::channel(Link::Up(welcome));
         tokio::task::spawn_local(driver.drive(incoming, to_link));

@@ -15,7 +15,7 @@ use haul::model::time::UnixMs;
 use super::here::PIPE;
 use super::place::Place;
 use super::porch;
-use super::reach::{open, open_agent, open_host, wait_until_gone};
+use super::reach::{open_agent, open_any, open_host, wait_until_gone};
 use super::settings::{settings, test_ms, test_number};
 
 /// How long an agent stays when nothing is left to do and nobody is here.
@@ -45,6 +45,7 @@ pub(crate) fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached:
         settings,
         source,
         version: std::env::var("HAUL_TEST_VERSION").unwrap_or_else(|_| env!("CARGO_PKG_VERSION").into()),
+        protocol: test_number("HAUL_TEST_PROTOCOL"),
         beside: door,
     });
     match ended {
@@ -69,7 +70,7 @@ pub(crate) async fn control(
     let present = || async {
         match host {
             Some(host) => open_host(host).await,
-            None => open(|| place.agent(false)).await,
+            None => open_any(place).await,
         }
     };
     match command {

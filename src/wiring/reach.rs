@@ -15,16 +15,39 @@ const TRIES: usize = 4;
 
 /// Connects to this machine's agent. An older one makes way where nobody loses anything by it.
 pub(crate) async fn open_agent(place: &Rc<Place>) -> Result<Client, ConnectError> {
-    let client = open(|| place.agent(true)).await?;
-    if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) {
-        return Ok(client);
-    }
-    if client.stop(true).await.is_err() {
+    let found = open(|| place.agent(true)).await;
+    let (client, is_spoken) = match found {
+        Ok(client) if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) => {
+            return Ok(client);
+        }
+        Ok(client) => (client, true),
+        Err(error) if error.kind == ConnectKind::Final => {
+            // Another protocol, or no haul at all.
+            let Ok(client) = open_any(place).await else { return Err(error) };
+            if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) {
+                return Err(error);
+            }
+            (client, false)
+        }
+        Err(error) => return Err(error),
+    };
+    match client.stop(true).await {
         // It is spoken to as it is until nobody needs it.
-        return Ok(client);
+        Err(_) if is_spoken => Ok(client),
+        Err(_) => Err(ConnectError::lasting(
+            "the agent is of an older haul, speaks another protocol, and is needed for a real-time download",
+            "try again when that has ended; `haul agent restart` doesn't wait for it",
+        )),
+        Ok(()) => {
+            wait_until_gone(client, place).await?;
+            open(|| place.agent(true)).await
+        }
     }
-    wait_until_gone(client, place).await?;
-    open(|| place.agent(true)).await
+}
+
+/// Connects to this machine's agent of whatever version, if one runs.
+pub(crate) async fn open_any(place: &Rc<Place>) -> Result<Client, ConnectError> {
+    Client::open_any(place.agent(false), new_key()?).await
 }
 
 pub(crate) async fn open_host(host: &str) -> Result<Client, ConnectError> {
