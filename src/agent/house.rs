@@ -26,10 +26,20 @@ pub struct House {
     facts: Facts,
     started: Instant,
     clients: Cell<u64>,
+    watchers: Cell<u64>,
     socket: RefCell<Option<PathBuf>>,
     door: RefCell<Option<String>>,
     stop: watch::Sender<bool>,
     shared: RefCell<Vec<Shared>>,
+}
+
+/// Somebody who is told of every change.
+pub(super) struct Watcher(Rc<House>);
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.0.watchers.set(self.0.watchers.get().saturating_sub(1));
+    }
 }
 
 /// What is told of the process.
@@ -76,6 +86,7 @@ impl House {
             facts,
             started: Instant::now(),
             clients: Cell::new(0),
+            watchers: Cell::new(0),
             socket: RefCell::default(),
             door: RefCell::default(),
             stop: watch::Sender::new(false),
@@ -121,6 +132,17 @@ impl House {
     pub(super) fn join(&self, key: OwnerKey) -> u64 {
         self.clients.set(self.clients.get() + 1);
         self.engine.join(key)
+    }
+
+    /// Whether a person's client is told of every change.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watchers.get() > 0
+    }
+
+    /// One more is told of every change, until what this returns is dropped.
+    pub(super) fn watch(self: &Rc<Self>) -> Watcher {
+        self.watchers.set(self.watchers.get() + 1);
+        Watcher(Rc::clone(self))
     }
 
     pub(super) fn left(&self) {

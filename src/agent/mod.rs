@@ -3,6 +3,7 @@
 
 pub mod house;
 mod log;
+mod notify;
 mod page;
 pub mod run;
 pub mod serve;

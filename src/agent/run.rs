@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::{Facts, House};
 use super::serve::serve;
-use super::{log, socket, sys};
+use super::{log, notify, socket, sys};
 use crate::engine::{Engine, Gate, Holder, Source, Started, StoreError, StoreKind};
 use crate::model::settings::Settings;
 
@@ -227,11 +227,14 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
             let _ = sd_notify::notify(&[NotifyState::Ready]);
             drop(gate);
             let beside = beside.map(tokio::task::spawn_local);
+            let telling =
+                tokio::task::spawn_local(notify::deliver(Rc::clone(&house), house.engine.notices()));
             let served = serve_all(run, &house, listener, &socket, driving, closing).await;
             if let Some(beside) = beside {
                 // A panic in there has been told by the hook.
                 let _ = beside.await;
             }
+            telling.abort();
             served
         }
         Err(error) => {

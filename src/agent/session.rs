@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::house::{House, Shared};
+use super::house::{House, Shared, Watcher};
 use crate::engine::Leave;
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::page::PageOrigin;
@@ -70,6 +70,8 @@ struct Subscription {
     noticed: Option<Instant>,
     /// When the last update of an even ten a second would have come.
     paid_until: Instant,
+    /// Whose client it is, where it is a person's.
+    _watcher: Option<Watcher>,
 }
 
 /// When something is to be pushed.
@@ -317,6 +319,7 @@ impl Session {
                     is_prompt: false,
                     noticed: None,
                     paid_until: Instant::now(),
+                    _watcher: self.page.is_none().then(|| self.house.watch()),
                 };
                 self.subscriptions.borrow_mut().insert(subscription, new);
                 Ok(result(id, &Subscribed { subscription }))

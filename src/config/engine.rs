@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::setting::{Setting, put};
 use super::value::{
-    count, duration, exact, exact_duration, exact_rate, path, quoted, rate, size, text, word,
+    count, duration, exact, exact_duration, exact_rate, flag, path, quoted, rate, size, text, word,
 };
 use crate::model::item::{GiveUp, Mode, OnChange, OnLost, OnWeak, Priority};
 use crate::model::settings::{DownloadDefaults, EngineSettings};
@@ -106,6 +106,13 @@ pub(super) const ENGINE: &[Setting<Tuned>] = &[
             Ok(put(duration(value, SECOND..=DAY)?, |to: &mut Tuned, new| to.engine.backoff_most = new))
         },
         show: |of| Some(exact_duration(of.engine.backoff_most)),
+    },
+    Setting {
+        name: "notify",
+        about: "Whether the agent tells by a desktop notification what ended while no screen was open.",
+        example: "false",
+        read: |value| Ok(put(flag(value)?, |to: &mut Tuned, new| to.engine.notify = new)),
+        show: |of| Some(of.engine.notify.to_string()),
     },
     Setting {
         name: "history",

@@ -89,6 +89,8 @@ pub(super) struct Core {
     pub(super) polite: super::polite::Polite,
     pub(super) stopping: bool,
     pub(super) hooks: super::hooks::Hooks,
+    /// What is told where no screen is open.
+    pub(super) notices: super::notices::Notices,
     /// When a stopping engine no longer waits for the programs of hooks.
     pub(super) patience_ends: Option<Instant>,
     /// Who of the web pages is let in.

@@ -151,6 +151,7 @@ impl Core {
             waiting: vec![answer],
         });
         tracing::info!("pages of {origin} ask to be let in");
+        self.notice(format!("{origin} wants to add downloads: answer in haul, or with haul door requests"));
         self.touch_door();
         Ok(Knock::Asked(coming))
     }

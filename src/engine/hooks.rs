@@ -154,6 +154,7 @@ impl Core {
     }
 
     fn something_ended(&mut self, id: DownloadId) {
+        self.count_for_notice(id);
         self.hooks.has_ended = true;
         self.hooks.ended.extend(self.items.get(&id).map(|item| item.record.collection));
     }
@@ -193,6 +194,7 @@ impl Core {
     /// Finds ends of collections and of everything, and starts the programs of what happened.
     pub(super) fn run_hooks(&mut self) {
         for collection in std::mem::take(&mut self.hooks.ended) {
+            self.notice_end(collection);
             self.look_for_end(collection);
         }
         self.start_waiting();

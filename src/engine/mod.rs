@@ -19,6 +19,7 @@ mod library;
 mod limits;
 mod network;
 mod news;
+mod notices;
 mod place;
 mod plan;
 mod polite;
@@ -180,6 +181,7 @@ impl Engine {
             publisher: Some(publisher),
             librarian: Some(librarian),
             saving: 0,
+            notices: notices::Notices::default(),
             publishing: 0,
             undo: Vec::new(),
             last_act: 0,
@@ -237,6 +239,11 @@ impl Engine {
     /// The newest revision, whenever there is a new one.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.newest.clone()
+    }
+
+    /// Whether the settings want somebody to be told where no screen is open.
+    pub fn wants_notices(&self) -> bool {
+        self.core.borrow().settings.notify
     }
 
     /// Whether nothing will ever happen by itself, whenever that changes.

@@ -376,6 +376,8 @@ pub struct EngineSettings {
     pub idle: bool,
     /// Whether the system's services are asked about the line and the power.
     pub services: bool,
+    /// Whether the agent tells by a desktop notification what ended while no screen was open.
+    pub notify: bool,
     /// How long a client that vanished has to come back.
     pub come_back: Duration,
 }
@@ -417,6 +419,7 @@ impl Default for EngineSettings {
             eyes: Eyes::default(),
             idle: true,
             services: true,
+            notify: true,
             come_back: Duration::from_mins(1),
         }
     }

@@ -21,6 +21,7 @@ use crate::support::site::{DEADLINE, Site};
 const LINE: &str = "org.freedesktop.NetworkManager";
 const POWER: &str = "org.freedesktop.UPower";
 const LOGIN: &str = "org.freedesktop.login1";
+const DESKTOP: &str = "org.freedesktop.Notifications";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// A bus; it ends when this is dropped.
@@ -64,11 +65,12 @@ impl Drop for Bus {
     }
 }
 
-/// What a service says, by property; and how often somebody holds an inhibitor of it.
+/// What a service says, by property; which inhibitors of it somebody holds; and what it was told to show.
 #[derive(Clone, Default)]
 struct Says {
     values: Arc<Mutex<HashMap<&'static str, Variant<'static>>>>,
     inhibitors: Arc<Mutex<Vec<std::os::unix::net::UnixStream>>>,
+    notices: Arc<Mutex<Vec<String>>>,
 }
 
 /// A service on the bus; it leaves when this is dropped.
@@ -177,6 +179,15 @@ async fn answer(bus: &Connection, says: &Says, message: &Message) {
             says.inhibitors.lock().unwrap().push(far);
             bus.reply(&header, &OwnedFd::from(std::os::fd::OwnedFd::from(near))).await.unwrap();
         }
+        Some("Notify") => {
+            type Notify<'a> =
+                (&'a str, u32, &'a str, &'a str, &'a str, Vec<&'a str>, HashMap<&'a str, Variant<'a>>, i32);
+            let body = message.body();
+            let asked: Notify<'_> = body.deserialize().unwrap();
+            assert_eq!((asked.0, asked.3), ("haul", "haul"));
+            says.notices.lock().unwrap().push(asked.4.to_owned());
+            bus.reply(&header, &1u32).await.unwrap();
+        }
         _ => {}
     }
 }
@@ -201,6 +212,7 @@ impl Scene {
         let mut machine = Machine::with_agent();
         let bus = Bus::start(machine.root())?;
         machine.set("DBUS_SYSTEM_BUS_ADDRESS", &bus.address);
+        machine.set("DBUS_SESSION_BUS_ADDRESS", &bus.address);
         machine.configure(config);
         let site = Site::start(None);
         site.serve("file.bin", toml! { size = "8 MiB" });
@@ -306,4 +318,38 @@ fn without_a_service_everything_goes_on() {
     scene.haul(&["wait", "1", "--timeout", "30s"]);
     let told = scene.standing();
     assert_eq!((&told["metered"], &told["on_battery"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn what_ends_while_nobody_looks_is_told_once_for_a_collection() {
+    let Some(scene) = Scene::new("") else { return };
+    let desktop = Service::start(&scene.bus, DESKTOP, &[]);
+    let shown = || desktop.says.notices.lock().unwrap().clone();
+    scene.site.serve("small", toml! { size = 1000 });
+    scene.site.serve("<b>", toml! { status = 404 });
+    let add = |words: &[&str]| {
+        let urls: Vec<String> =
+            words.iter().map(|word| scene.site.fill(&format!("{{site}}/{word}"))).collect();
+        let folder = scene.machine.downloads();
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        scene.haul(&[&["add", "--again", "-d", folder.to_str().unwrap()][..], &urls].concat());
+    };
+    add(&["small"]);
+    wait_for("notice", || shown() == ["small is done"]);
+    add(&["small", "small", "small", "%3Cb%3E"]);
+    wait_for("second notice", || shown().len() == 2);
+    assert_eq!(shown()[1], "default: 3 done, 1 failed");
+    add(&["%3Cb%3E"]);
+    wait_for("third notice", || shown().len() == 3);
+    assert!(shown()[2].contains(" failed: the server says"), "{:?}", shown());
+    // Whoever stays to see it needs no telling.
+    let url = scene.site.fill("{site}/small");
+    scene.haul(&["get", "--again", "-d", scene.machine.downloads().to_str().unwrap(), &url]);
+    // Nor who wants to hear nothing.
+    scene.machine.configure("[engine]\nnotify = false\n");
+    scene.haul(&["agent", "restart"]);
+    add(&["small"]);
+    scene.haul(&["wait", "8", "--timeout", "30s"]);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(shown().len(), 3, "{:?}", shown());
 }
