@@ -115,6 +115,13 @@ pub(super) const ENGINE: &[Setting<Tuned>] = &[
         show: |of| Some(of.engine.notify.to_string()),
     },
     Setting {
+        name: "mark_origin",
+        about: "Whether a finished file's attribute user.xdg.origin.url says where it came from, without user, password and query.",
+        example: "false",
+        read: |value| Ok(put(flag(value)?, |to: &mut Tuned, new| to.engine.mark_origin = new)),
+        show: |of| Some(of.engine.mark_origin.to_string()),
+    },
+    Setting {
         name: "history",
         about: "Lines of history to keep.",
         example: "10000",

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::checkpointer::{Save, Saved};
 use super::core::{Core, tell};
 use super::item::{Item, Then};
@@ -323,6 +325,7 @@ impl Core {
             folder: Arc::clone(&record.folder),
             name: record.name.clone(),
             size: checkpoint.size.unwrap_or_else(|| checkpoint.safe.end()),
+            origin: self.settings.mark_origin.then(|| origin_of(&record.source_url)),
             modified: checkpoint.validators.last_modified,
             umask: record.settings.umask.unwrap_or(0o022),
             taken: record.settings.taken,
@@ -499,6 +502,17 @@ impl Core {
         drop(self.db.remove(vec![id]));
         self.keep_for_undo(item);
     }
+}
+
+/// Where a file came from, as anybody who may read it may know: without user, password, query and fragment.
+fn origin_of(source: &Url) -> String {
+    let mut origin = source.clone();
+    // Neither can fail on a link with a host, and there are no others.
+    let _ = origin.set_username("");
+    let _ = origin.set_password(None);
+    origin.set_query(None);
+    origin.set_fragment(None);
+    origin.into()
 }
 
 /// A sync failed: only what was safe before counts, and the note is void. Reading the part again would prove nothing, because it

@@ -378,6 +378,8 @@ pub struct EngineSettings {
     pub services: bool,
     /// Whether the agent tells by a desktop notification what ended while no screen was open.
     pub notify: bool,
+    /// Whether a finished file says where it came from, in its extended attribute `user.xdg.origin.url`.
+    pub mark_origin: bool,
     /// How long a client that vanished has to come back.
     pub come_back: Duration,
 }
@@ -420,6 +422,7 @@ impl Default for EngineSettings {
             idle: true,
             services: true,
             notify: true,
+            mark_origin: true,
             come_back: Duration::from_mins(1),
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, XattrFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ use crate::model::time::UnixMs;
 const COPY: usize = 1 << 20;
 /// From how many parts on one file system a single sync of all of it is cheaper.
 const SYNC_ALL_FROM: usize = 8;
+/// The extended attribute that says where a file came from: "Common Extended Attributes" of freedesktop.org.
+const ORIGIN: &str = "user.xdg.origin.url";
 /// How many numbered names are tried beside a taken one.
 const MOST_NUMBERS: u32 = 9_999;
 
@@ -43,6 +45,8 @@ pub struct Ending {
     pub name: String,
     /// Size in bytes.
     pub size: u64,
+    /// What the file's attribute is to say of where it came from.
+    pub origin: Option<String>,
     /// What Last-Modified said.
     pub modified: Option<UnixMs>,
     /// The client's file mode mask.
@@ -127,6 +131,10 @@ pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     let mode = 0o666 & !ending.umask;
     if ending.part.unnamed().is_none_or(|unnamed| unnamed.mode != mode) {
         file.set_permissions(Permissions::from_mode(mode)).map_err(fail)?;
+    }
+    if let Some(origin) = &ending.origin {
+        // Not every file system keeps attributes, and none keeps one of any length.
+        let _ = rustix::fs::fsetxattr(file, ORIGIN, origin.as_bytes(), XattrFlags::empty());
     }
     if let Some(modified) = ending.modified {
         file.set_times(FileTimes::new().set_modified(SystemTime::from(modified))).map_err(fail)?;
@@ -330,6 +338,7 @@ mod tests {
             folder: Arc::new(folder.to_owned()),
             name,
             size: 5,
+            origin: Some("https://a.example/a".into()),
             modified: Some(UnixMs(784_111_777_000)),
             umask: 0o027,
             taken,
@@ -356,6 +365,11 @@ mod tests {
         let facts = std::fs::metadata(folder.path().join("a")).unwrap();
         assert_eq!((facts.len(), facts.permissions().mode() & 0o777), (5, 0o640));
         assert_eq!(UnixMs::from(facts.modified().unwrap()), UnixMs(784_111_777_000));
+        let mut origin = [0; 64];
+        match rustix::fs::getxattr(folder.path().join("a"), ORIGIN, &mut origin) {
+            Ok(length) => assert_eq!(&origin[..length], b"https://a.example/a"),
+            Err(error) => assert_eq!(error, Errno::NOTSUP),
+        }
         std::fs::remove_file(folder.path().join("a")).unwrap();
         assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Lost);
     }

@@ -105,6 +105,7 @@ mod tests {
             folder: Arc::new(folder.to_owned()),
             name: name.into(),
             size: 5,
+            origin: None,
             modified: None,
             umask: 0o027,
             taken,
