@@ -57,6 +57,7 @@ pub(crate) async fn adopt<E: Engine>(
                 (context.netrc)(url).map_err(|why| CliError::usage(format!("--netrc: {why}"), ""))?;
         }
     }
+    let is_foreign = url.is_some();
     let paths = words.into_iter().map(|word| existing(word, context)).collect::<Result<Vec<_>, _>>()?;
     let added = match engine.call(Request::Adopt { paths, url, settings: Box::new(settings) }).await? {
         Reply::Added(added) => added,
@@ -71,8 +72,12 @@ pub(crate) async fn adopt<E: Engine>(
     }
     if added.is_empty() {
         output.say("haul: there is nothing to adopt: no part has a note beside it.");
-    } else {
+    } else if is_foreign {
         output.say(&format!("haul: adopted {}.", downloads(added.len())));
+    } else {
+        let ids = added.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ");
+        let count = downloads(added.len());
+        output.say(&format!("haul: adopted {count}, paused. To let them go on: haul resume {ids}"));
     }
     Ok(Status::Done)
 }
