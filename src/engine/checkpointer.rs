@@ -121,7 +121,8 @@ fn work(db: &Db, incoming: &mpsc::Receiver<Save>, answers: &tokio_mpsc::Unbounde
             done.push(saved);
         }
         for (at, newer) in instead {
-            done[at].result = done[newer].result.clone();
+            let result = done[newer].result.clone();
+            done[at].result = result;
         }
         for saved in done {
             // An engine that is gone needs no answer.

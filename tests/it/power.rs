@@ -196,8 +196,8 @@ fn stop_many_at(call: &str, nth: u32, disk: Option<&Disk>) -> bool {
     }
     let site = Site::start(None);
     let mut names: Vec<String> = (0..MANY).map(|number| format!("{number:02}.bin")).collect();
-    for (number, name) in names.iter().enumerate() {
-        site.serve(name, Table::from_iter([("size".to_owned(), (1000 + 900 * number as i64).into())]));
+    for (name, size) in names.iter().zip((1000_i64..).step_by(900)) {
+        site.serve(name, Table::from_iter([("size".to_owned(), size.into())]));
     }
     let urls: Vec<String> = names.iter().map(|name| site.fill(&format!("{{site}}/{name}"))).collect();
     let args: Vec<&str> = ["get", "-j", "4"].into_iter().chain(urls.iter().map(String::as_str)).collect();

@@ -71,7 +71,7 @@ impl Shared {
                 }
                 let text = format!("the checksum is {computed}, but {whose} is {sum}");
                 let kept = "the part is kept; retry fetches it from the first byte";
-                return Err(trouble::fails(FailKind::Checksum, text, &self.or_other_sum(kept)));
+                return Err(trouble::fails(FailKind::Checksum, text, self.or_other_sum(kept)));
             }
         }
         Ok(Verified::Good)
