@@ -183,6 +183,21 @@ fn it_fits_every_size_and_says_what_it_needs() {
 }
 
 #[test]
+fn a_key_after_a_resize_is_heard_alone() {
+    let machine = Machine::new();
+    let mut terminal = here(&machine);
+    for (columns, rows) in [(100, 30), (90, 28), (110, 34), (80, 24)] {
+        terminal.resize(columns, rows);
+        terminal.send("?");
+        terminal.wait_for("The download under the cursor");
+        terminal.send("\x1b");
+        terminal.wait_gone("The download under the cursor");
+    }
+    leave(&mut terminal, "q");
+}
+
+
+#[test]
 fn no_colour_means_none() {
     let machine = Machine::new();
     let mut terminal = open(&machine, &["--here"], NORMAL, &[("NO_COLOR", "1")]);
