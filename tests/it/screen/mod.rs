@@ -198,6 +198,28 @@ fn a_key_after_a_resize_is_heard_alone() {
 
 
 #[test]
+fn where_there_is_only_ascii_haul_writes_no_sign_of_its_own_that_is_not() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "64 KiB" });
+    let mut terminal = open(&machine, &["--here"], NORMAL, &[("LC_ALL", "C")]);
+    terminal.wait_for("nothing to do");
+    terminal.paste(&site.fill("{site}/file.bin"));
+    terminal.wait_for("1 link");
+    terminal.send("\r");
+    let text = terminal.wait_until("it is done", |text| row(text, "file.bin").contains("ago"));
+    assert!(text.is_ascii(), "{text}");
+    leave(&mut terminal, "q");
+    for args in [&["list"][..], &["watch", "--help"], &["show", "1"], &["history"]] {
+        let mut words: Vec<OsString> = vec!["--state".into(), machine.state().into(), "--here".into()];
+        words.extend(args.iter().map(OsString::from));
+        let mut terminal = start(&machine, env!("CARGO_BIN_EXE_haul"), words, NORMAL, &[("LC_ALL", "C")]);
+        let (_, text) = terminal.farewell();
+        assert!(text.is_ascii() && !text.trim().is_empty(), "{args:?}: {text}");
+    }
+}
+
+
+#[test]
 fn no_colour_means_none() {
     let machine = Machine::new();
     let mut terminal = open(&machine, &["--here"], NORMAL, &[("NO_COLOR", "1")]);
