@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::dialog;
-use crate::command::{Scope, TABLE};
+use crate::command::{IN_DIALOGS, Scope, TABLE, on_collections};
 use crate::config::keymap::readable;
 use crate::config::theme::Role;
 use crate::tui::app::App;
@@ -71,6 +71,27 @@ impl Help {
             block.push(Line::raw(""));
             blocks.push(block);
         }
+        let line = |keys: &str, told: &str| {
+            let told = text::cut_end(told, each.saturating_sub(17), look.glyphs.ellipsis);
+            Line::from(vec![
+                Span::styled(format!("  {}", text::fit(keys, 14, look.glyphs.ellipsis)), plain(Role::Key)),
+                Span::styled(told, plain(Role::Text)),
+            ])
+        };
+        let mut block = vec![Line::styled("On a collection", plain(Role::Title))];
+        block.extend(on_collections().into_iter().map(|(meant, commands)| {
+            let keys: Vec<_> = commands.iter().filter_map(|one| app.options.keymap.shown(*one)).collect();
+            line(&keys.join(" "), meant.title)
+        }));
+        block.push(Line::raw(""));
+        blocks.push(block);
+        let mut block = vec![Line::styled("In dialogs", plain(Role::Title))];
+        block.extend(IN_DIALOGS.iter().map(|(keys, told)| {
+            let keys: Vec<_> = keys.split(' ').map(readable).collect();
+            line(&keys.join(" "), told)
+        }));
+        block.push(Line::raw(""));
+        blocks.push(block);
         let total: usize = blocks.iter().map(Vec::len).sum();
         let mut sides: Vec<Vec<Line<'_>>> = vec![Vec::new(); columns];
         for block in blocks {

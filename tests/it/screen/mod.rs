@@ -196,6 +196,27 @@ fn a_key_after_a_resize_is_heard_alone() {
     leave(&mut terminal, "q");
 }
 
+#[test]
+fn a_theme_that_cannot_be_used_is_told_on_the_screen_and_the_usual_one_is_worn() {
+    let machine = Machine::new();
+    machine.configure("[ui]\ntheme = \"mine\"\n");
+    let folder = machine.config().join("themes");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("mine.toml"), "inherits = \"dark\"\n[roles]\nfailed = \"rde\"\n").unwrap();
+    let mut terminal = here(&machine);
+    let text = terminal.wait_for("mine.toml:3");
+    assert!(text.contains("`rde` is no") && text.contains("Put it right"), "{text}");
+    terminal.send("j");
+    terminal.wait_gone("mine.toml:3");
+    leave(&mut terminal, "q");
+    machine.configure("[ui]\ntheme = \"nrod\"\n");
+    std::fs::remove_dir_all(folder).unwrap();
+    let mut terminal = here(&machine);
+    let text = terminal.wait_for("did you mean \"nord\"?");
+    assert!(text.contains("config.toml:2:9"), "{text}");
+    leave(&mut terminal, "q");
+    assert_eq!(machine.run(&["config", "check"]).status.code(), Some(2));
+}
 
 #[test]
 fn where_there_is_only_ascii_haul_writes_no_sign_of_its_own_that_is_not() {
@@ -217,7 +238,6 @@ fn where_there_is_only_ascii_haul_writes_no_sign_of_its_own_that_is_not() {
         assert!(text.is_ascii() && !text.trim().is_empty(), "{args:?}: {text}");
     }
 }
-
 
 #[test]
 fn no_colour_means_none() {
@@ -264,7 +284,7 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
         counts(&["│", "Proseware", "3", "│"]) && counts(&["│", "archive", "held", "1", "│"])
     });
     // What is done comes to its shelf by itself, and is seen there.
-    terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▸ Tailspin"));
+    terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▾ Tailspin"));
     assert_eq!(entries(&folder), 1);
     leave(&mut terminal, "q");
     assert_eq!(entries(&folder), 0);
