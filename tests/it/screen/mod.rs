@@ -2,6 +2,7 @@
 
 mod ends;
 mod mouse;
+mod quick;
 mod settings;
 
 use std::ffi::OsString;
