@@ -33,7 +33,7 @@ impl Filter {
             }
             match word.parse() {
                 Ok(term) => filter.terms.push(term),
-                Err(error) => filter.problem = Some(error.why),
+                Err(error) => filter.problem = Some(format!("`{word}` means nothing: {}", error.why)),
             }
         }
         if !filter.words.is_empty() {

@@ -52,25 +52,8 @@ impl Help {
         let columns = if whole.width >= 130 { 2 } else { 1 };
         let width = (whole.width.saturating_sub(8)).min(if columns == 2 { 134 } else { 76 });
         let each = usize::from(width) / columns - usize::from(columns == 2);
-        let mut blocks: Vec<Vec<Line<'_>>> = Vec::new();
-        for (scope, heading) in HEADINGS {
-            let mut block = vec![Line::styled(heading, plain(Role::Title))];
-            for entry in TABLE.iter().filter(|entry| entry.scope == scope) {
-                let keys = app.options.keymap.keys(entry.command);
-                let keys: Vec<_> = keys.iter().map(|key| readable(key)).collect();
-                let keys = if keys.is_empty() { ":".to_owned() } else { keys.join(" ") };
-                let title = text::cut_end(entry.title, each.saturating_sub(17), look.glyphs.ellipsis);
-                block.push(Line::from(vec![
-                    Span::styled(
-                        format!("  {}", text::fit(&keys, 14, look.glyphs.ellipsis)),
-                        plain(Role::Key),
-                    ),
-                    Span::styled(title, plain(Role::Text)),
-                ]));
-            }
-            block.push(Line::raw(""));
-            blocks.push(block);
-        }
+        let heading =
+            |told: &str| Line::styled(text::cut_end(told, each, look.glyphs.ellipsis), plain(Role::Title));
         let line = |keys: &str, told: &str| {
             let told = text::cut_end(told, each.saturating_sub(17), look.glyphs.ellipsis);
             Line::from(vec![
@@ -78,14 +61,26 @@ impl Help {
                 Span::styled(told, plain(Role::Text)),
             ])
         };
-        let mut block = vec![Line::styled("On a collection", plain(Role::Title))];
+        let mut blocks: Vec<Vec<Line<'_>>> = Vec::new();
+        for (scope, told) in HEADINGS {
+            let mut block = vec![heading(told)];
+            for entry in TABLE.iter().filter(|entry| entry.scope == scope) {
+                let keys = app.options.keymap.keys(entry.command);
+                let keys: Vec<_> = keys.iter().map(|key| readable(key)).collect();
+                let keys = if keys.is_empty() { ":".to_owned() } else { keys.join(" ") };
+                block.push(line(&keys, entry.title));
+            }
+            block.push(Line::raw(""));
+            blocks.push(block);
+        }
+        let mut block = vec![heading("On a collection")];
         block.extend(on_collections().into_iter().map(|(meant, commands)| {
             let keys: Vec<_> = commands.iter().filter_map(|one| app.options.keymap.shown(*one)).collect();
             line(&keys.join(" "), meant.title)
         }));
         block.push(Line::raw(""));
         blocks.push(block);
-        let mut block = vec![Line::styled("In dialogs", plain(Role::Title))];
+        let mut block = vec![heading("In dialogs")];
         block.extend(IN_DIALOGS.iter().map(|(keys, told)| {
             let keys: Vec<_> = keys.split(' ').map(readable).collect();
             line(&keys.join(" "), told)
