@@ -17,6 +17,7 @@
 //! | [`client`] | a client's end of a connection: socket, pipe or ssh | `model`, `protocol` |
 //! | [`links`] | links as people give them: lists, pages, copied commands, ranges | `model` |
 //! | [`demo`] | the built-in shop, and what a session with it shows | `model`, `client` |
+//! | [`command`] | the one table of commands: names, keys, and why each can't act now | `model` |
 //! | [`config`] | what a person sets: the file and its checks, presets, host rules, themes, keys | `model`, `command` |
 //! | [`cli`] | subcommands and their output | `model`, `client`, `config`, `links` |
 //! | [`tui`] | the full screen | `model`, `client`, `links`, `config`, `command` |
@@ -74,6 +75,7 @@ mod tests {
         ("client", &["model", "protocol"]),
         ("links", &["model"]),
         ("demo", &["model", "client"]),
+        ("command", &["model"]),
         ("config", &["model", "command"]),
         ("cli", &["model", "client", "config", "links"]),
         ("tui", &["model", "client", "links", "config", "command"]),

@@ -10,6 +10,7 @@ use url::Url;
 use super::proxy::Proxies;
 use crate::model::item::{Credentials, Extras};
 use crate::model::time::UnixMs;
+use crate::model::words;
 
 /// The surroundings of a command.
 pub struct Context {
@@ -69,6 +70,8 @@ pub struct Surface {
     pub columns: Option<u16>,
     /// Rows, where it is a terminal that tells.
     pub rows: Option<u16>,
+    /// Whether haul's own signs are plain ASCII there, as the locale wants it; names are written as they are.
+    pub ascii: bool,
 }
 
 impl Surface {
@@ -96,6 +99,7 @@ impl Surface {
             colour: terminal && !plain,
             columns: size.map(|size| size.ws_col).filter(|_| terminal),
             rows: size.map(|size| size.ws_row).filter(|_| terminal),
+            ascii: words::is_ascii_locale(variable),
         }
     }
 }

@@ -84,12 +84,12 @@ pub(crate) async fn list<E: Engine>(
             "haul: nothing matches."
         });
     } else {
-        table(&rows, (context.now)()).write(output)?;
+        table(&rows, (context.now)(), output.stdout.ascii).write(output)?;
     }
     Ok(Status::Done)
 }
 
-fn table(rows: &[DownloadRow], now: UnixMs) -> Table {
+fn table(rows: &[DownloadRow], now: UnixMs, ascii: bool) -> Table {
     let mut table = Table::new(&COLUMNS);
     for row in rows {
         let is_unfinished = row.state.kind().is_unfinished();
@@ -101,7 +101,7 @@ fn table(rows: &[DownloadRow], now: UnixMs) -> Table {
             tone(row.state.kind()),
             [
                 row.id.to_string(),
-                glyph(row).to_owned(),
+                glyph(row, ascii).to_owned(),
                 if row.provisional { format!("{}?", row.name) } else { row.name.clone() },
                 if row.mode == Mode::RealTime { "rt" } else { "bg" }.to_owned(),
                 percent(row)

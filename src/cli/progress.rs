@@ -46,6 +46,7 @@ pub(crate) struct Bars {
     total: ProgressBar,
     one: HashMap<DownloadId, ProgressBar>,
     room: usize,
+    ascii: bool,
 }
 
 impl Progress {
@@ -60,7 +61,7 @@ impl Progress {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES));
         let total = if many { all.add(line()) } else { ProgressBar::hidden() };
         let room = usize::from(output.stderr.rows.unwrap_or(24).saturating_sub(SPARE_LINES).max(1));
-        Self::Bars(Box::new(Bars { all, total, one: HashMap::new(), room }))
+        Self::Bars(Box::new(Bars { all, total, one: HashMap::new(), room, ascii: output.stderr.ascii }))
     }
 
     /// Shows what changed.
@@ -76,7 +77,7 @@ impl Progress {
             Self::Lines { next } => {
                 if *next <= Instant::now() {
                     *next = Instant::now() + PLAIN_EVERY;
-                    output.say(&total_line(following.sums(), following.len()));
+                    output.say(&total_line(following.sums(), following.len(), output.stderr.ascii));
                 }
             }
             Self::Bars(bars) => bars.update(changed, following, now),
@@ -136,7 +137,7 @@ impl Bars {
         }
         for row in changed.iter().filter(|row| active.contains_key(&row.id)) {
             if let Some(bar) = self.one.get(&row.id) {
-                bar.set_message(row_line(row, width, now));
+                bar.set_message(row_line(row, width, now, self.ascii));
             }
         }
         if self.one.len() < self.room.min(active.len()) {
@@ -147,11 +148,11 @@ impl Bars {
                 } else {
                     self.all.insert_before(&self.total, line())
                 };
-                bar.set_message(row_line(row, width, now));
+                bar.set_message(row_line(row, width, now, self.ascii));
                 self.one.insert(row.id, bar);
             }
         }
-        self.total.set_message(total_line(following.sums(), following.len()));
+        self.total.set_message(total_line(following.sums(), following.len(), self.ascii));
     }
 }
 
@@ -201,22 +202,22 @@ impl Layout {
 }
 
 /// One download in one line.
-fn row_line(row: &DownloadRow, width: usize, now: UnixMs) -> String {
+fn row_line(row: &DownloadRow, width: usize, now: UnixMs, ascii: bool) -> String {
     let layout = Layout::of(width);
-    let name = pad_right(&cut_middle(&printable(&row.name), layout.name), layout.name);
+    let name = pad_right(&cut_middle(&printable(&row.name), layout.name, ascii), layout.name);
     let rest = if row.state.kind().is_running() {
-        running(row, &layout)
+        running(row, &layout, ascii)
     } else {
-        cut_middle(&printable(&remark(row, now)), layout.rest()).into_owned()
+        cut_middle(&printable(&remark(row, now)), layout.rest(), ascii).into_owned()
     };
-    format!("{} {name}  {rest}", glyph(row)).trim_end().to_owned()
+    format!("{} {name}  {rest}", glyph(row, ascii)).trim_end().to_owned()
 }
 
-fn running(row: &DownloadRow, layout: &Layout) -> String {
+fn running(row: &DownloadRow, layout: &Layout, ascii: bool) -> String {
     let percent = percent(row);
     let mut text = match percent {
         _ if layout.bar == 0 => String::new(),
-        Some(_) => bar(row.covered, row.size.unwrap_or(0), layout.bar) + " ",
+        Some(_) => bar(row.covered, row.size.unwrap_or(0), layout.bar, ascii) + " ",
         None => " ".repeat(layout.bar + 1),
     };
     text.push_str(&pad_left(&percent.map(|percent| format!("{percent}%")).unwrap_or_default(), PERCENT));
@@ -231,23 +232,27 @@ fn running(row: &DownloadRow, layout: &Layout) -> String {
 }
 
 /// A bar in eighths of a block, never full before the file is.
-fn bar(covered: u64, size: u64, width: usize) -> String {
+fn bar(covered: u64, size: u64, width: usize, ascii: bool) -> String {
     const EIGHTHS: [char; 8] = ['·', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    const PLAIN: [char; 8] = ['.', '-', '-', '-', '=', '=', '=', '='];
     let steps = u128::try_from(width * 8).unwrap_or(0);
     let filled = u128::from(covered.min(size)) * steps / u128::from(size.max(1));
     let filled = usize::try_from(filled).unwrap_or(0);
-    let mut bar = "█".repeat(filled / 8);
+    let (full, part, rest) =
+        if ascii { ('#', PLAIN[filled % 8], '.') } else { ('█', EIGHTHS[filled % 8], '·') };
+    let mut bar: String = std::iter::repeat_n(full, filled / 8).collect();
     if filled / 8 < width {
-        bar.push(EIGHTHS[filled % 8]);
-        bar.extend(std::iter::repeat_n('·', width - filled / 8 - 1));
+        bar.push(part);
+        bar.extend(std::iter::repeat_n(rest, width - filled / 8 - 1));
     }
     bar
 }
 
 /// All downloads in one line.
-fn total_line(sums: Sums, count: usize) -> String {
+fn total_line(sums: Sums, count: usize, ascii: bool) -> String {
     let failed = if sums.failed > 0 { format!(", {} failed", sums.failed) } else { String::new() };
-    let rate = if sums.speed > 0 { format!("   ↓ {}", speed(sums.speed)) } else { String::new() };
+    let sign = if ascii { "" } else { "↓ " };
+    let rate = if sums.speed > 0 { format!("   {sign}{}", speed(sums.speed)) } else { String::new() };
     let (covered, size) = (ByteCount(sums.covered), ByteCount(sums.size));
     format!("{} of {count} done{failed}   {covered} of {size}{rate}", sums.ended - sums.failed)
 }
@@ -270,7 +275,9 @@ mod tests {
             (100, 100, "████"),
             (200, 100, "████"),
         ] {
-            assert_eq!(bar(covered, size, 4), drawn, "{covered} of {size}");
+            assert_eq!(bar(covered, size, 4, false), drawn, "{covered} of {size}");
+            assert!(bar(covered, size, 4, true).is_ascii());
+            assert_eq!(bar(covered, size, 4, true) == "####", drawn == "████");
         }
     }
 
@@ -286,7 +293,10 @@ mod tests {
         let mut drawn = String::new();
         for width in [120, 80, 50, 20] {
             for row in [&running, &unsized_row, &waiting] {
-                let line = row_line(row, width, UnixMs(0));
+                let line = row_line(row, width, UnixMs(0), false);
+                let plain = row_line(row, width, UnixMs(0), true);
+                // The name stays as it is.
+                assert!(plain.chars().all(|c| c.is_ascii() || c == '–'), "{plain}");
                 assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) < width, "{width}: {line}");
                 drawn.push_str(&line);
                 drawn.push('\n');
@@ -318,6 +328,6 @@ mod tests {
             speed: 4_100_000,
             ..Sums::default()
         };
-        insta::assert_snapshot!(total_line(sums, 10), @"2 of 10 done, 1 failed   1.20 MB of 4.50 MB   ↓ 4.10 MB/s");
+        insta::assert_snapshot!(total_line(sums, 10, false), @"2 of 10 done, 1 failed   1.20 MB of 4.50 MB   ↓ 4.10 MB/s");
     }
 }

@@ -107,17 +107,19 @@ impl Table {
         let heading = self.columns.iter().map(|column| column.title.to_owned()).collect();
         std::iter::once(&(Tone::Dim, heading))
             .chain(&self.rows)
-            .map(|(tone, texts)| paint(self.line(texts, &widths).trim_end(), *tone, surface.colour))
+            .map(|(tone, texts)| {
+                paint(self.line(texts, &widths, surface.ascii).trim_end(), *tone, surface.colour)
+            })
             .collect()
     }
 
-    fn line(&self, texts: &[String], widths: &[usize]) -> String {
+    fn line(&self, texts: &[String], widths: &[usize], ascii: bool) -> String {
         let mut line = String::with_capacity(widths.iter().sum::<usize>() + GAP.len() * widths.len());
         for ((column, text), width) in self.columns.iter().zip(texts).zip(widths) {
             if !line.is_empty() {
                 line.push_str(GAP);
             }
-            let text = cut_middle(text, *width);
+            let text = cut_middle(text, *width, ascii);
             let fill = std::iter::repeat_n(' ', width.saturating_sub(text.width()));
             if column.right {
                 line.extend(fill);
@@ -163,16 +165,17 @@ pub(crate) fn paint(text: &str, tone: Tone, colour: bool) -> String {
 }
 
 /// Cuts a text to a width in the middle, so that its end and extension stay.
-pub(crate) fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
+pub(crate) fn cut_middle(text: &str, width: usize, ascii: bool) -> Cow<'_, str> {
     if text.width() <= width {
         return Cow::Borrowed(text);
     }
-    let Some(room) = width.checked_sub(1) else { return Cow::Borrowed("") };
+    let ellipsis = if ascii { "..." } else { "…" };
+    let Some(room) = width.checked_sub(ellipsis.width()) else { return Cow::Borrowed("") };
     let back_room = room / 2;
     let front: String = taken(text.graphemes(true), room - back_room).collect();
     let mut back: Vec<_> = taken(text.graphemes(true).rev(), back_room).collect();
     back.reverse();
-    Cow::Owned(format!("{front}…{}", back.concat()))
+    Cow::Owned(format!("{front}{ellipsis}{}", back.concat()))
 }
 
 fn taken<'a>(parts: impl Iterator<Item = &'a str>, room: usize) -> impl Iterator<Item = &'a str> {
@@ -207,8 +210,8 @@ mod tests {
             ("anything", 1, "…"),
             ("anything", 0, ""),
         ] {
-            assert_eq!(cut_middle(text, width), cut);
-            assert!(cut_middle(text, width).width() <= width);
+            assert_eq!(cut_middle(text, width, false), cut);
+            assert!(cut_middle(text, width, true).width() <= width);
         }
     }
 

@@ -58,7 +58,7 @@ pub(crate) async fn watch<E: Engine>(
             let seen = (row.state.kind(), percent(row));
             let is_news = last.insert(row.id, seen) != Some(seen);
             if is_news && !args.json {
-                output.line(&line(row, (context.now)()))?;
+                output.line(&line(row, (context.now)(), output.stdout.ascii))?;
             }
         }
         for id in &update.removed {
@@ -75,11 +75,11 @@ pub(crate) async fn watch<E: Engine>(
     }
 }
 
-fn line(row: &DownloadRow, now: UnixMs) -> String {
+fn line(row: &DownloadRow, now: UnixMs, ascii: bool) -> String {
     let percent = percent(row).filter(|_| row.state.kind().is_unfinished());
     let words = [
         row.id.to_string(),
-        glyph(row).to_owned(),
+        glyph(row, ascii).to_owned(),
         printable(&row.name).into_owned(),
         row.state.kind().word().to_owned(),
         percent.map(|percent| format!("{percent}%")).unwrap_or_default(),

@@ -9,8 +9,9 @@ use crate::model::view::DownloadRow;
 pub(crate) use crate::model::words::{ago, downloads, percent, size, span, speed};
 
 /// The glyph of a download's state.
-pub(crate) fn glyph(row: &DownloadRow) -> &'static str {
-    crate::model::words::glyph(row.state.kind(), row.mode)
+pub(crate) fn glyph(row: &DownloadRow, ascii: bool) -> &'static str {
+    let glyph = if ascii { crate::model::words::plain_glyph } else { crate::model::words::glyph };
+    glyph(row.state.kind(), row.mode)
 }
 
 /// The tone of a download's state.

@@ -15,3 +15,13 @@ pub(crate) mod quantity;
 mod shell;
 
 pub use find::{Found, find};
+
+/// The words of a command as a person types it: quotes hold together what has spaces in it.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    shell::split(text).words
+}
+
+/// A command's words in one line, so that [`words`] finds them again.
+pub(crate) fn joined_words(words: &[String]) -> String {
+    shell::joined(words)
+}

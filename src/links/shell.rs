@@ -14,6 +14,19 @@ pub(super) fn split(text: &str) -> Split {
     if is_cmd(text) { split_cmd(text) } else { split_unix(text) }
 }
 
+/// A command's words in one line, quoted where a Unix shell would take them for something else.
+pub(super) fn joined(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,~".contains(c);
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a command is written for `cmd`: its carets before quotes or at a line's end mean nothing elsewhere.
 fn is_cmd(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default();

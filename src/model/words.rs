@@ -21,6 +21,28 @@ pub fn glyph(kind: StateKind, mode: Mode) -> &'static str {
     }
 }
 
+/// The sign of a download's state where there is only ASCII.
+pub fn plain_glyph(kind: StateKind, mode: Mode) -> &'static str {
+    match kind {
+        StateKind::Queued => ".",
+        StateKind::Paused => "=",
+        StateKind::Waiting => "~",
+        StateKind::Completed => "+",
+        StateKind::Failed => "x",
+        StateKind::Cancelled => "-",
+        _ if mode == Mode::RealTime => ">",
+        _ => "v",
+    }
+}
+
+/// Whether the locale has nothing but ASCII: `C` and `POSIX`, and any that doesn't say UTF-8.
+pub fn is_ascii_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let locale = get("LC_ALL").or_else(|| get("LC_CTYPE")).or_else(|| get("LANG")).unwrap_or_default();
+    let locale = locale.to_lowercase();
+    !(locale.contains("utf-8") || locale.contains("utf8"))
+}
+
 /// How far a download is, in hundredths; nothing where its size is not known. A hundred only when it is whole.
 pub fn percent(row: &DownloadRow) -> Option<u64> {
     let size = row.size.filter(|size| *size > 0)?;
@@ -92,6 +114,23 @@ pub fn thousands(count: usize) -> String {
 mod tests {
     use super::super::view::tests::row;
     use super::*;
+
+    #[test]
+    fn a_locale_without_utf_8_has_ascii_only() {
+        for (variables, is_ascii) in [
+            (&[][..], true),
+            (&[("LANG", "C.UTF-8")], false),
+            (&[("LANG", "en_GB.utf8"), ("LC_ALL", "")], false),
+            (&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")], true),
+            (&[("LANG", "C"), ("LC_CTYPE", "de_DE.UTF-8")], false),
+            (&[("LC_ALL", "POSIX")], true),
+        ] {
+            let get = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(is_ascii_locale(get), is_ascii, "{variables:?}");
+        }
+    }
 
     #[test]
     fn times_are_short() {

@@ -115,19 +115,7 @@ pub(crate) const ASCII: Glyphs = Glyphs {
 impl Glyphs {
     /// The sign of a download's state.
     pub(crate) fn state(&self, kind: StateKind, mode: Mode) -> &'static str {
-        if !self.ascii {
-            return words::glyph(kind, mode);
-        }
-        match kind {
-            StateKind::Queued => ".",
-            StateKind::Paused => "=",
-            StateKind::Waiting => "~",
-            StateKind::Completed => "+",
-            StateKind::Failed => "x",
-            StateKind::Cancelled => "-",
-            _ if mode == Mode::RealTime => ">",
-            _ => "v",
-        }
+        if self.ascii { words::plain_glyph(kind, mode) } else { words::glyph(kind, mode) }
     }
 
     /// A text of haul's own with what this set lacks put plainly.

@@ -1,7 +1,8 @@
 //! Keys, mouse and pastes as they come from the terminal, until it is closed.
 //!
 //! crossterm never returns from a wait on a terminal that was closed, and spins on it; so the wait is done here, which sees the
-//! closing, and crossterm only reads what is there.
+//! closing, and crossterm only reads what is there. Of its two readers the one that asks anew each time is used (`use-dev-tty`): the
+//! other is told once of a key, and forgets it where the window's size changed before.
 
 use std::io;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use super::effect::Msg;
 
 /// How long the rest of a burst may take to come.
 const REST: Duration = Duration::from_millis(20);
+/// How long crossterm may look: with no time at all it doesn't.
+const LOOK: Duration = Duration::from_millis(1);
 /// A paste that is longer than this is cut: no list of links is.
 const LONGEST: usize = 1 << 20;
 
@@ -59,10 +62,15 @@ pub(crate) async fn read(to: mpsc::UnboundedSender<Msg>) -> io::Result<()> {
 
 fn what_is_there() -> io::Result<Vec<Event>> {
     let mut events = Vec::new();
-    while events.len() < LONGEST && event::poll(Duration::ZERO)? {
-        events.push(event::read()?);
+    loop {
+        while events.len() < LONGEST && event::poll(LOOK)? {
+            events.push(event::read()?);
+        }
+        // On a busy machine the time may be over before it looked; who wakes this up does so once.
+        if events.len() >= LONGEST || rustix::io::ioctl_fionread(rustix::stdio::stdin())? == 0 {
+            return Ok(events);
+        }
     }
-    Ok(events)
 }
 
 fn message(event: Event) -> Option<Msg> {

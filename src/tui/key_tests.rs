@@ -139,11 +139,11 @@ fn a_distributor_is_given_to_all_that_are_added_or_left_to_the_file() {
     let text = "https://shop.tailspin.example/03-delta.flac https://cdn.proseware.example/live.mp4";
     let mut app = empty();
     app.update(NOW, Msg::Paste(text.into()));
-    assert!(shown(&mut app).contains("as the file says"));
+    assert!(shown(&mut app).contains("distributor, title"));
     let left = added(&keys(&mut app, "enter"));
     assert!(left.iter().all(|new| new.extras.info.is_empty()) && left.len() == 2);
     app.update(NOW, Msg::Paste(text.into()));
-    keys(&mut app, "backtab backtab T a i l s p i n");
+    keys(&mut app, "backtab backtab space T a i l s p i n");
     let given = added(&keys(&mut app, "enter"));
     assert!(given.iter().all(|new| new.extras.info["Distributor"] == "Tailspin") && given.len() == 2);
 }

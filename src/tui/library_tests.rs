@@ -187,12 +187,12 @@ pub(super) fn press(app: &mut App, names: &str) -> Vec<Effect> {
 
 fn library(size: (u16, u16)) -> App {
     let mut app = app_with(sample::rows(), size, false);
-    press(&mut app, "3");
+    press(&mut app, "3 home");
     app
 }
 
-/// Opens everything down to the first song.
-pub(super) const TO_SONGS: &str = "right right down right right right right right right";
+/// Goes down to the first song of the second shop; what the first has is closed.
+pub(super) const TO_SONGS: &str = "home right right left down right right right";
 
 fn toast(app: &App) -> String {
     app.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default()
@@ -206,7 +206,7 @@ fn titles(app: &App) -> Vec<String> {
 fn shelves_open_one_after_the_other_and_close_around_the_cursor() {
     let mut app = library(NORMAL);
     // What was bought is seen before anybody opens anything.
-    assert_eq!(titles(&app)[..5], ["Music", "Purchased", "Litware", "Tailspin", "All by artist"]);
+    assert_eq!(titles(&app)[..5], ["Music", "Purchased", "Litware", "Tailspin Orchestra", "Harbour Lights"]);
     assert_eq!(app.library.shelf().unwrap().name, "Music");
     press(&mut app, TO_SONGS);
     assert_eq!(
@@ -233,7 +233,7 @@ fn shelves_open_one_after_the_other_and_close_around_the_cursor() {
     press(&mut app, "left left");
     assert_eq!(app.library.shelf().unwrap().name, "Tailspin Orchestra");
     press(&mut app, "left left left left left left left");
-    assert_eq!(titles(&app), ["Music", "Video", "Missing", "There twice"]);
+    assert_eq!(titles(&app)[..3], ["Music", "Video", "Purchased"]);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_refused_question_is_not_asked_for_ever() {
 #[test]
 fn the_order_is_asked_for_and_shelves_follow_it() {
     let mut app = library(NORMAL);
-    press(&mut app, "right right");
+    press(&mut app, "right right left down left up");
     assert_eq!(titles(&app)[2..4], ["Litware", "Tailspin"]);
     press(&mut app, "s s s s s s");
     assert_eq!(toast(&app), "the library is by size");
@@ -400,7 +400,11 @@ fn an_entry_goes_and_its_file_stays_unless_somebody_is_sure() {
 
 #[test]
 fn a_long_shelf_comes_page_by_page() {
-    let mut app = library(NORMAL);
+    let mut app = app_with(sample::rows(), NORMAL, false);
+    // Who moves before it is known finds it closed.
+    let mut effects = keys(&mut app, "3");
+    effects.extend(keys(&mut app, "home"));
+    settle(&mut app, effects);
     press(&mut app, "right right right right right right");
     let page = |from: u64, more| {
         let rows = (from..from + 3).map(|id| row(id, &format!("Song {id}"))).collect();

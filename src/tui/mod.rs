@@ -5,6 +5,8 @@ mod app;
 mod burst;
 #[cfg(test)]
 mod cost_tests;
+#[cfg(test)]
+mod dialog_tests;
 mod effect;
 mod filter;
 mod glyphs;
@@ -20,6 +22,8 @@ mod library_tests;
 mod link;
 mod list;
 mod look;
+#[cfg(test)]
+mod moment_tests;
 mod overlay;
 mod picture;
 mod player;

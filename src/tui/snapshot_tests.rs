@@ -273,6 +273,33 @@ fn add() {
 }
 
 #[test]
+fn add_more() {
+    check("add-more", |app| {
+        app.update(NOW, Msg::Paste("https://shop.tailspin.example/03-delta.flac".into()));
+        keys(app, "backtab backtab space tab D e l t a");
+    });
+}
+
+#[test]
+fn collection() {
+    check("collection", |app| {
+        let own = &mut app.collections[1].settings;
+        own.folder = Some("/home/me/Films".into());
+        own.hook = Some(vec!["notify-send".into(), "all done".into()]);
+        keys(app, "1 down down e tab tab 3");
+    });
+}
+
+#[test]
+fn message() {
+    check("message", |app| {
+        app.options.tip = "buy something in a browser".into();
+        let text = "none of 212 downloads: the server refuses it: 403 Forbidden. It may want a login; edit the headers and try again";
+        app.update(NOW, Msg::Told(Err(text.into())));
+    });
+}
+
+#[test]
 fn help() {
     check("help", |app| {
         keys(app, "?");
@@ -396,7 +423,9 @@ fn lost() {
 fn no_size_and_no_state_of_the_screen_panics() {
     for columns in [0, 1, 2, 7, 39, 40, 41, 59, 79, 80, 110, 120, 200] {
         for rows in [0, 1, 2, 7, 8, 9, 11, 12, 23, 24, 29, 30, 50] {
-            for pressed in ["", "?", ":", "a", "t", "e", "L", "q", "d", "/", "1", "3", "4", "enter", "c"] {
+            let more = ["1 down down e", "1 down down d", "a backtab space", "/ : enter"];
+            let keys_alone = ["", "?", ":", "a", "t", "e", "L", "q", "d", "/", "1", "3", "4", "enter", "c"];
+            for pressed in keys_alone.into_iter().chain(more) {
                 let mut app = start((columns, rows), Depth::True, false);
                 app.own.insert(DownloadId(3));
                 keys(&mut app, pressed);

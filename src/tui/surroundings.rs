@@ -36,12 +36,7 @@ impl Surroundings {
         } else {
             Depth::Sixteen
         };
-        let locale = get("LC_ALL")
-            .or_else(|| get("LC_CTYPE"))
-            .or_else(|| get("LANG"))
-            .unwrap_or_default()
-            .to_lowercase();
-        let ascii = !(locale.contains("utf-8") || locale.contains("utf8"));
+        let ascii = crate::model::words::is_ascii_locale(&variable);
         // The colours of the terminal's text and ground, where it tells: `0;15` is black on white.
         let ground = get("COLORFGBG")
             .and_then(|value| value.rsplit(';').next().and_then(|ground| ground.parse::<u8>().ok()));

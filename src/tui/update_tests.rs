@@ -20,7 +20,7 @@ fn app() -> App {
 }
 
 /// The acts that were asked for, with the numbers they are for.
-fn acts(effects: &[Effect]) -> Vec<(Act, Vec<u64>)> {
+pub(super) fn acts(effects: &[Effect]) -> Vec<(Act, Vec<u64>)> {
     effects
         .iter()
         .filter_map(|effect| match effect {
@@ -35,11 +35,11 @@ fn acts(effects: &[Effect]) -> Vec<(Act, Vec<u64>)> {
         .collect()
 }
 
-fn answer(app: &mut App, purpose: Purpose, reply: Reply) -> Vec<Effect> {
+pub(super) fn answer(app: &mut App, purpose: Purpose, reply: Reply) -> Vec<Effect> {
     app.update(NOW, Msg::Answered(purpose, Box::new(Ok(reply))))
 }
 
-fn toast(app: &App) -> String {
+pub(super) fn toast(app: &App) -> String {
     app.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default()
 }
 

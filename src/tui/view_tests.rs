@@ -33,6 +33,7 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         outlives: true,
         place: String::new(),
         tip: String::new(),
+        wrong: String::new(),
         offered: Vec::new(),
         seen: None,
         pictures: None,

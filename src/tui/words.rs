@@ -20,12 +20,20 @@ pub(crate) fn share(row: &DownloadRow) -> Option<f64> {
     Some((row.covered.min(size)) as f64 / size as f64)
 }
 
+/// A text with its first letter large.
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// `bg` or `rt`, or the priority where it is a special one.
 pub(crate) fn mode(row: &DownloadRow) -> &'static str {
     match (row.mode, row.priority) {
         (Mode::RealTime, _) => "rt",
         (Mode::Background, Priority::Now) => "!",
-        (Mode::Background, _) => "bg",
+        (Mode::Background, Priority::High) => "hi",
+        (Mode::Background, Priority::Normal) => "bg",
+        (Mode::Background, Priority::Low) => "lo",
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use haul::cli::{self, Command, Context, Status};
 use haul::config::theme::Themes;
-use haul::config::{self, Config, ConfigError, Effective, Place};
+use haul::config::{self, Config, Effective, Place};
 use haul::model::item::TransferSettings;
 use haul::tui::{self, Change, Connect, Ended, Keep, Kept, Surroundings};
 
@@ -117,11 +117,13 @@ fn options(
     let place = Place::find(shown.config.clone()).map_err(|error| cli::tell_config(&error))?;
     let config = Config::load(&place).map_err(|error| cli::tell_config(&error))?;
     let (themes, wrong) = Themes::of_person();
-    if let Some(error) = wrong.into_iter().next() {
-        cli::complain(&error.to_string(), "take the file away, or put it right");
-        return Err(Status::Usage);
-    }
-    config.check_theme(&themes).map_err(|report| cli::tell_config(&ConfigError::Wrong(Box::new(report))))?;
+    // A theme is no reason not to open: the usual one is taken, and the screen says why.
+    let wrong = wrong.first().map(|error| format!("{error}. Put it right, or take the file away"));
+    let wrong = wrong.or_else(|| {
+        let report = config.check_theme(&themes).err()?;
+        let help = report.problems.first().and_then(|problem| problem.help.as_deref());
+        Some(help.map_or_else(|| report.to_string(), |help| format!("{report}; {help}")))
+    });
     let local = shown.host.is_empty();
     let player = std::env::var("HAUL_PLAYER").unwrap_or_default();
     let player: Vec<String> = player.split_whitespace().map(str::to_owned).collect();
@@ -147,6 +149,7 @@ fn options(
         outlives: shown.outlives,
         place: shown.host.clone(),
         tip: shown.tip.clone(),
+        wrong: wrong.unwrap_or_default(),
         offered: Vec::new(),
         seen: seen.and_then(|text| text.trim().parse().ok()),
         pictures,

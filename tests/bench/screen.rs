@@ -59,6 +59,7 @@ fn app() -> App {
         outlives: true,
         place: String::new(),
         tip: String::new(),
+        wrong: String::new(),
         offered: Vec::new(),
         seen: None,
         pictures: None,

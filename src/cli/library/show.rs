@@ -96,7 +96,7 @@ fn lines(detail: &MediaDetail, zone: &TimeZone) -> Vec<(&'static str, String)> {
     optional("changed", Some(date(detail.modified, zone)));
     optional("format", Some(detail.format.clone()).filter(|format| !format.is_empty()));
     optional("bitrate", detail.bitrate.map(|rate| format!("{} kbit/s", rate / 1000)));
-    optional("pictures", detail.frame.map(|(width, height)| format!("{width} × {height}")));
+    optional("pictures", detail.frame.map(|(width, height)| format!("{width}x{height}")));
     optional("cover", detail.has_cover.then(|| "in the file".into()));
     optional("download", detail.download.map(|id| id.to_string()));
     optional("from", detail.source.clone());

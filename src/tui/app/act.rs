@@ -2,7 +2,7 @@
 
 use super::{App, Tone};
 use crate::command::Command;
-use crate::model::id::{CollectionId, DownloadId};
+use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority};
 use crate::model::policy::Policy;
 use crate::model::request::{Act, Clear, Place, Request};
@@ -28,6 +28,8 @@ impl App {
         if self.pane == Pane::Library && self.run_on_shelf(command) {
             return;
         }
+        let on_collection = command.of_collection().filter(|_| self.pane == Pane::Collections);
+        let command = on_collection.unwrap_or(command);
         match command {
             C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
             C::Pause => self.pause_or_go_on(),
@@ -71,6 +73,7 @@ impl App {
             C::Collection => self.overlay = Some(Overlay::Pick(Pick::collections(self))),
             C::Limit => self.call(Purpose::Limit(false), Request::Standing),
             C::LimitAll => self.call(Purpose::Limit(true), Request::Standing),
+            C::Open if !self.options.local => self.tell_how_to_pull(),
             C::Open => self.show_for(Purpose::Open),
             C::OpenFolder => self.show_for(Purpose::OpenFolder),
             C::CopyPath => self.show_for(Purpose::CopyPath),
@@ -128,6 +131,11 @@ impl App {
                     self.overlay = Some(Overlay::Pick(Pick::page(page)));
                 }
             }
+            C::PriorityHigh => self.give_priority(Priority::High, "before the others"),
+            C::PriorityNormal => self.give_priority(Priority::Normal, "at the usual priority"),
+            C::PriorityLow => self.give_priority(Priority::Low, "after the others"),
+            C::CollectionSettings => self.set_collection(),
+            C::RetryCollection => self.retry_collection(),
             C::Presets => self.call(Purpose::Presets, Request::Presets),
             C::Settings => {
                 self.overlay = Some(Overlay::Settings(Settings::default()));
@@ -195,6 +203,10 @@ impl App {
         } else {
             (Priority::Now, "first now, at full speed; {now} again takes that back")
         };
+        self.give_priority(priority, said);
+    }
+
+    fn give_priority(&mut self, priority: Priority, said: &'static str) {
         self.act(Act::SetPriority { priority }, said);
     }
 
@@ -211,7 +223,18 @@ impl App {
         self.overlay = Some(Overlay::Confirm(Confirm::remove(ids, name, lost)));
     }
 
-    fn prompt(&mut self, question: Question) {
+    /// A finished file of another machine is brought home by a command, which is copied.
+    fn tell_how_to_pull(&mut self) {
+        let Some(id) = self.targets().first().copied() else { return };
+        let command = format!("haul --host {} pull {id}", self.options.place);
+        self.say(
+            Tone::Plain,
+            format!("it is on {}: `{command}` brings it here, and is copied", self.options.place),
+        );
+        self.effects.push(Effect::Copy(command));
+    }
+
+    pub(super) fn prompt(&mut self, question: Question) {
         self.overlay = Some(Overlay::Prompt(Prompt::new(question, self)));
     }
 
@@ -243,10 +266,11 @@ impl App {
     }
 
     fn mark_all(&mut self) {
-        if self.marks.is_empty() {
-            self.marks = self.list.shown_rows().map(|row| row.id).collect();
-        } else {
+        let shown = || self.list.shown_rows().map(|row| row.id);
+        if shown().all(|id| self.marks.contains(&id)) {
             self.marks.clear();
+        } else {
+            self.marks = shown().collect();
         }
     }
 
@@ -301,18 +325,6 @@ impl App {
                 let last = self.log.len().saturating_sub(1);
                 self.log_at = self.log_at.saturating_add_signed(step.clamp(-100_000, 100_000)).min(last);
             }
-        }
-    }
-
-    /// Shows the collection of a line of its pane; 0 shows all.
-    pub(crate) fn show_collection(&mut self, line: usize) {
-        self.collection_line = line.min(self.collections.len());
-        let id = self.cursor_collection().map(|row| row.id);
-        if self.list.collection() != id {
-            self.marks.clear();
-            self.list.show(id);
-            self.cursor.top = 0;
-            self.follow();
         }
     }
 
@@ -387,31 +399,6 @@ impl App {
             self.say(Tone::Plain, self.options.keymap.fill("{quit} leaves"));
         }
         self.keep_in_sight();
-    }
-
-    fn ask_to_remove_collection(&mut self) {
-        let Some(row) = self.cursor_collection() else { return };
-        let count = self.list.tally().all(row.id);
-        let confirm = Confirm::remove_collection(row.id, row.name.clone(), count);
-        self.overlay = Some(Overlay::Confirm(confirm));
-    }
-
-    fn hold_collection(&mut self) {
-        let Some((id, held, name)) = self.cursor_collection().map(|row| (row.id, row.held, row.name.clone()))
-        else {
-            return;
-        };
-        let (request, said) = if held {
-            (Request::Go { id: Some(id) }, format!("{name} is released"))
-        } else {
-            (Request::Hold { id: Some(id), until: None, for_good: true }, format!("{name} is held"))
-        };
-        self.call(Purpose::Say(said), request);
-    }
-
-    fn clear(&mut self, what: Clear) {
-        let id = self.cursor_collection().map_or(CollectionId::DEFAULT, |row| row.id);
-        self.call(Purpose::Act("cleared"), Request::Clear { id, what });
     }
 
     /// Makes a request for a dialog.

@@ -35,6 +35,8 @@ impl App {
             needy: self.list.needy(),
             fixed_collection: collection.is_none_or(|row| row.id == CollectionId::DEFAULT),
             no_collection: collection.is_none(),
+            on_collections: self.pane == Pane::Collections,
+            held_collection: collection.is_some_and(|row| row.held),
             shelf: (self.pane == Pane::Library).then(|| self.shelf_facts()),
             asked: !self.asking.is_empty(),
         }

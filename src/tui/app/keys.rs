@@ -56,6 +56,12 @@ impl App {
         let Some(mut input) = self.filtering.take() else { return };
         match typed::plain_code(key) {
             Some(KeyCode::Esc) => self.filter_by(""),
+            // What means nothing can't be kept: the line stays until it is put right, or left.
+            Some(KeyCode::Enter) if self.filter_problem.is_some() => {
+                let what = self.filter_problem.clone().unwrap_or_default();
+                self.say(Tone::Warning, what);
+                self.filtering = Some(input);
+            }
             Some(KeyCode::Enter) => {}
             Some(KeyCode::Down | KeyCode::Up) => {
                 let down = typed::plain_code(key) == Some(KeyCode::Down);
@@ -72,16 +78,25 @@ impl App {
         }
     }
 
-    /// Filters by a line; the cursor stays where it can.
+    /// Filters by a line; the cursor stays where it can. Where a predicate in it means nothing, the rows are those of before it was
+    /// typed.
     pub(crate) fn filter_by(&mut self, text: &str) {
-        self.list.filter_by(Filter::parse(text));
-        self.follow();
+        let mut filter = Filter::parse(text);
+        self.filter_problem = filter.problem().map(str::to_owned);
+        if self.filter_problem.is_some() {
+            filter = Filter::parse(&self.filter_before);
+        }
+        if filter.text() != self.list.filter().text() {
+            self.list.filter_by(filter);
+            self.follow();
+        }
     }
 
     /// Opens the filter line.
     pub(super) fn start_filter(&mut self) {
         self.pane = Pane::Downloads;
-        self.filtering = Some(Input::new(self.list.filter().text().to_owned()));
+        self.filter_before = self.list.filter().text().to_owned();
+        self.filtering = Some(Input::new(self.filter_before.clone()));
     }
 
     /// Takes in a text that was pasted: where something is typed it goes there, else its links are offered.

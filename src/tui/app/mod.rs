@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod collections;
 mod cursor;
 mod facts;
 mod keys;
@@ -76,6 +77,8 @@ pub struct Options {
     pub place: String,
     /// What a newcomer may try, told until it is hidden; empty for none.
     pub tip: String,
+    /// What is wrong with a theme, told at the start; empty for nothing.
+    pub wrong: String,
     /// Links that somebody else opened: they fill the Add dialog, for a person to look at.
     pub offered: Vec<Entry>,
     /// The newest line of the log at the last leave; what came after it is told.
@@ -120,6 +123,8 @@ pub struct App {
     pub(crate) list: List,
     /// The line under the cursor.
     pub(crate) cursor: Cursor,
+    /// Since when background downloads are held while nobody looks, and by what.
+    held_since: Option<(UnixMs, &'static str)>,
     /// Downloads that are marked.
     pub(crate) marks: HashSet<DownloadId>,
     /// Collections.
@@ -146,6 +151,10 @@ pub struct App {
     pub(crate) overlay: Option<Overlay>,
     /// The filter line, while it is typed.
     pub(crate) filtering: Option<tui_input::Input>,
+    /// The filter that held before it was typed.
+    filter_before: String,
+    /// Why what is typed there means nothing yet.
+    pub(crate) filter_problem: Option<String>,
     /// The newest failure, until it is read.
     pub(crate) notice: Option<Notice>,
     /// Web pages that ask to be let in.
@@ -185,13 +194,23 @@ struct Asked {
 }
 
 impl App {
-    /// Returns the screen as it starts: connecting, with nothing yet to show.
+    /// Returns the screen as it starts: connecting, with nothing yet to show. Where its theme can't be used it wears the usual one,
+    /// and says so until a key is pressed.
     ///
     /// # Errors
-    /// The theme can't be used.
-    pub fn new(options: Options) -> Result<Self, ThemeError> {
+    /// The usual theme can't be used either.
+    pub fn new(mut options: Options) -> Result<Self, ThemeError> {
+        let mut wrong = std::mem::take(&mut options.wrong);
+        let look = options.look().or_else(|error| {
+            if wrong.is_empty() {
+                wrong = error.to_string();
+            }
+            options.ui.theme = None;
+            options.look()
+        })?;
+        let toast = (!wrong.is_empty()).then(|| Toast::until_read(Tone::Warning, wrong));
         Ok(Self {
-            look: options.look()?,
+            look,
             options,
             now: UnixMs::default(),
             size: (80, 24),
@@ -199,6 +218,7 @@ impl App {
             loading: true,
             list: List::default(),
             cursor: Cursor::default(),
+            held_since: None,
             marks: HashSet::new(),
             collections: Vec::new(),
             collection_line: 0,
@@ -212,10 +232,12 @@ impl App {
             pane: Pane::Downloads,
             overlay: None,
             filtering: None,
+            filter_before: String::new(),
+            filter_problem: None,
             notice: None,
             asking: Vec::new(),
             since: Since::default(),
-            toast: None,
+            toast,
             new_mode: Mode::Background,
             own: HashSet::new(),
             undoable: false,
@@ -232,14 +254,21 @@ impl App {
     pub fn update(&mut self, now: UnixMs, msg: Msg) -> Vec<Effect> {
         self.now = now;
         match msg {
-            Msg::Key(key) => self.key(key),
+            Msg::Key(key) => {
+                // What was said is read, or no longer matters.
+                self.toast = None;
+                self.key(key);
+            }
             Msg::Mouse(event) => self.mouse(event),
             Msg::Paste(text) => self.pasted(&text),
             Msg::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 self.keep_in_sight();
             }
-            Msg::Focus(focused) => self.focused = focused,
+            Msg::Focus(focused) => {
+                self.focused = focused;
+                self.mind_hold();
+            }
             Msg::Tick => self.tick(),
             Msg::Connected => {
                 self.connected = true;
@@ -276,7 +305,7 @@ impl App {
     /// Whether anything on the screen changes by itself soon: then a tick is due within this many milliseconds.
     pub fn next_tick(&self) -> Option<u64> {
         let moving = self.asked.shelves.is_some() || self.totals.speed > 0 || self.list.drifts();
-        if self.toast.is_some() || moving {
+        if self.toast.as_ref().is_some_and(Toast::goes) || moving {
             return Some(if self.look.calm { 1000 } else { 500 });
         }
         let waits = self.totals.counts.contains_key(&crate::model::state::StateKind::Waiting);

@@ -1,9 +1,12 @@
 //! What changed, as it comes from the engine; and what of it a person should be told.
 
+use std::time::Duration;
+
 use super::App;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
 use crate::model::page::PageRequest;
+use crate::model::policy::{Cause, Policy};
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::state::{State, StateKind};
@@ -15,8 +18,12 @@ use crate::tui::overlay::Overlay;
 use crate::tui::overlay::add::Add;
 use crate::tui::words;
 
-/// How long a message stays.
-const TOAST_MS: i64 = 4000;
+/// How long a message stays at least, and how much longer for each of its characters: nobody reads faster. The next key ends it.
+const TOAST_MS: (i64, i64) = (1200, 40);
+/// How long the longest message stays.
+const LONGEST_TOAST_MS: i64 = 6000;
+/// A shorter hold is no news.
+const LEAST_HOLD: Duration = Duration::from_mins(1);
 /// Lines of the log that are asked for.
 const LOG: u32 = 500;
 
@@ -44,6 +51,16 @@ pub(crate) struct Toast {
 }
 
 impl Toast {
+    /// A message that stays until a key is pressed.
+    pub(crate) fn until_read(tone: Tone, text: String) -> Self {
+        Self { tone, text, until: UnixMs(i64::MAX) }
+    }
+
+    /// Whether it goes by itself.
+    pub(crate) fn goes(&self) -> bool {
+        self.until < UnixMs(i64::MAX)
+    }
+
     /// Whether its time is over.
     pub(crate) fn is_over(&self, now: UnixMs) -> bool {
         now >= self.until
@@ -72,6 +89,8 @@ pub(crate) struct Since {
     pub(crate) over: usize,
     /// How many were lost.
     pub(crate) lost: usize,
+    /// How long background downloads were held in all, and by what.
+    pub(crate) held: Option<(Duration, String)>,
 }
 
 impl Since {
@@ -85,27 +104,66 @@ impl Since {
             failed: count("failed"),
             over: count("started over"),
             lost: count("lost"),
+            held: None,
         }
     }
 
     /// Whether there is anything to tell.
     pub(crate) fn is_news(&self) -> bool {
-        self.done + self.failed + self.over + self.lost > 0
+        self.done + self.failed + self.over + self.lost > 0 || self.held.is_some()
     }
 
-    /// `27 done, 2 failed`
+    /// Counts a time in which background downloads were held.
+    fn count_held(&mut self, time: Duration, cause: &str) {
+        let (known, causes) = self.held.get_or_insert_with(|| (Duration::ZERO, String::new()));
+        *known += time;
+        if !causes.split(", ").any(|known| known == cause) {
+            let gap = if causes.is_empty() { "" } else { ", " };
+            causes.push_str(gap);
+            causes.push_str(cause);
+        }
+    }
+
+    /// `27 done, 2 failed, 40 min held (metered)`
     pub(crate) fn text(&self) -> String {
         let parts =
             [(self.done, "done"), (self.failed, "failed"), (self.over, "started over"), (self.lost, "lost")];
         let told = parts.iter().filter(|(count, _)| *count > 0);
-        told.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+        let held = self.held.as_ref().map(|(time, cause)| format!("{} held ({cause})", words::span(*time)));
+        told.map(|(count, word)| format!("{count} {word}")).chain(held).collect::<Vec<_>>().join(", ")
     }
 }
 
 impl App {
     /// Says something for a few seconds.
     pub(crate) fn say(&mut self, tone: Tone, text: String) {
-        self.toast = Some(Toast { tone, text, until: UnixMs(self.now.0 + TOAST_MS) });
+        let long = i64::try_from(text.chars().count()).unwrap_or(i64::MAX).saturating_mul(TOAST_MS.1);
+        let stays = TOAST_MS.0.saturating_add(long).min(LONGEST_TOAST_MS);
+        self.toast = Some(Toast { tone, text, until: UnixMs(self.now.0 + stays) });
+    }
+
+    /// Counts how long background downloads are held while nobody looks: a hold of less than a minute is no news.
+    pub(super) fn mind_hold(&mut self) {
+        let leave = self.background();
+        let holds = leave.policy == Policy::Hold && self.going_on() > 0 && !self.focused;
+        let cause = match leave.cause {
+            Some(Cause::Person) | None => "by you",
+            Some(Cause::Plan) => "by the plan",
+            Some(Cause::Metered) => "metered",
+            Some(Cause::Battery { .. }) => "battery",
+            Some(Cause::Budget { .. }) => "budget",
+        };
+        if holds && self.held_since.as_ref().is_some_and(|(_, known)| *known == cause) {
+            return;
+        }
+        if let Some((from, cause)) = self.held_since.take() {
+            let time = self.now.since(from);
+            if time >= LEAST_HOLD {
+                self.since.from.get_or_insert(from);
+                self.since.count_held(time, cause);
+            }
+        }
+        self.held_since = holds.then_some((self.now, cause));
     }
 
     /// Takes in what changed.
@@ -158,6 +216,7 @@ impl App {
         if let Some(totals) = update.totals {
             self.totals = totals;
         }
+        self.mind_hold();
         self.loading = update.more;
         self.asked.settled = self.asked.settled.max(1);
         if was_loading && !self.loading {

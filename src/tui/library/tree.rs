@@ -2,11 +2,14 @@
 
 use crate::model::media::MediaId;
 use crate::model::shelf::{
-    LibraryQuery, LibraryRequest, LibraryStats, MediaRow, MediaRows, MediaSort, ShelfNode, ShelfPath,
+    Arrangement, LibraryQuery, LibraryRequest, LibraryStats, MediaRow, MediaRows, MediaSort, ShelfNode,
+    ShelfPath,
 };
 
 /// Files that are asked for at a time.
 const PAGE: u32 = 300;
+/// A library of so many files is shown as it is: what was bought lies open.
+const SMALL: u64 = 12;
 
 /// What a line of the tree stands for, and what an answer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +132,8 @@ pub(crate) struct Tree {
     asked: bool,
     /// How many branches of the first shelves are still to be opened: what was bought is seen before anybody looks for it.
     unfold: usize,
+    /// Whether somebody moved in it, opened or closed something: then nothing does so by itself.
+    touched: bool,
     /// The way to each line that is shown: the places of its branches.
     lines: Vec<Vec<usize>>,
     /// The line under the cursor.
@@ -273,6 +278,10 @@ impl Tree {
         }
         nodes.append(&mut others);
         sort(&mut nodes, order);
+        let all = if is_root { &nodes } else { &self.roots };
+        if !self.touched && all.iter().map(|node| node.count).sum::<u64>() <= SMALL {
+            nodes.iter_mut().filter(|node| is_bought(&node.key)).for_each(|node| node.open = true);
+        }
         let is_first = self.roots.first().is_some_and(|first| first.key == *key);
         if is_root && !was_there {
             self.unfold = 2;
@@ -336,10 +345,16 @@ impl Tree {
             // What was under the cursor is gone, or has come: the line that took its place gets it.
             _ => self.at = self.at.min(self.lines.len().saturating_sub(1)),
         }
+        // Nobody chose anything yet: where a file is shown, there is something to see.
+        if !self.touched && self.chosen().is_none_or(|node| node.row.is_none()) {
+            let file = |way: &Vec<usize>| self.node(way).is_some_and(|node| node.row.is_some());
+            self.at = self.lines.iter().position(file).unwrap_or(self.at);
+        }
     }
 
     /// Moves the cursor.
     pub(crate) fn move_by(&mut self, lines: isize) {
+        self.touched = true;
         let last = self.lines.len().saturating_sub(1);
         self.at = self.at.saturating_add_signed(lines.clamp(-1_000_000, 1_000_000)).min(last);
     }
@@ -356,6 +371,7 @@ impl Tree {
 
     /// Closes the branch under the cursor, or goes to the one that it stands in. Returns whether there was one.
     pub(crate) fn close(&mut self) -> bool {
+        self.touched = true;
         let Some(way) = self.lines.get(self.at) else { return false };
         if self.chosen().is_some_and(|node| node.open) {
             self.toggle();
@@ -371,6 +387,7 @@ impl Tree {
 
     /// Opens the branch under the cursor, or closes it.
     pub(crate) fn toggle(&mut self) {
+        self.touched = true;
         let before = self.keys();
         if let Some(node) = self.chosen_mut().filter(|node| node.is_branch()) {
             node.open = !node.open;
@@ -380,12 +397,18 @@ impl Tree {
 
     /// A click on a line: it gets the cursor; where it had that, it opens or closes.
     pub(crate) fn click(&mut self, at: usize) {
+        self.touched = true;
         if self.at == at {
             self.toggle();
         } else {
             self.at = at.min(self.lines.len().saturating_sub(1));
         }
     }
+}
+
+/// Whether a shelf is on the way to what was bought, or holds it.
+fn is_bought(key: &Key) -> bool {
+    matches!(key, Key::Shelf(path) if path.arrangement.is_none_or(|by| by == Arrangement::Purchased))
 }
 
 impl Node {

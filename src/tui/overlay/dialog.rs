@@ -84,19 +84,29 @@ pub(crate) fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Draws the buttons in the last line, at the right.
+/// Draws the buttons in the last line, at the right. Where there is no room for all, those in the middle are left out: the first goes
+/// back, and the last goes on.
 pub(crate) fn buttons(app: &App, frame: &mut Frame<'_>, hits: &mut Hits, area: Rect, buttons: &[Button]) {
     let look = &app.look;
     let y = area.bottom().saturating_sub(1);
-    let widths: Vec<u16> = buttons
-        .iter()
-        .map(|(key, what, _)| u16::try_from(text::width(key) + 1 + text::width(what)).unwrap_or(u16::MAX))
-        .collect();
-    let total: u16 =
-        widths.iter().sum::<u16>() + 3 * u16::try_from(buttons.len().saturating_sub(1)).unwrap_or(0);
-    let mut x = area.right().saturating_sub(total).max(area.x);
-    for ((key, what, name), width) in buttons.iter().zip(widths) {
-        let width = width.min(area.right().saturating_sub(x));
+    let columns =
+        |(key, what, _): &Button| u16::try_from(text::width(key) + 1 + text::width(what)).unwrap_or(u16::MAX);
+    let mut buttons: Vec<&Button> = buttons.iter().collect();
+    let total = |buttons: &[&Button]| {
+        let gaps = 3 * u16::try_from(buttons.len().saturating_sub(1)).unwrap_or(0);
+        buttons.iter().map(|button| columns(button)).sum::<u16>() + gaps
+    };
+    while buttons.len() > 2 && total(&buttons) > area.width {
+        buttons.remove(buttons.len() - 2);
+    }
+    let mut x = area.right().saturating_sub(total(&buttons)).max(area.x);
+    // What is above may be longer than the dialog.
+    let line = Rect { y, height: 1.min(area.height), ..area };
+    frame.render_widget(Clear, line);
+    frame.render_widget(Block::new().style(look.style(Role::Dialog)), line);
+    for button in buttons {
+        let (key, what, name) = button;
+        let width = columns(button).min(area.right().saturating_sub(x));
         let place = Rect { x, y, width, height: 1 };
         let spans = vec![
             Span::styled(*key, look.style(Role::Key)),

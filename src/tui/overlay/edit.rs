@@ -1,183 +1,163 @@
-//! What a download was added with: name, folder, link, connections, checksum.
+//! What a download was added with: name, folder, link, priority, connections, checksum, request headers and what it is.
 
 use std::path::PathBuf;
 
 use crokey::KeyCombination;
-use crokey::crossterm::event::KeyCode;
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
-use ratatui::text::Line;
-use tui_input::Input;
 
-use super::dialog;
-use crate::config::theme::Role;
+use super::form::{Field, Form, Step};
+use crate::links::header::parse_header;
 use crate::model::id::DownloadId;
+use crate::model::item::{GivenHeader, Priority};
 use crate::model::request::{Act, Changes};
 use crate::model::view::DownloadDetail;
 use crate::tui::app::{App, Tone};
-use crate::tui::hit::{Hit, Hits};
-use crate::tui::{text, typed};
+use crate::tui::hit::Hits;
+
+/// What a download may be said to be, by the names of item info.
+pub(crate) const INFO: [&str; 4] = ["Distributor", "Title", "Artist", "Album"];
+/// Priorities, in the order in which they are gone through.
+const PRIORITIES: [(Priority, &str); 4] = [
+    (Priority::Now, "now, at full speed"),
+    (Priority::High, "high"),
+    (Priority::Normal, "normal"),
+    (Priority::Low, "low"),
+];
 
 /// The dialog.
 #[derive(Debug)]
 pub(crate) struct Edit {
     id: DownloadId,
     title: String,
-    fields: [Field; 5],
-    at: usize,
-    wrong: Option<String>,
-}
-
-#[derive(Debug)]
-struct Field {
-    name: &'static str,
-    hint: &'static str,
-    before: String,
-    input: Input,
-}
-
-impl Field {
-    fn new(name: &'static str, hint: &'static str, value: String) -> Self {
-        Self { name, hint, input: Input::new(value.clone()), before: value }
-    }
-
-    fn changed(&self) -> Option<&str> {
-        let now = self.input.value().trim();
-        (now != self.before).then_some(now)
-    }
+    form: Form,
 }
 
 impl Edit {
     /// Starts with what is known.
     pub(crate) fn new(detail: &DownloadDetail) -> Self {
         let folder = std::path::Path::new(&detail.path).parent().map(|folder| folder.display().to_string());
-        let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
-        Self {
-            id: detail.row.id,
-            title: detail.row.name.clone(),
-            fields: [
-                Field::new("Name", "can change until the first byte is here", detail.row.name.clone()),
-                Field::new("Folder", "can change until the first byte is here", folder.unwrap_or_default()),
-                Field::new(
-                    "Link",
-                    "the same file elsewhere; what is here is kept",
-                    detail.source_url.clone(),
-                ),
-                Field::new(
-                    "Connections",
-                    "at most so many; empty leaves it to haul",
-                    number(detail.connections),
-                ),
-                Field::new(
-                    "Checksum",
-                    "sha-256:… and others; compared before the file gets its name",
-                    detail.checksum.clone().unwrap_or_default(),
-                ),
-            ],
-            at: 0,
-            wrong: None,
-        }
+        let connections = detail.connections.map(|value| value.to_string()).unwrap_or_default();
+        let names = PRIORITIES.iter().map(|(_, name)| (*name).to_owned()).collect();
+        let at = PRIORITIES.iter().position(|(priority, _)| *priority == detail.row.priority).unwrap_or(2);
+        let mut fields = vec![
+            Field::text("Name", "of the file, when it is whole", detail.row.name.clone()),
+            Field::text("Folder", "what is here moves there when it is whole", folder.unwrap_or_default()),
+            Field::text("Link", "the same file elsewhere; what is here is kept", detail.source_url.clone()),
+            Field::choice("Priority", "Left and Right change it", names, at),
+            Field::text("Connections", "at most so many; empty leaves it to haul", connections),
+            Field::text(
+                "Checksum",
+                "sha-256:… and others; compared before the file gets its name",
+                detail.checksum.clone().unwrap_or_default(),
+            ),
+            Field::text(
+                "Headers",
+                "Name: value | Name: value, instead of all it had; none takes them away",
+                "",
+            ),
+        ];
+        fields.extend(INFO.iter().map(|name| {
+            let hint = match *name {
+                "Distributor" => "the shop's name on its shelf; what the file itself says comes first",
+                _ => "what the file itself says comes first",
+            };
+            Field::text(name, hint, detail.info.get(*name).cloned().unwrap_or_default())
+        }));
+        Self { id: detail.row.id, title: detail.row.name.clone(), form: Form::new(fields) }
     }
 
     /// Takes in a key.
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
-        match typed::plain_code(key) {
-            Some(KeyCode::Esc) => return None,
-            Some(KeyCode::Tab | KeyCode::Down) => self.at = (self.at + 1) % self.fields.len(),
-            Some(KeyCode::BackTab | KeyCode::Up) => {
-                self.at = (self.at + self.fields.len() - 1) % self.fields.len();
-            }
-            Some(KeyCode::Enter) => match self.changes(app) {
-                Ok(None) => {
-                    app.say(Tone::Plain, "nothing was changed".into());
-                    return None;
+        match self.form.key(key) {
+            Step::On => Some(self),
+            Step::Back => None,
+            Step::Take => match self.changes(app) {
+                Ok(changes) => {
+                    self.save(changes, app);
+                    None
                 }
-                Ok(Some(changes)) => {
-                    app.act_on(vec![self.id], Act::Set(Box::new(changes)), "changed");
-                    return None;
+                Err(wrong) => {
+                    self.form.refuse(wrong);
+                    Some(self)
                 }
-                Err(wrong) => self.wrong = Some(wrong),
             },
-            _ => {
-                if typed::edit(&mut self.fields[self.at].input, key) {
-                    self.wrong = None;
-                }
-            }
         }
-        Some(self)
+    }
+
+    fn save(&self, changes: Changes, app: &mut App) {
+        let priority = self.form.chosen("Priority").and_then(|at| PRIORITIES.get(at));
+        let has_changes = changes != Changes::default();
+        if priority.is_none() && !has_changes {
+            return app.say(Tone::Plain, "nothing was changed".into());
+        }
+        if let Some((priority, _)) = priority {
+            app.act_on(vec![self.id], Act::SetPriority { priority: *priority }, "changed");
+        }
+        if has_changes {
+            app.act_on(vec![self.id], Act::Set(Box::new(changes)), "changed");
+        }
     }
 
     /// Takes in a click on a field.
     pub(crate) fn choose(mut self, at: usize) -> Self {
-        self.at = at.min(self.fields.len() - 1);
+        self.form.choose(at);
         self
     }
 
     /// Takes in a paste.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
-        typed::insert(&mut self.fields[self.at].input, text);
-        self.wrong = None;
+        self.form.paste(text);
         true
     }
 
-    fn changes(&self, app: &App) -> Result<Option<Changes>, String> {
-        let [name, folder, link, connections, checksum] = &self.fields;
+    fn changes(&self, app: &App) -> Result<Changes, String> {
+        let form = &self.form;
         let mut changes = Changes::default();
-        if let Some(name) = name.changed() {
+        if let Some(name) = form.changed("Name") {
             if name.is_empty() {
                 return Err("it needs a name".into());
             }
             changes.name = Some(name.to_owned());
         }
-        if let Some(folder) = folder.changed() {
+        if let Some(folder) = form.changed("Folder") {
             changes.folder = Some(absolute(folder, app)?);
         }
-        if let Some(link) = link.changed() {
+        if let Some(link) = form.changed("Link") {
             changes.url = Some(
                 link.parse().map_err(|_| "that is no link: it begins with https:// or http://".to_owned())?,
             );
         }
-        if let Some(connections) = connections.changed() {
+        if let Some(connections) = form.changed("Connections") {
             let number = connections.parse().ok().filter(|number| (1..=64).contains(number));
             changes.connections = Some(number.ok_or("connections are a number from 1 to 64")?);
         }
-        if let Some(checksum) = checksum.changed() {
+        if let Some(checksum) = form.changed("Checksum") {
             changes.checksum = Some(checksum.parse().map_err(|error| format!("{error}"))?);
         }
-        Ok((changes != Changes::default()).then_some(changes))
+        if let Some(typed) = form.changed("Headers") {
+            changes.headers = Some(headers(typed)?);
+        }
+        for name in INFO {
+            if let Some(value) = form.changed(name) {
+                changes.info.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(changes)
     }
 
     /// Draws it.
     pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
-        let look = &app.look;
-        let width = frame.area().width.saturating_sub(8).min(84);
-        let plain = |role| Style { bg: None, ..look.style(role) };
-        let height = u16::try_from(self.fields.len()).unwrap_or(5) + 5;
-        let area = dialog::open(app, frame, hits, &self.title, (width, height));
-        for (at, field) in self.fields.iter().enumerate() {
-            let y = area.y + 1 + u16::try_from(at).unwrap_or(0);
-            let row = Rect { y, height: 1, ..area };
-            let role = if at == self.at { Role::Strong } else { Role::Dim };
-            dialog::lines(frame, row, vec![Line::styled(field.name, plain(role))]);
-            let place = Rect { x: area.x + 13, width: area.width.saturating_sub(13), ..row };
-            dialog::input(app, frame, place, &field.input, at == self.at);
-            hits.add(row, Hit::Choice(at));
-        }
-        let (said, role) = match &self.wrong {
-            Some(wrong) => (wrong.as_str(), Role::Error),
-            None => (self.fields[self.at].hint, Role::Dim),
-        };
-        let said = text::cut_end(&look.glyphs.plain(said), usize::from(width), look.glyphs.ellipsis);
-        let y = area.y + u16::try_from(self.fields.len()).unwrap_or(5) + 2;
-        dialog::lines(frame, Rect { y, height: 1, ..area }, vec![Line::styled(said, plain(role))]);
-        let buttons = [
-            ("Esc", "back".to_owned(), "esc"),
-            ("Tab", "next".to_owned(), "tab"),
-            ("Enter", "save".to_owned(), "enter"),
-        ];
-        dialog::buttons(app, frame, hits, area, &buttons);
+        self.form.draw(&self.title, app, frame, hits);
     }
+}
+
+/// Reads request headers as they are typed: `Name: value | Name: value`, or `none`.
+pub(crate) fn headers(typed: &str) -> Result<Vec<GivenHeader>, String> {
+    let typed = typed.trim();
+    if typed.is_empty() || typed == "none" {
+        return Ok(Vec::new());
+    }
+    typed.split(" | ").map(parse_header).collect()
 }
 
 /// Reads a folder as a person types it: `~` is their home.

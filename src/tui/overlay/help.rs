@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::dialog;
-use crate::command::{Scope, TABLE};
+use crate::command::{IN_DIALOGS, Scope, TABLE, on_collections};
 use crate::config::keymap::readable;
 use crate::config::theme::Role;
 use crate::tui::app::App;
@@ -52,25 +52,41 @@ impl Help {
         let columns = if whole.width >= 130 { 2 } else { 1 };
         let width = (whole.width.saturating_sub(8)).min(if columns == 2 { 134 } else { 76 });
         let each = usize::from(width) / columns - usize::from(columns == 2);
+        let heading =
+            |told: &str| Line::styled(text::cut_end(told, each, look.glyphs.ellipsis), plain(Role::Title));
+        let line = |keys: &str, told: &str| {
+            let told = text::cut_end(told, each.saturating_sub(17), look.glyphs.ellipsis);
+            Line::from(vec![
+                Span::styled(format!("  {}", text::fit(keys, 14, look.glyphs.ellipsis)), plain(Role::Key)),
+                Span::styled(told, plain(Role::Text)),
+            ])
+        };
         let mut blocks: Vec<Vec<Line<'_>>> = Vec::new();
-        for (scope, heading) in HEADINGS {
-            let mut block = vec![Line::styled(heading, plain(Role::Title))];
+        for (scope, told) in HEADINGS {
+            let mut block = vec![heading(told)];
             for entry in TABLE.iter().filter(|entry| entry.scope == scope) {
                 let keys = app.options.keymap.keys(entry.command);
                 let keys: Vec<_> = keys.iter().map(|key| readable(key)).collect();
                 let keys = if keys.is_empty() { ":".to_owned() } else { keys.join(" ") };
-                let title = text::cut_end(entry.title, each.saturating_sub(17), look.glyphs.ellipsis);
-                block.push(Line::from(vec![
-                    Span::styled(
-                        format!("  {}", text::fit(&keys, 14, look.glyphs.ellipsis)),
-                        plain(Role::Key),
-                    ),
-                    Span::styled(title, plain(Role::Text)),
-                ]));
+                block.push(line(&keys, entry.title));
             }
             block.push(Line::raw(""));
             blocks.push(block);
         }
+        let mut block = vec![heading("On a collection")];
+        block.extend(on_collections().into_iter().map(|(meant, commands)| {
+            let keys: Vec<_> = commands.iter().filter_map(|one| app.options.keymap.shown(*one)).collect();
+            line(&keys.join(" "), meant.title)
+        }));
+        block.push(Line::raw(""));
+        blocks.push(block);
+        let mut block = vec![heading("In dialogs")];
+        block.extend(IN_DIALOGS.iter().map(|(keys, told)| {
+            let keys: Vec<_> = keys.split(' ').map(readable).collect();
+            line(&keys.join(" "), told)
+        }));
+        block.push(Line::raw(""));
+        blocks.push(block);
         let total: usize = blocks.iter().map(Vec::len).sum();
         let mut sides: Vec<Vec<Line<'_>>> = vec![Vec::new(); columns];
         for block in blocks {

@@ -50,12 +50,23 @@ impl Leave {
         } else {
             format!("{} real-time downloads", self.lost.len())
         };
-        let mut lines = vec![
-            Line::raw(""),
-            Line::styled(format!("{what} will be lost:"), plain(Role::Warning)),
-            Line::raw(""),
-        ];
-        for row in self.lost.iter().take(NAMED).filter_map(|id| app.list.row(*id)) {
+        // Where there is little room, lines between go first, and then names: the ways out are always seen.
+        let room = usize::from(frame.area().height.saturating_sub(2));
+        let rest = app.going_on();
+        let needed = 4 + usize::from(rest > 0);
+        let is_low = room < needed + 5 + self.lost.len().min(NAMED + 1);
+        let free = room.saturating_sub(needed);
+        let named = if self.lost.len() <= free { self.lost.len() } else { free.saturating_sub(1) }.min(NAMED);
+        let mut lines = Vec::new();
+        let gap = |lines: &mut Vec<Line<'_>>| {
+            if !is_low {
+                lines.push(Line::raw(""));
+            }
+        };
+        gap(&mut lines);
+        lines.push(Line::styled(format!("{what} will be lost:"), plain(Role::Warning)));
+        gap(&mut lines);
+        for row in self.lost.iter().take(named).filter_map(|id| app.list.row(*id)) {
             let far = words::percent(row)
                 .map_or_else(|| words::size(row), |percent| format!("{percent} % of {}", words::size(row)));
             let room = width.saturating_sub(text::width(&far) + 5);
@@ -65,30 +76,31 @@ impl Leave {
                 Span::styled(far, plain(Role::Dim)),
             ]));
         }
-        if self.lost.len() > NAMED {
-            lines.push(Line::styled(format!("  and {} more", self.lost.len() - NAMED), plain(Role::Dim)));
+        if self.lost.len() > named && named > 0 {
+            lines.push(Line::styled(format!("  and {} more", self.lost.len() - named), plain(Role::Dim)));
         }
-        lines.push(Line::raw(""));
-        let rest = app.going_on();
+        gap(&mut lines);
         if rest > 0 {
             let count = if rest == 1 {
                 "1 background download".into()
             } else {
                 format!("{rest} background downloads")
             };
-            let verb = match (app.options.outlives, rest) {
-                (true, 1) => "goes on",
-                (true, _) => "go on",
-                (false, 1) => "waits until haul runs again",
-                (false, _) => "wait until haul runs again",
+            let verb = match (app.options.outlives, rest, width < 48) {
+                (true, 1, _) => "goes on",
+                (true, ..) => "go on",
+                (false, 1, true) => "waits",
+                (false, _, true) => "wait",
+                (false, 1, false) => "waits until haul runs again",
+                (false, _, false) => "wait until haul runs again",
             };
             lines.push(Line::styled(format!("{count} {verb}."), plain(Role::Text)));
-            lines.push(Line::raw(""));
+            gap(&mut lines);
         }
-        let (keep, lose) = if one {
-            ("make it a background download and leave", "leave and lose it")
-        } else {
-            ("make them background downloads and leave", "leave and lose them")
+        let (keep, lose) = match (one, width < 48) {
+            (_, true) => ("make it background and leave", "leave and lose it"),
+            (true, false) => ("make it a background download and leave", "leave and lose it"),
+            (false, false) => ("make them background downloads and leave", "leave and lose them"),
         };
         let first = lines.len();
         for (key, what) in [("b", keep), ("s", "stay"), ("l", lose)] {

@@ -1,10 +1,12 @@
 //! What lies over the panes: one thing at a time. `Esc` always goes back one step and loses nothing.
 
 pub(crate) mod add;
+pub(crate) mod collection;
 pub(crate) mod confirm;
 pub(crate) mod detail;
 pub(crate) mod dialog;
 pub(crate) mod edit;
+pub(crate) mod form;
 pub(crate) mod help;
 pub(crate) mod leave;
 pub(crate) mod limit;
@@ -22,6 +24,7 @@ use super::app::App;
 use super::hit::Hits;
 use super::typed;
 use add::Add;
+use collection::Collection;
 use confirm::Confirm;
 use edit::Edit;
 use help::Help;
@@ -38,6 +41,8 @@ use settings::Settings;
 pub(crate) enum Overlay {
     /// Adding downloads.
     Add(Box<Add>),
+    /// What a collection sets.
+    Collection(Box<Collection>),
     /// A question whether to go on.
     Confirm(Confirm),
     /// The whole of the details, and which line comes first.
@@ -71,6 +76,7 @@ impl Overlay {
     pub(crate) fn key(self, key: KeyCombination, app: &mut App) -> Option<Self> {
         match self {
             Self::Add(add) => add.key(key, app).map(|add| Self::Add(Box::new(add))),
+            Self::Collection(own) => own.key(key, app).map(|own| Self::Collection(Box::new(own))),
             Self::Confirm(confirm) => confirm.key(key, app).map(Self::Confirm),
             Self::Detail(top) => scrolled(key, top).map(Self::Detail),
             Self::Edit(edit) => edit.key(key, app).map(|edit| Self::Edit(Box::new(edit))),
@@ -94,6 +100,7 @@ impl Overlay {
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
             Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
+            Self::Collection(own) => Some(Self::Collection(Box::new(own.choose(at)))),
             Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
             Self::Settings(settings) => settings.choose(at, app),
             Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
@@ -106,6 +113,7 @@ impl Overlay {
         match self {
             Self::Add(add) => add.paste(text),
             Self::Edit(edit) => edit.paste(text),
+            Self::Collection(own) => own.paste(text),
             Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
@@ -119,6 +127,7 @@ impl Overlay {
     pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
         match self {
             Self::Add(add) => add.draw(app, frame, hits),
+            Self::Collection(own) => own.draw(app, frame, hits),
             Self::Confirm(confirm) => confirm.draw(app, frame, hits),
             Self::Detail(top) => detail::draw(*top, app, frame, hits),
             Self::Edit(edit) => edit.draw(app, frame, hits),

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use tui_input::Input;
 
 use super::dialog;
-use crate::command::{Command, Entry, Scope, TABLE};
+use crate::command::{Command, Entry, Facts, Scope, TABLE};
 use crate::config::theme::Role;
 use crate::tui::app::{App, Tone};
 use crate::tui::hit::{Hit, Hits};
@@ -29,12 +29,15 @@ impl Palette {
         Self { input: Input::default(), at: 0 }
     }
 
-    /// The commands that what was typed means, best first. Moving about is for keys only.
-    fn found(&self) -> Vec<&'static Entry> {
+    /// The commands that what was typed means, best first. Moving about is for keys only; where the collections have the keys, what a
+    /// key means for them has its own line.
+    fn found(&self, facts: &Facts) -> Vec<&'static Entry> {
         let offered: Vec<&Entry> = TABLE
             .iter()
             .filter(|entry| {
-                entry.scope != Scope::Moving && !matches!(entry.command, Command::Palette | Command::Leave)
+                let is_own = facts.on_collections && entry.command.of_collection().is_some();
+                let is_left_out = matches!(entry.command, Command::Palette | Command::Leave);
+                entry.scope != Scope::Moving && !is_left_out && !is_own
             })
             .collect();
         if self.input.value().trim().is_empty() {
@@ -52,7 +55,7 @@ impl Palette {
 
     /// Takes in a key.
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
-        let count = self.found().len();
+        let count = self.found(&app.facts()).len();
         match typed::plain_code(key) {
             Some(KeyCode::Esc) => return None,
             Some(KeyCode::Down) => self.at = (self.at + 1).min(count.saturating_sub(1)),
@@ -76,7 +79,7 @@ impl Palette {
     }
 
     fn choose_at(self, at: usize, app: &mut App) -> Option<Self> {
-        let Some(entry) = self.found().get(at).copied() else { return Some(self) };
+        let Some(entry) = self.found(&app.facts()).get(at).copied() else { return Some(self) };
         match entry.command.why_not(&app.facts()) {
             Some(why) => app.say(Tone::Plain, app.options.keymap.fill(why)),
             None => app.run(entry.command),
@@ -99,8 +102,8 @@ impl Palette {
         let room = whole.height.saturating_sub(7).clamp(1, 16);
         let area = dialog::open(app, frame, hits, "Commands", (width, room + 2));
         dialog::input(app, frame, Rect { height: 1, ..area }, &self.input, true);
-        let found = self.found();
         let facts = app.facts();
+        let found = self.found(&facts);
         let rows = usize::from(area.height.saturating_sub(2));
         let top = (self.at + 1).saturating_sub(rows);
         if found.is_empty() {

@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 
 use super::pane;
 use crate::config::theme::Role;
+use crate::model::item::Mode;
 use crate::model::state::StateKind;
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
@@ -32,15 +33,23 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         };
         let here = at == app.collection_line;
         let count = words::thousands(count);
-        let note = if held { "held " } else { "" };
-        let room = columns.saturating_sub(3 + text::width(&count) + text::width(note));
+        let note = if held { "held  " } else { "" };
+        let wrong = match failed {
+            0 => String::new(),
+            failed => {
+                let sign = look.glyphs.state(StateKind::Failed, Mode::Background);
+                format!("{sign}{}  ", words::thousands(failed))
+            }
+        };
+        let room = columns.saturating_sub(3 + text::width(&count) + text::width(note) + text::width(&wrong));
         let plain = |role| Style { bg: None, ..look.style(role) };
         let ink = if here { Role::Strong } else { Role::Text };
         let line = Line::from(vec![
             Span::styled(if here { look.glyphs.cursor } else { " " }, plain(Role::Accent)),
             Span::styled(format!("{} ", text::fit(name, room, look.glyphs.ellipsis)), plain(ink)),
             Span::styled(note, plain(Role::Warning)),
-            Span::styled(format!("{count} "), plain(if failed > 0 { Role::Failed } else { Role::Dim })),
+            Span::styled(wrong, plain(Role::Failed)),
+            Span::styled(format!("{count} "), plain(Role::Dim)),
         ]);
         let ground = if here && app.pane == Pane::Collections {
             look.style(Role::Selection)

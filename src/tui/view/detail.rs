@@ -20,6 +20,8 @@ use crate::tui::{text, words};
 
 /// Columns of the labels.
 const LABEL: usize = 8;
+/// Columns in which the map of a file shows anything.
+const LEAST_MAP: usize = 12;
 
 /// Draws the pane.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -104,7 +106,6 @@ fn parts(
         1 => "  1 connection".into(),
         count => format!("  {count} connections"),
     };
-    let told = format!("  {far}{connections}");
     let Some(size) = row.size.filter(|size| *size > 0) else {
         return vec![Span::styled(far, plain(app, Role::Text))];
     };
@@ -116,9 +117,14 @@ fn parts(
         Some(detail) => (live(detail, row.covered), &detail.segments),
         None => (fallback, &[]),
     };
-    let room = columns.saturating_sub(text::width(&told)).max(8);
+    // What has no room beside a map that still shows something is left out.
+    let here = ByteCount(row.covered).to_string();
+    let told = [format!("  {far}{connections}"), format!("  {far}"), format!("  {here}"), String::new()];
+    let fits = |told: &&String| text::width(told) + LEAST_MAP <= columns;
+    let told = told.iter().find(fits).cloned().unwrap_or_default();
+    let room = columns.saturating_sub(text::width(&told));
     let mut spans = bar::map(size, &coverage, segments, room, running, &app.look);
-    spans.push(Span::styled(text::cut_end(&told, columns.saturating_sub(room), ""), plain(app, Role::Text)));
+    spans.push(Span::styled(told, plain(app, Role::Text)));
     spans
 }
 
@@ -177,7 +183,11 @@ fn short(
     }
     lines.push(Line::from(spans));
     if let Some(detail) = detail {
-        let facts = [safety(app, row, detail), validators(detail), Some(mode_words(row).to_owned())];
+        let safe = safety(app, row, detail);
+        // A moment needs to be told what it is of; the sentences speak for themselves.
+        let is_moment = row.state.kind() != StateKind::Completed && row.mode != Mode::RealTime;
+        let safe = safe.map(|safe| if is_moment { format!("safe {safe}") } else { safe });
+        let facts = [safe, Some(mode_words(row).to_owned()), validators(detail)];
         let told = facts.into_iter().flatten().collect::<Vec<_>>().join(&format!(" {} ", glyphs.dot));
         lines.push(Line::styled(text::cut_end(&told, columns, glyphs.ellipsis), plain(app, Role::Dim)));
     }
@@ -271,13 +281,20 @@ fn long(
         tries.push(format!("{} received this time", ByteCount(detail.received)));
     }
     lines.push(said(app, "tries", &tries.join("  "), columns, Role::Dim));
-    for (label, told) in notes(app, row, detail) {
+    // Where all that happened follows, the last of it needs no line of its own.
+    let with_last = rows < usize::MAX;
+    for (label, told) in notes(app, row, detail, with_last) {
         lines.push(said(app, label, &told, columns, Role::Dim));
     }
     lines
 }
 
-fn notes(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> Vec<(&'static str, String)> {
+fn notes(
+    app: &App,
+    row: &DownloadRow,
+    detail: &DownloadDetail,
+    with_last: bool,
+) -> Vec<(&'static str, String)> {
     let mut notes = Vec::new();
     if row.joined_on_samples {
         notes.push((
@@ -295,7 +312,7 @@ fn notes(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> Vec<(&'static
     if let Some(interface) = &detail.interface {
         notes.push(("line", format!("bound to {interface}")));
     }
-    if let Some(event) = detail.events.last() {
+    if let Some(event) = detail.events.last().filter(|_| with_last) {
         notes.push(("last", format!("{}  {}", app.look.moment(event.at, app.now), event.text)));
     }
     notes

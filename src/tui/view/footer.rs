@@ -28,7 +28,9 @@ fn offered(app: &App, facts: &Facts) -> Vec<Command> {
             None if facts.count > 0 => commands.extend([C::Pause, C::Resume, C::Cancel, C::Remove]),
             None => {}
         },
-        Pane::Collections => commands.extend([C::Enter, C::Up, C::Down]),
+        Pane::Collections => {
+            commands.extend([C::Enter, C::Edit, C::Pause, C::Remove, C::NewCollection]);
+        }
         Pane::Library if facts.shelf.is_some_and(|shelf| shelf.file) => {
             commands.extend([C::Open, C::OpenFolder, C::Edit, C::Remove, C::Sort]);
         }
@@ -39,7 +41,11 @@ fn offered(app: &App, facts: &Facts) -> Vec<Command> {
     if facts.undoable {
         commands.push(C::Undo);
     }
-    commands.extend([C::Filter, C::NextNeed, C::Copy, C::Palette, C::Theme]);
+    commands.extend([C::Filter, C::NextNeed]);
+    if app.pane == Pane::Downloads || app.pane == Pane::Library {
+        commands.push(C::Copy);
+    }
+    commands.extend([C::Palette, C::Theme]);
     commands.retain(|command| command.why_not(facts).is_none());
     commands
 }
@@ -118,20 +124,15 @@ pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hi
     };
     let filter = app.list.filter();
     if let Some(input) = &app.filtering {
-        let told = filter.problem().map_or_else(
-            || "words, state:failed, host:name, mode:rt, >1GB   Enter keeps it".to_owned(),
-            str::to_owned,
-        );
+        let problem = app.filter_problem.as_deref();
+        let told = problem.unwrap_or("words, state:failed, host:name, mode:rt, >1GB   Enter keeps it");
         let typed = columns / 2;
-        let role = if filter.problem().is_some() { Role::Warning } else { Role::Dim };
+        let role = if problem.is_some() { Role::Warning } else { Role::Dim };
         let line = Line::from(vec![
             Span::styled(" /", plain(Role::Key)),
             Span::styled(text::fit(input.value(), typed, look.glyphs.ellipsis), look.style(Role::Input)),
             Span::styled(
-                format!(
-                    "  {}",
-                    text::cut_end(&told, columns.saturating_sub(typed + 5), look.glyphs.ellipsis)
-                ),
+                format!("  {}", text::cut_end(told, columns.saturating_sub(typed + 5), look.glyphs.ellipsis)),
                 plain(role),
             ),
         ]);

@@ -18,6 +18,8 @@ use crate::tui::{text, words};
 
 /// Columns from which on a file says how long it plays, and from which on a shelf does.
 const WITH_TIME: (usize, usize) = (28, 42);
+/// Columns from which on the names of the shelves of everything are whole.
+const WHOLE_LABELS: usize = 28;
 /// Columns from which on a find says whose it is.
 const WITH_ARTIST: usize = 30;
 
@@ -113,7 +115,14 @@ fn shelf_line(app: &App, Branch { node, depth }: Branch<'_>, here: bool, columns
         (true, true) => glyphs.open,
         (true, false) => glyphs.closed,
     };
-    let name = if node.key == Key::More { format!("{} more", glyphs.ellipsis) } else { node.name.clone() };
+    let name = match &node.key {
+        Key::More => format!("{} more", glyphs.ellipsis),
+        // Where there are few columns, what each of these shelves has in common goes first.
+        Key::Shelf(path) if columns < WHOLE_LABELS && path.keys.is_empty() => {
+            node.name.strip_prefix("All ").map_or_else(|| node.name.clone(), words::capitalized)
+        }
+        _ => node.name.clone(),
+    };
     let time = |ms: u64, from| if ms > 0 && columns >= from { clock(ms / 1000) } else { String::new() };
     let right = match &node.row {
         Some(row) => remark(app, row).unwrap_or_else(|| time(row.duration_ms.unwrap_or(0), WITH_TIME.0)),

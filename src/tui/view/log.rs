@@ -8,10 +8,25 @@ use ratatui::widgets::Paragraph;
 
 use super::pane;
 use crate::config::theme::Role;
+use crate::model::record::HistoryLine;
 use crate::tui::app::App;
 use crate::tui::hit::{Hit, Hits};
 use crate::tui::layout::Pane;
 use crate::tui::{text, words};
+
+/// Columns of the words that come most often, so that scrolling moves nothing.
+const LEAST_WORD: usize = 7;
+
+/// What happened, in a word.
+fn word(entry: &HistoryLine) -> (Role, &str) {
+    match entry.what.as_str() {
+        "completed" => (Role::Done, "done"),
+        "failed" => (Role::Failed, "failed"),
+        "lost" => (Role::Warning, "lost"),
+        "removed" | "cleared" => (Role::Dim, "removed"),
+        other => (Role::Text, other),
+    }
+}
 
 /// Draws the pane.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits) {
@@ -29,18 +44,17 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
     let rows = usize::from(inner.height);
     let columns = usize::from(inner.width);
     let top = (app.log_at + 1).saturating_sub(rows);
+    let shown = || app.log.iter().skip(top).take(rows);
+    let widest = |text: &dyn Fn(&HistoryLine) -> usize| shown().map(text).max().unwrap_or(0);
+    let when_room = widest(&|entry| text::width(&look.moment(entry.at, app.now)));
+    let word_room = widest(&|entry| text::width(word(entry).1)).max(LEAST_WORD);
+    let left = columns.saturating_sub(1 + when_room + 2 + word_room + 2 + 2);
+    let name_room = widest(&|entry| text::width(&entry.name)).min(left * 3 / 5).min(left);
     for (at, entry) in app.log.iter().enumerate().skip(top).take(rows) {
         let here = at == app.log_at;
-        let (role, word) = match entry.what.as_str() {
-            "completed" => (Role::Done, "done"),
-            "failed" => (Role::Failed, "failed"),
-            "lost" => (Role::Warning, "lost"),
-            "removed" | "cleared" => (Role::Dim, "removed"),
-            other => (Role::Text, other),
-        };
+        let (role, word) = word(entry);
         let when = look.moment(entry.at, app.now);
-        let name_room = (columns * 2 / 5).max(10);
-        let rest = columns.saturating_sub(13 + 2 + 14 + name_room + 3);
+        let rest = left.saturating_sub(name_room);
         let told = if entry.text == entry.what {
             entry.place.clone().unwrap_or_default()
         } else {
@@ -48,8 +62,8 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         };
         let line = Line::from(vec![
             Span::styled(if here { look.glyphs.cursor } else { " " }, plain(Role::Accent)),
-            Span::styled(format!("{}  ", text::fit_right(&when, 12, look.glyphs.ellipsis)), plain(Role::Dim)),
-            Span::styled(format!("{} ", text::fit(word, 13, look.glyphs.ellipsis)), plain(role)),
+            Span::styled(format!("{}  ", text::fit(&when, when_room, "")), plain(Role::Dim)),
+            Span::styled(format!("{}  ", text::fit(word, word_room, "")), plain(role)),
             Span::styled(
                 format!("{}  ", text::fit(&entry.name, name_room, look.glyphs.ellipsis)),
                 plain(if here { Role::Strong } else { Role::Text }),

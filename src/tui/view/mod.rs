@@ -20,7 +20,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::app::{App, Tone};
 use super::hit::Hits;
-use super::layout::{self, LEAST, Size};
+use super::layout::{self, Areas, LEAST, Size};
 use super::text;
 use crate::config::theme::Role;
 
@@ -63,7 +63,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Hits {
     if let Some(overlay) = &app.overlay {
         overlay.draw(app, frame, &mut hits);
     }
-    toast(app, frame, areas.footer);
+    toast(app, frame, &areas);
     hits
 }
 
@@ -75,30 +75,39 @@ fn too_small(app: &App, frame: &mut Frame<'_>) {
     frame.render_widget(Paragraph::new(told).centered(), line.intersection(area));
 }
 
-/// A short message, at the right above the footer.
-fn toast(app: &App, frame: &mut Frame<'_>, footer: Rect) {
+/// Lines that a message may take.
+const TOAST_LINES: usize = 3;
+
+/// A short message at the right, over the lower line of the last pane and what is above it: keys and what else is told stay to be
+/// read. Where panes have no lines it takes those above the list.
+fn toast(app: &App, frame: &mut Frame<'_>, areas: &Areas) {
     let Some(toast) = &app.toast else { return };
     let look = &app.look;
-    let room = usize::from(footer.width.saturating_sub(4));
-    let told = text::cut_end(&look.glyphs.plain(&toast.text), room, look.glyphs.ellipsis);
+    let most = areas.header.width.saturating_sub(6);
+    let mut told = text::wrap(&look.glyphs.plain(&toast.text), usize::from(most));
+    if told.len() > TOAST_LINES {
+        let rest = told.split_off(TOAST_LINES - 1).join(" ");
+        told.push(text::cut_end(&rest, usize::from(most), look.glyphs.ellipsis));
+    }
     let role = match toast.tone {
         Tone::Plain => Role::Text,
         Tone::Good => Role::Success,
         Tone::Warning => Role::Warning,
         Tone::Bad => Role::Error,
     };
-    let ground = look.style(Role::Toast);
-    let width = u16::try_from(text::width(&told) + 2).unwrap_or(footer.width).min(footer.width);
-    let area = Rect {
-        x: footer.right().saturating_sub(width + 1).max(footer.x),
-        y: footer.y.saturating_sub(1),
-        width,
-        height: 1,
+    let widest = told.iter().map(|line| text::width(line)).max().unwrap_or(0);
+    let width = u16::try_from(widest + 2).unwrap_or(most).min(most + 2);
+    let height = u16::try_from(told.len()).unwrap_or(1);
+    let below = areas.notice.map_or(areas.footer.y, |notice| notice.y);
+    let y = match areas.size {
+        Size::Compact => areas.tabs.map_or(areas.header.y, |tabs| tabs.y),
+        _ => below.saturating_sub(height),
     };
+    let area = Rect { x: areas.header.right().saturating_sub(width + 2), y, width, height };
+    let area = area.intersection(frame.area());
     frame.render_widget(Clear, area);
     let style = Style { bg: None, ..look.style(role) };
-    frame.render_widget(
-        Paragraph::new(Line::from(Span::styled(format!(" {told}"), style))).style(ground),
-        area,
-    );
+    let lines: Vec<_> =
+        told.into_iter().map(|line| Line::from(Span::styled(format!(" {line}"), style))).collect();
+    frame.render_widget(Paragraph::new(lines).style(look.style(Role::Toast)), area);
 }

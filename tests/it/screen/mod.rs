@@ -2,6 +2,7 @@
 
 mod ends;
 mod mouse;
+mod quick;
 mod settings;
 
 use std::ffi::OsString;
@@ -183,6 +184,63 @@ fn it_fits_every_size_and_says_what_it_needs() {
 }
 
 #[test]
+fn a_key_after_a_resize_is_heard_alone() {
+    let machine = Machine::new();
+    let mut terminal = here(&machine);
+    for (columns, rows) in [(100, 30), (90, 28), (110, 34), (80, 24)] {
+        terminal.resize(columns, rows);
+        terminal.send("?");
+        terminal.wait_for("The download under the cursor");
+        terminal.send("\x1b");
+        terminal.wait_gone("The download under the cursor");
+    }
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn a_theme_that_cannot_be_used_is_told_on_the_screen_and_the_usual_one_is_worn() {
+    let machine = Machine::new();
+    machine.configure("[ui]\ntheme = \"mine\"\n");
+    let folder = machine.config().join("themes");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("mine.toml"), "inherits = \"dark\"\n[roles]\nfailed = \"rde\"\n").unwrap();
+    let mut terminal = here(&machine);
+    let text = terminal.wait_for("mine.toml:3");
+    assert!(text.contains("`rde` is no") && text.contains("Put it right"), "{text}");
+    terminal.send("j");
+    terminal.wait_gone("mine.toml:3");
+    leave(&mut terminal, "q");
+    machine.configure("[ui]\ntheme = \"nrod\"\n");
+    std::fs::remove_dir_all(folder).unwrap();
+    let mut terminal = here(&machine);
+    let text = terminal.wait_for("did you mean \"nord\"?");
+    assert!(text.contains("config.toml:2:9"), "{text}");
+    leave(&mut terminal, "q");
+    assert_eq!(machine.run(&["config", "check"]).status.code(), Some(2));
+}
+
+#[test]
+fn where_there_is_only_ascii_haul_writes_no_sign_of_its_own_that_is_not() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "64 KiB" });
+    let mut terminal = open(&machine, &["--here"], NORMAL, &[("LC_ALL", "C")]);
+    terminal.wait_for("nothing to do");
+    terminal.paste(&site.fill("{site}/file.bin"));
+    terminal.wait_for("1 link");
+    terminal.send("\r");
+    let text = terminal.wait_until("it is done", |text| row(text, "file.bin").contains("ago"));
+    assert!(text.is_ascii(), "{text}");
+    leave(&mut terminal, "q");
+    for args in [&["list"][..], &["watch", "--help"], &["show", "1"], &["history"]] {
+        let mut words: Vec<OsString> = vec!["--state".into(), machine.state().into(), "--here".into()];
+        words.extend(args.iter().map(OsString::from));
+        let mut terminal = start(&machine, env!("CARGO_BIN_EXE_haul"), words, NORMAL, &[("LC_ALL", "C")]);
+        let (_, text) = terminal.farewell();
+        assert!(text.is_ascii() && !text.trim().is_empty(), "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn no_colour_means_none() {
     let machine = Machine::new();
     let mut terminal = open(&machine, &["--here"], NORMAL, &[("NO_COLOR", "1")]);
@@ -227,7 +285,7 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
         counts(&["│", "Proseware", "3", "│"]) && counts(&["│", "archive", "held", "1", "│"])
     });
     // What is done comes to its shelf by itself, and is seen there.
-    terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▸ Tailspin"));
+    terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▾ Tailspin"));
     assert_eq!(entries(&folder), 1);
     leave(&mut terminal, "q");
     assert_eq!(entries(&folder), 0);

@@ -24,7 +24,7 @@ fn a_click_means_what_is_drawn_there() {
         ("Size ", "by size ↓"),
         ("Size ", "by size ↑"),
         ("4 Log", "[4 Log]"),
-        ("2 Downloads", "[2 Downloads]"),
+        ("2 Downloads", "! now"),
         ("? help", "The download under the cursor"),
         ("Esc back", "[2 Downloads]"),
         ("a add", "Add downloads"),

@@ -62,7 +62,6 @@ fn what_is_wrong_with_it_is_told_at_its_place_before_anything_is_drawn() {
         ("[keys]\npauze = \"p\"\n", &["config.toml:2:1", "did you mean `pause`?"][..]),
         ("[keys]\npause = \"x\"\nedit = \"x\"\n", &["config.toml:3:8", "`pause` has this key too"]),
         ("[ui]\nmouse = \"no\"\n", &["config.toml:2:9", "true or false goes here"]),
-        ("[ui]\ntheme = \"nrod\"\n", &["config.toml:2:9", "did you mean \"nord\"?"]),
     ] {
         let machine = with_config(text);
         let mut terminal = open(&machine, &["--here"], (120, 30), &[]);

@@ -16,31 +16,35 @@
 //! A colour is a name of the palette, `#rrggbb`, a number of the 256 or one of the terminal's own names (`red`, `light-red`,
 //! `default` and so on). A theme that inherits may change the palette only: the roles follow.
 
+mod depth;
+
 use std::collections::BTreeMap;
 use std::ops::Index;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
+pub use depth::Depth;
+
 /// The themes that are compiled in.
 const BUILT_IN: &[(&str, &str)] = &[
-    ("ansi-16", include_str!("../../themes/ansi-16.toml")),
-    ("catppuccin-latte", include_str!("../../themes/catppuccin-latte.toml")),
-    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
-    ("dark", include_str!("../../themes/dark.toml")),
-    ("deuteranopia", include_str!("../../themes/deuteranopia.toml")),
-    ("dracula", include_str!("../../themes/dracula.toml")),
-    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
-    ("gruvbox-light", include_str!("../../themes/gruvbox-light.toml")),
-    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
-    ("light", include_str!("../../themes/light.toml")),
-    ("mono", include_str!("../../themes/mono.toml")),
-    ("nord", include_str!("../../themes/nord.toml")),
-    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
-    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
-    ("tritanopia", include_str!("../../themes/tritanopia.toml")),
+    ("ansi-16", include_str!("../../../themes/ansi-16.toml")),
+    ("catppuccin-latte", include_str!("../../../themes/catppuccin-latte.toml")),
+    ("catppuccin-mocha", include_str!("../../../themes/catppuccin-mocha.toml")),
+    ("dark", include_str!("../../../themes/dark.toml")),
+    ("deuteranopia", include_str!("../../../themes/deuteranopia.toml")),
+    ("dracula", include_str!("../../../themes/dracula.toml")),
+    ("gruvbox-dark", include_str!("../../../themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("../../../themes/gruvbox-light.toml")),
+    ("high-contrast", include_str!("../../../themes/high-contrast.toml")),
+    ("light", include_str!("../../../themes/light.toml")),
+    ("mono", include_str!("../../../themes/mono.toml")),
+    ("nord", include_str!("../../../themes/nord.toml")),
+    ("solarized-dark", include_str!("../../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../../themes/solarized-light.toml")),
+    ("tritanopia", include_str!("../../../themes/tritanopia.toml")),
 ];
 
 /// What a part of the screen means. Each has one style in a theme.
@@ -127,19 +131,6 @@ impl Role {
     }
 }
 
-/// How many colours a terminal shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
-    /// None: `NO_COLOR`, or a terminal without any. Only bold, dim, underlined and reversed are left.
-    None,
-    /// The 16 of every terminal.
-    Sixteen,
-    /// The 256 of xterm.
-    Indexed,
-    /// All.
-    True,
-}
-
 /// A theme, ready to draw with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
@@ -158,43 +149,25 @@ impl Index<Role> for Theme {
     }
 }
 
-impl Theme {
-    /// Returns the theme with the colours that a terminal can show.
-    #[must_use]
-    pub fn shown_in(&self, depth: Depth) -> Self {
-        let mut theme = self.clone();
-        for (style, role) in theme.styles.iter_mut().zip(Role::all()) {
-            *style = match depth {
-                Depth::True => *style,
-                Depth::Indexed => mapped(*style, indexed),
-                Depth::Sixteen => mapped(*style, sixteen),
-                Depth::None => colourless(*style, role),
-            };
-        }
-        theme
-    }
-}
-
-impl Depth {
-    /// Returns the colour that a terminal of this depth shows for one.
-    pub fn shown(self, colour: Color) -> Color {
-        match self {
-            Self::True => colour,
-            Self::Indexed => indexed(colour),
-            Self::Sixteen => sixteen(colour),
-            Self::None => Color::Reset,
-        }
-    }
-}
-
 /// Why a theme can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the theme `{theme}` can't be used: {text}")]
+#[error("the theme `{theme}` can't be used: {}{text}", told_place(place.as_ref()))]
 pub struct ThemeError {
     /// Which.
     pub theme: String,
-    /// What is wrong, and where.
+    /// What is wrong.
     pub text: String,
+    /// The file and, where that is known, the line in it, from 1.
+    pub place: Option<(PathBuf, Option<usize>)>,
+}
+
+/// The place before what is wrong there.
+fn told_place(place: Option<&(PathBuf, Option<usize>)>) -> String {
+    match place {
+        Some((path, Some(line))) => format!("{}:{line}: ", path.display()),
+        Some((path, None)) => format!("{}: ", path.display()),
+        None => String::new(),
+    }
 }
 
 /// All themes that there are, by name.
@@ -202,6 +175,8 @@ pub struct ThemeError {
 pub struct Themes {
     built_in: BTreeMap<String, File>,
     own: BTreeMap<String, File>,
+    /// Where each of a person's own is, and what is written there.
+    sources: BTreeMap<String, (PathBuf, String)>,
 }
 
 /// A theme as it is written.
@@ -244,13 +219,13 @@ impl Themes {
     /// Returns the themes that are compiled in.
     pub fn built_in() -> Self {
         let texts = BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Self { built_in: read(texts).0, own: BTreeMap::new() }
+        Self { built_in: read(texts).0, ..Self::default() }
     }
 
     /// Returns the themes that are compiled in and those of a folder, and what is wrong with those. A file of the same name takes a
     /// built-in theme's place, and may inherit from it. A folder that isn't there holds none.
     pub fn load(folder: &Path) -> (Self, Vec<ThemeError>) {
-        let mut found: Vec<(String, String)> = Vec::new();
+        let mut sources = BTreeMap::new();
         let mut wrong = Vec::new();
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -260,13 +235,22 @@ impl Themes {
             };
             let name = name.to_string_lossy().into_owned();
             match std::fs::read_to_string(&path) {
-                Ok(text) => found.push((name, text)),
-                Err(error) => wrong.push(ThemeError { theme: name, text: error.to_string() }),
+                Ok(text) => {
+                    sources.insert(name, (path, text));
+                }
+                Err(error) => {
+                    let place = Some((path, None));
+                    wrong.push(ThemeError { theme: name, text: error.to_string(), place });
+                }
             }
         }
-        let (own, more) = read(found);
-        let themes = Self { own, ..Self::built_in() };
-        wrong.extend(more);
+        let (own, more) = read(sources.iter().map(|(name, (_, text))| (name.clone(), text.clone())));
+        wrong.extend(more.into_iter().map(|mut error| {
+            let path = sources.get(&error.theme).map(|(path, _)| path.clone());
+            error.place = path.map(|path| (path, error.place.and_then(|(_, line)| line)));
+            error
+        }));
+        let themes = Self { own, sources, ..Self::built_in() };
         wrong.extend(themes.own.keys().filter_map(|name| themes.find(name).err()));
         (themes, wrong)
     }
@@ -288,7 +272,7 @@ impl Themes {
     /// # Errors
     /// There is none of that name, it inherits from none, or a colour or a role in it is unknown.
     pub fn find(&self, name: &str) -> Result<Theme, ThemeError> {
-        let wrong = |text: String| ThemeError { theme: name.to_owned(), text };
+        let wrong = |text: String| self.wrong(name, text, None);
         let mut line: Vec<&File> = Vec::new();
         let mut next = Some(name);
         while let Some(this) = next {
@@ -313,17 +297,31 @@ impl Themes {
         }
         if let Some(stranger) = looks.keys().find(|name| !DOCS.iter().any(|(_, known, _)| known == *name)) {
             let all = Role::all().map(Role::name).collect::<Vec<_>>().join(", ");
-            return Err(wrong(format!("`{stranger}` is no role; there are {all}")));
+            return Err(self.wrong(
+                name,
+                format!("`{stranger}` is no role; there are {all}"),
+                Some(stranger),
+            ));
         }
         let mut styles = [Style::new(); DOCS.len()];
         for (role, known, _) in DOCS {
             let look = looks.get(known).ok_or_else(|| {
                 wrong(format!("it says nothing of `{known}`: add that, or `inherits = \"dark\"`"))
             })?;
-            styles[role as usize] =
-                style(look, &palette).map_err(|text| wrong(format!("{known}: {text}")))?;
+            styles[role as usize] = style(look, &palette)
+                .map_err(|text| self.wrong(name, format!("{known}: {text}"), Some(known)))?;
         }
         Ok(Theme { name: name.to_owned(), is_light, styles })
+    }
+
+    /// Says what is wrong with a theme, and where in its file that is: in the line that sets `key`.
+    fn wrong(&self, theme: &str, text: String, key: Option<&str>) -> ThemeError {
+        let sets = |line: &str, key| line.split_once('=').is_some_and(|(left, _)| left.trim() == key);
+        let place = self.sources.get(theme).map(|(path, written)| {
+            let line = key.and_then(|key| written.lines().position(|line| sets(line, key)));
+            (path.clone(), line.map(|at| at + 1))
+        });
+        ThemeError { theme: theme.to_owned(), text, place }
     }
 }
 
@@ -332,11 +330,16 @@ fn read(texts: impl IntoIterator<Item = (String, String)>) -> (BTreeMap<String, 
     let mut files = BTreeMap::new();
     let mut wrong = Vec::new();
     for (name, text) in texts {
-        match toml::from_str(&text) {
+        match toml::from_str::<File>(&text) {
             Ok(file) => {
                 files.insert(name, file);
             }
-            Err(error) => wrong.push(ThemeError { theme: name, text: error.to_string() }),
+            Err(error) => {
+                let line = error.span().map(|span| super::problem::place(&text, span.start).0);
+                // Where the file is, whoever read it adds.
+                let place = line.map(|line| (PathBuf::new(), Some(line)));
+                wrong.push(ThemeError { theme: name, text: error.message().to_owned(), place });
+            }
         }
     }
     (files, wrong)
@@ -380,88 +383,6 @@ fn colour(paint: &Paint, palette: &BTreeMap<&str, &Paint>) -> Result<Color, Stri
         Paint::Name(name) => Color::from_str(name)
             .map_err(|_| format!("`{name}` is no colour: write #rrggbb, a number, or a name of [palette]")),
     }
-}
-
-fn mapped(style: Style, map: fn(Color) -> Color) -> Style {
-    Style { fg: style.fg.map(map), bg: style.bg.map(map), ..style }
-}
-
-/// The steps of each of red, green and blue in the 6 × 6 × 6 cube.
-const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-
-/// The nearest of the 6 × 6 × 6 cube and the 24 greys.
-fn indexed(colour: Color) -> Color {
-    let Color::Rgb(red, green, blue) = colour else { return colour };
-    let nearest = |value: u8| (0u8..6).min_by_key(|at| STEPS[usize::from(*at)].abs_diff(value)).unwrap_or(0);
-    let (r, g, b) = (nearest(red), nearest(green), nearest(blue));
-    let cube = (STEPS[usize::from(r)], STEPS[usize::from(g)], STEPS[usize::from(b)]);
-    let average = u8::try_from((u16::from(red) + u16::from(green) + u16::from(blue)) / 3).unwrap_or(0);
-    let step = (average.saturating_sub(3) / 10).min(23);
-    let grey = 8 + step * 10;
-    let wanted = (red, green, blue);
-    if distance(wanted, (grey, grey, grey)) < distance(wanted, cube) {
-        Color::Indexed(232 + step)
-    } else {
-        Color::Indexed(16 + 36 * r + 6 * g + b)
-    }
-}
-
-/// The terminal's own colours, as most terminals paint them.
-const ANSI: [(Color, (u8, u8, u8)); 16] = [
-    (Color::Black, (0, 0, 0)),
-    (Color::Red, (205, 49, 49)),
-    (Color::Green, (13, 188, 121)),
-    (Color::Yellow, (229, 190, 16)),
-    (Color::Blue, (36, 114, 200)),
-    (Color::Magenta, (188, 63, 188)),
-    (Color::Cyan, (17, 168, 205)),
-    (Color::Gray, (190, 190, 190)),
-    (Color::DarkGray, (102, 102, 102)),
-    (Color::LightRed, (241, 76, 76)),
-    (Color::LightGreen, (35, 209, 139)),
-    (Color::LightYellow, (245, 245, 67)),
-    (Color::LightBlue, (59, 142, 234)),
-    (Color::LightMagenta, (214, 112, 214)),
-    (Color::LightCyan, (41, 184, 219)),
-    (Color::White, (255, 255, 255)),
-];
-
-fn sixteen(colour: Color) -> Color {
-    let wanted = match colour {
-        Color::Rgb(red, green, blue) => (red, green, blue),
-        Color::Indexed(number) if number >= 16 => of_index(number),
-        other => return other,
-    };
-    ANSI.iter().min_by_key(|(_, known)| distance(wanted, *known)).map_or(colour, |(named, _)| *named)
-}
-
-fn of_index(number: u8) -> (u8, u8, u8) {
-    if number >= 232 {
-        let grey = 8 + (number - 232) * 10;
-        return (grey, grey, grey);
-    }
-    let at = number - 16;
-    (STEPS[usize::from(at / 36)], STEPS[usize::from(at / 6 % 6)], STEPS[usize::from(at % 6)])
-}
-
-fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
-    let square = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
-    2 * square(a.0, b.0) + 4 * square(a.1, b.1) + 3 * square(a.2, b.2)
-}
-
-/// What is left of a style where there are no colours: the cursor's row is reversed, what is wrong is bold, what is secondary is dim.
-fn colourless(style: Style, role: Role) -> Style {
-    let modifier = match role {
-        Role::Selection | Role::Toast => Modifier::REVERSED,
-        Role::Strong | Role::Title | Role::Failed | Role::Error | Role::Warning | Role::Key | Role::Mark => {
-            Modifier::BOLD
-        }
-        Role::BorderFocus | Role::Accent | Role::Running => Modifier::BOLD,
-        Role::Dim | Role::Border | Role::BarRest | Role::Done | Role::Cancelled => Modifier::DIM,
-        Role::Link | Role::Input => Modifier::UNDERLINED,
-        _ => Modifier::empty(),
-    };
-    Style { fg: None, bg: None, underline_color: None, ..style.add_modifier(modifier) }
 }
 
 #[cfg(test)]
@@ -516,21 +437,15 @@ mod tests {
     fn a_file_in_the_users_folder_takes_a_themes_place() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("dark.toml"), "inherits = \"light\"").unwrap();
-        std::fs::write(folder.path().join("bad.toml"), "inherits =").unwrap();
+        std::fs::write(folder.path().join("bad.toml"), "light = true\ninherits =").unwrap();
+        std::fs::write(folder.path().join("odd.toml"), "inherits = \"dark\"\n[roles]\nfailed = \"rde\"\n")
+            .unwrap();
         let (themes, wrong) = Themes::load(folder.path());
         assert!(themes.find("dark").unwrap().is_light);
-        assert_eq!(wrong.iter().map(|error| error.theme.as_str()).collect::<Vec<_>>(), ["bad"]);
-    }
-
-    #[test]
-    fn colours_become_what_the_terminal_has() {
-        assert_eq!(indexed(Color::Rgb(255, 255, 255)), Color::Indexed(231));
-        assert_eq!(indexed(Color::Rgb(18, 18, 18)), Color::Indexed(233));
-        assert_eq!(sixteen(Color::Rgb(240, 80, 70)), Color::LightRed);
-        let plain = Themes::built_in().find("dark").unwrap().shown_in(Depth::None);
-        for role in Role::all() {
-            assert_eq!((plain[role].fg, plain[role].bg), (None, None), "{}", role.name());
-        }
-        assert!(plain[Role::Selection].add_modifier.contains(Modifier::REVERSED));
+        let places = wrong.iter().map(|error| (error.theme.as_str(), error.place.clone().unwrap()));
+        let place = |name: &str, line| (folder.path().join(name), Some(line));
+        let known = [("bad", place("bad.toml", 2)), ("odd", place("odd.toml", 3))];
+        assert_eq!(places.collect::<Vec<_>>(), known);
+        assert!(wrong[1].to_string().contains("odd.toml:3: failed: `rde` is no colour"), "{}", wrong[1]);
     }
 }

@@ -1,31 +1,26 @@
 //! Adding downloads: any text with links in it, each link reviewed, where it goes and how.
 
+mod draw;
+
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
-use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 use tui_input::Input;
 
-use super::dialog;
-use super::edit::{absolute, absolute_in};
-use crate::config::theme::Role;
+use super::edit::{INFO, absolute, absolute_in, headers};
 use crate::links::entry::Entry;
 use crate::links::find;
 use crate::model::id::CollectionId;
-use crate::model::item::Mode;
-use crate::model::item::{NewDownload, Priority};
+use crate::model::item::{GivenHeader, Mode, NewDownload, Priority};
 use crate::model::request::{Batch, Request};
 use crate::model::state::StateKind;
 use crate::tui::app::App;
 use crate::tui::effect::Purpose;
-use crate::tui::hit::{Hit, Hits};
-use crate::tui::{text, typed, words};
+use crate::tui::{typed, words};
 
-/// Links that are shown at once.
-const SHOWN: usize = 8;
+/// Clicks on the ways to download are told from those on links.
+const ON_WAY: usize = 10_000;
+/// Clicks on the other fields.
+const ON_FIELD: usize = 20_000;
 /// Links that go in one message, so that it stays under a megabyte.
 const CHUNK: usize = 1000;
 
@@ -39,7 +34,11 @@ pub(crate) struct Add {
     way: usize,
     collections: Vec<(CollectionId, String)>,
     collection: usize,
-    distributor: Input,
+    /// Whether the fields are shown that are seldom wanted.
+    more: bool,
+    /// Title, artist, album and distributor.
+    info: [Input; INFO.len()],
+    headers: Input,
     field: Field,
     at: usize,
     wrong: Option<String>,
@@ -60,7 +59,9 @@ enum Field {
     Folder,
     How,
     Collection,
-    Distributor,
+    More,
+    Info(usize),
+    Headers,
 }
 
 impl Field {
@@ -71,7 +72,9 @@ impl Field {
             Self::Folder => "Into",
             Self::How => "How",
             Self::Collection => "Collection",
-            Self::Distributor => "Distributor",
+            Self::More => "More",
+            Self::Info(at) => INFO[at],
+            Self::Headers => "Headers",
         }
     }
 }
@@ -92,7 +95,9 @@ impl Add {
             way: if app.new_mode == Mode::RealTime { 2 } else { 0 },
             collection: collections.iter().position(|(id, _)| *id == shown).unwrap_or(0),
             collections,
-            distributor: Input::default(),
+            more: false,
+            info: std::array::from_fn(|_| Input::default()),
+            headers: Input::default(),
             field: Field::Link,
             at: 0,
             wrong: None,
@@ -166,7 +171,13 @@ impl Add {
         if !self.links.is_empty() {
             fields.push(Field::Links);
         }
-        fields.extend([Field::Folder, Field::How, Field::Collection, Field::Distributor]);
+        fields.extend([Field::Folder, Field::How, Field::Collection]);
+        if self.more {
+            fields.extend((0..INFO.len()).map(Field::Info));
+            fields.push(Field::Headers);
+        } else {
+            fields.push(Field::More);
+        }
         fields
     }
 
@@ -201,12 +212,30 @@ impl Add {
             (Some(KeyCode::Char(' ')), Field::How) => self.way = (self.way + 1) % words::WAYS.len(),
             (Some(KeyCode::Right | KeyCode::Char(' ')), Field::Collection) => self.turn(1),
             (Some(KeyCode::Left), Field::Collection) => self.turn(self.collections.len().saturating_sub(1)),
-            (_, Field::Link) if typed::edit(&mut self.input, key) => self.wrong = None,
-            (_, Field::Folder) if typed::edit(&mut self.folder, key) => self.wrong = None,
-            (_, Field::Distributor) if typed::edit(&mut self.distributor, key) => self.wrong = None,
-            _ => {}
+            (Some(KeyCode::Right | KeyCode::Char(' ')), Field::More) => self.show_more(),
+            _ => {
+                if self.typed_in().is_some_and(|input| typed::edit(input, key)) {
+                    self.wrong = None;
+                }
+            }
         }
         Some(self)
+    }
+
+    fn show_more(&mut self) {
+        self.more = true;
+        self.field = Field::Info(0);
+    }
+
+    /// The line that is typed, where the field that has the keys is one.
+    fn typed_in(&mut self) -> Option<&mut Input> {
+        match self.field {
+            Field::Link => Some(&mut self.input),
+            Field::Folder => Some(&mut self.folder),
+            Field::Info(at) => self.info.get_mut(at),
+            Field::Headers => Some(&mut self.headers),
+            Field::Links | Field::How | Field::Collection | Field::More => None,
+        }
     }
 
     fn turn(&mut self, by: usize) {
@@ -215,11 +244,16 @@ impl Add {
         }
     }
 
-    /// Takes in a click: on a link, or on a way.
+    /// Takes in a click: on a link, on a way, or on a field.
     pub(crate) fn choose(mut self, at: usize) -> Self {
-        if at >= 10_000 {
+        if at >= ON_FIELD {
+            self.field = self.fields().get(at - ON_FIELD).copied().unwrap_or(self.field);
+            if self.field == Field::More {
+                self.show_more();
+            }
+        } else if at >= ON_WAY {
             self.field = Field::How;
-            self.way = (at - 10_000).min(words::WAYS.len() - 1);
+            self.way = (at - ON_WAY).min(words::WAYS.len() - 1);
         } else if let Some(candidate) = self.links.get_mut(at) {
             candidate.taken = !candidate.taken;
             (self.field, self.at) = (Field::Links, at);
@@ -230,11 +264,7 @@ impl Add {
     /// Takes in a paste: links go to the list, anything else to the line that is typed.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
         let before = self.links.len();
-        let own = match self.field {
-            Field::Folder => Some(&mut self.folder),
-            Field::Distributor => Some(&mut self.distributor),
-            _ => None,
-        };
+        let own = (self.field != Field::Link).then(|| self.typed_in()).flatten();
         if let Some(input) = own {
             typed::insert(input, text);
         } else {
@@ -270,26 +300,30 @@ impl Add {
             );
             return Some(self);
         }
-        match absolute(self.folder.value(), app) {
-            Ok(folder) => {
-                self.add(&folder, app);
+        let folder = absolute(self.folder.value(), app).map_err(|wrong| (Field::Folder, wrong));
+        let headers = headers(self.headers.value()).map_err(|wrong| (Field::Headers, wrong));
+        match folder.and_then(|folder| Ok((folder, headers?))) {
+            Ok((folder, headers)) => {
+                self.add(&folder, &headers, app);
                 None
             }
-            Err(wrong) => {
-                self.wrong = Some(wrong);
-                self.field = Field::Folder;
+            Err((field, wrong)) => {
+                (self.field, self.wrong) = (field, Some(wrong));
                 Some(self)
             }
         }
     }
 
-    fn add(self, folder: &std::path::Path, app: &mut App) {
+    fn add(self, folder: &std::path::Path, headers: &[GivenHeader], app: &mut App) {
         let (mode, priority) = words::way(self.way);
         let collection = self.collections.get(self.collection).map(|(id, _)| *id);
         let home = app.options.home.clone();
-        let distributor =
-            Some(self.distributor.value().trim()).filter(|typed| !typed.is_empty()).map(str::to_owned);
-        let taken: Vec<_> = self.links.into_iter().filter(|candidate| candidate.taken).collect();
+        let info: Vec<(&str, &str)> = INFO
+            .into_iter()
+            .zip(self.info.iter().map(|input| input.value().trim()))
+            .filter(|(_, typed)| !typed.is_empty())
+            .collect();
+        let taken: Vec<_> = self.links.iter().filter(|candidate| candidate.taken).collect();
         for chunk in taken.chunks(CHUNK) {
             let mut batch = Batch::default();
             for candidate in chunk {
@@ -300,6 +334,7 @@ impl Add {
                     None => folder.to_owned(),
                 };
                 let mut settings = app.options.settings.clone();
+                settings.headers.extend_from_slice(headers);
                 candidate.link.overrides.iter().for_each(|own| own.apply(&mut settings));
                 let at = batch.settings.iter().position(|known| *known == settings).unwrap_or_else(|| {
                     batch.settings.push(settings);
@@ -307,151 +342,13 @@ impl Add {
                 });
                 let mut new = download(&candidate.link, &folder, mode, priority);
                 (new.collection, new.again, new.settings) = (collection, again, at);
-                if let Some(distributor) = &distributor {
-                    let own = Field::Distributor.name();
-                    new.extras.info.entry(own.into()).or_insert_with(|| distributor.clone());
+                for (name, typed) in &info {
+                    new.extras.info.entry((*name).into()).or_insert_with(|| (*typed).to_owned());
                 }
                 batch.downloads.push(new);
             }
             app.ask(Purpose::Add(mode), Request::Add(batch));
         }
-    }
-
-    /// Draws it.
-    pub(crate) fn draw(&self, app: &App, frame: &mut Frame<'_>, hits: &mut Hits) {
-        let look = &app.look;
-        let plain = |role| Style { bg: None, ..look.style(role) };
-        let width = frame.area().width.saturating_sub(6).min(90);
-        let columns = usize::from(width);
-        let is_low = frame.area().height < 20;
-        let shown = self.links.len().min(if is_low { 2 } else { SHOWN });
-        let gap = u16::from(!is_low);
-        let height = 2 + gap + u16::try_from(shown).unwrap_or(0) + gap + 1 + 3 + 2 + 1 + gap + 1;
-        let area = dialog::open(app, frame, hits, "Add downloads", (width, height));
-        let mut y = area.y;
-        let mut line = |frame: &mut Frame<'_>, line: Line<'_>| {
-            let place = Rect { y, height: 1, ..area };
-            if y < area.bottom() {
-                frame.render_widget(Paragraph::new(line), place);
-            }
-            y += 1;
-            place
-        };
-        let label = |field: Field| {
-            Span::styled(
-                format!("{:<12}", field.name()),
-                plain(if self.field == field { Role::Strong } else { Role::Dim }),
-            )
-        };
-        let told = match self.links.len() {
-            0 => "Type a link, or paste any text that has links in it.".to_owned(),
-            1 => "1 link".to_owned(),
-            many => format!("{many} links"),
-        };
-        let told = match self.remarks.first() {
-            Some(remark) => format!("{told}. {remark}"),
-            None => told,
-        };
-        line(frame, Line::styled(text::cut_end(&told, columns, look.glyphs.ellipsis), plain(Role::Strong)));
-        let place = line(frame, Line::from(label(Field::Link)));
-        let input = |area: Rect| Rect { x: area.x + 12, width: area.width.saturating_sub(12), ..area };
-        dialog::input(app, frame, input(place), &self.input, self.field == Field::Link);
-        if gap > 0 {
-            line(frame, Line::raw(""));
-        }
-        let top = (self.at + 1).saturating_sub(shown);
-        for (at, candidate) in self.links.iter().enumerate().skip(top).take(shown) {
-            let here = self.field == Field::Links && at == self.at;
-            let sign = if candidate.taken { "+" } else { "=" };
-            let host = host(&candidate.link).to_owned();
-            let right = match &candidate.known {
-                Some(known) if candidate.taken => known.clone(),
-                Some(known) => format!("{known}: skipped"),
-                None => host,
-            };
-            let room = columns.saturating_sub(4);
-            let right = text::cut_end(&right, room * 3 / 5, look.glyphs.ellipsis);
-            let name =
-                text::fit(&called(&candidate.link), room - text::width(&right) - 2, look.glyphs.ellipsis);
-            let role = if candidate.taken { Role::Text } else { Role::Dim };
-            let ground = if here { look.style(Role::Selection) } else { Style::default() };
-            let spans = vec![
-                Span::styled(if here { look.glyphs.cursor } else { " " }, plain(Role::Accent)),
-                Span::styled(
-                    format!("{sign} "),
-                    plain(if candidate.taken { Role::Success } else { Role::Dim }),
-                ),
-                Span::styled(format!("{name}  "), plain(role)),
-                Span::styled(right, plain(Role::Dim)),
-            ];
-            let place = line(frame, Line::from(spans).style(ground));
-            hits.add(place, Hit::Choice(at));
-        }
-        if gap > 0 {
-            line(frame, Line::raw(""));
-        }
-        let place = line(frame, Line::from(label(Field::Folder)));
-        dialog::input(app, frame, input(place), &self.folder, self.field == Field::Folder);
-        for (at, (way, note)) in words::WAYS.iter().enumerate() {
-            let chosen = at == self.way;
-            let here = self.field == Field::How && chosen;
-            let sign = look.glyphs.choice[usize::from(!chosen)];
-            let role = if here {
-                Role::Strong
-            } else if chosen {
-                Role::Text
-            } else {
-                Role::Dim
-            };
-            let name = if at == 0 { label(Field::How) } else { Span::raw(" ".repeat(12)) };
-            let spans = vec![
-                name,
-                Span::styled(format!("{sign} "), plain(if here { Role::Accent } else { role })),
-                Span::styled(text::fit(way, 27, look.glyphs.ellipsis), plain(role)),
-                Span::styled(
-                    text::cut_end(note, columns.saturating_sub(44), look.glyphs.ellipsis),
-                    plain(Role::Dim),
-                ),
-            ];
-            let place = line(frame, Line::from(spans));
-            hits.add(place, Hit::Choice(10_000 + at));
-        }
-        let name = self.collections.get(self.collection).map_or("default", |(_, name)| name.as_str());
-        let turn = if self.collections.len() > 1 && self.field == Field::Collection {
-            "   Left Right changes it"
-        } else {
-            ""
-        };
-        let here = self.field == Field::Collection;
-        let spans = vec![
-            label(Field::Collection),
-            Span::styled(
-                text::cut_end(name, columns.saturating_sub(40), look.glyphs.ellipsis),
-                plain(if here { Role::Strong } else { Role::Text }),
-            ),
-            Span::styled(turn, plain(Role::Dim)),
-        ];
-        line(frame, Line::from(spans));
-        let place = line(frame, Line::from(label(Field::Distributor)));
-        if self.field == Field::Distributor || !self.distributor.value().is_empty() {
-            dialog::input(app, frame, input(place), &self.distributor, self.field == Field::Distributor);
-        } else {
-            let told = Line::styled("as the file says", plain(Role::Dim));
-            frame.render_widget(Paragraph::new(told), input(place));
-        }
-        let wrong = self.wrong.clone().unwrap_or_default();
-        line(frame, Line::styled(text::cut_end(&wrong, columns, look.glyphs.ellipsis), plain(Role::Error)));
-        let add = match (self.count(), self.input.value().trim().is_empty()) {
-            (0, _) => "add".to_owned(),
-            (count, true) => format!("add {count}"),
-            (count, false) => format!("add {}", count + 1),
-        };
-        let mut buttons = vec![("Esc", "back".to_owned(), "esc"), ("Tab", "next".to_owned(), "tab")];
-        if self.field == Field::Links {
-            buttons.push(("Space", "take or skip".to_owned(), "space"));
-        }
-        buttons.push(("Enter", add, "enter"));
-        dialog::buttons(app, frame, hits, area, &buttons);
     }
 }
 
