@@ -16,8 +16,6 @@ use crate::model::words;
 pub struct Context {
     /// The working folder, absolute.
     pub cwd: PathBuf,
-    /// The user's home folder.
-    pub home: Option<PathBuf>,
     /// The file mode mask.
     pub umask: u32,
     /// Where the screen proposes to put downloads.

@@ -1,4 +1,4 @@
-//! Folders that a person names for downloads: absolute, there or made, and writable, before anything is added.
+//! Folders that a person names for downloads: absolute, there, and writable, before anything is added.
 
 use std::path::{Path, PathBuf};
 
@@ -31,18 +31,7 @@ pub(crate) fn destination(folder: &Path, context: &Context) -> Result<PathBuf, C
     if path.to_str().is_none() {
         return Err(fail("its name is not UTF-8", "Choose another folder with -d"));
     }
-    // Elsewhere a disk may be away, and what is made in its place would be hidden once it is back.
-    let goes_up = path.components().any(|part| part == std::path::Component::ParentDir);
-    let is_own =
-        || [Some(&context.cwd), context.home.as_ref()].into_iter().flatten().any(|own| path.starts_with(own));
-    let look = || std::fs::metadata(&path);
-    let known = match look() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !goes_up && is_own() => {
-            std::fs::create_dir_all(&path).and_then(|()| look())
-        }
-        known => known,
-    };
-    let known = known.map_err(|error| match error.kind() {
+    let known = std::fs::metadata(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             fail("there is no such folder", "Make it first, or choose another with -d")
         }
@@ -55,7 +44,9 @@ pub(crate) fn destination(folder: &Path, context: &Context) -> Result<PathBuf, C
         let why = std::io::Error::from(error).to_string();
         return Err(fail(&why, "Choose a folder that you may write with -d"));
     }
-    if goes_up && let Ok(real) = path.canonicalize() {
+    if path.components().any(|part| part == std::path::Component::ParentDir)
+        && let Ok(real) = path.canonicalize()
+    {
         path = real;
     }
     Ok(path)

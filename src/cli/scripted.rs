@@ -206,7 +206,6 @@ pub(crate) fn output() -> (Output, Written, Written) {
 /// Surroundings in a folder of the test's own.
 pub(crate) fn context(folder: &std::path::Path) -> Context {
     Context {
-        home: None,
         cwd: folder.to_owned(),
         umask: 0o022,
         downloads: folder.to_owned(),

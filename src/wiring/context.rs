@@ -55,7 +55,6 @@ pub(crate) fn context(Spool(spool): &Spool, remote: bool) -> Result<Context, u8>
     Ok(Context {
         downloads: config::usual_folder().unwrap_or_else(|| cwd.clone()),
         cwd,
-        home: home.clone(),
         umask: umask.bits(),
         spool,
         remote,

