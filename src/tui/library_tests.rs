@@ -479,6 +479,31 @@ fn a_cover_is_made_ready_for_its_place_and_again_for_another() {
 }
 
 #[test]
+fn the_cover_of_the_next_file_is_made_when_that_of_the_last_comes_late() {
+    let mut app = with_pictures(WIDE, How::HalfBlocks);
+    // Answers come, and covers take their time.
+    let mut go = |name: &str| {
+        let (mut open, mut making) = (keys(&mut app, name), Vec::new());
+        while !open.is_empty() {
+            let mut next = Vec::new();
+            for (what, request) in asked(&open) {
+                let reply = Reply::Library(answer(&request));
+                next.extend(app.update(NOW, Msg::Answered(Purpose::Library(what), Box::new(Ok(reply)))));
+            }
+            making.extend(open.into_iter().filter(|effect| matches!(effect, Effect::Picture(..))));
+            open = next;
+        }
+        making
+    };
+    let first = go("down");
+    let Some(Effect::Picture(id, _, room)) = first.first() else { panic!("no cover: {first:?}") };
+    assert_eq!(go("up"), [], "one at a time");
+    let effects = app.update(NOW, Msg::Pictured(*id, *room, None));
+    settle(&mut app, effects);
+    assert!(is_drawn(&app));
+}
+
+#[test]
 fn without_pictures_no_cover_is_asked_for() {
     let mut app = library(WIDE);
     let effects = press(&mut app, TO_SONGS);

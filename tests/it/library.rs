@@ -375,7 +375,9 @@ fn the_pane_finds_shows_and_plays_on_a_terminal_that_says_what_it_can() {
     let played = machine.put("played", "");
     let player = machine.put("player", "#!/bin/sh\nprintf %s \"$1\" > \"$(dirname \"$0\")/played\"\n");
     std::fs::set_permissions(&player, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let colours = [("COLORTERM", "truecolor"), ("HAUL_PLAYER", player.to_str().unwrap())];
+    let player = player.to_str().unwrap();
+    // However busy the machine is, the answer comes in time.
+    let colours = [("COLORTERM", "truecolor"), ("HAUL_PLAYER", player), ("HAUL_TEST_ASK_MS", "20000")];
     let mut terminal = open(&machine, &["--here"], (100, 36), &colours);
     // It is asked once and answers: sixels, and cells of 10 by 20 pixels.
     wait_for_raw(&terminal, "\x1b[5n");

@@ -152,10 +152,11 @@ impl App {
 
     /// Takes in a cover that is ready.
     pub(super) fn pictured(&mut self, id: MediaId, room: (u16, u16), picture: Option<Picture>) {
+        // Of whichever file it is: the next one may be made now.
+        self.library.making = None;
         if self.library.row().is_none_or(|row| row.id != id) {
             return;
         }
-        self.library.making = None;
         let bytes = match &self.library.cover {
             Cover::Bytes(bytes) | Cover::Drawn(bytes, ..) => bytes.clone(),
             _ => return,
