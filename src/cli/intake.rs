@@ -182,7 +182,7 @@ pub(super) fn from_word(text: &str, context: &Context) -> Result<Vec<Entry>, Cli
     if text.contains("://") || !path.is_file() {
         return match parse_link(text) {
             Ok(url) => Ok(vec![Entry::new(url)]),
-            Err(why) if text.contains("://") || text.contains(char::is_whitespace) => {
+            Err(why) if text.is_empty() || text.contains("://") || text.contains(char::is_whitespace) => {
                 Err(CliError::usage(why, ""))
             }
             Err(why) => Err(CliError::usage(why, format!("Did you mean https://{text}?"))),
