@@ -64,6 +64,9 @@ pub(crate) struct TransferArgs {
     /// Take a web page where a file was expected
     #[arg(long)]
     pub(crate) accept_html: bool,
+    /// Follow a redirect from https to http, where anybody on the way can read and change what comes
+    #[arg(long)]
+    pub(crate) allow_downgrade: bool,
 }
 
 /// Which proxy the flags choose.
@@ -107,6 +110,7 @@ impl TransferArgs {
             tries: self.tries,
             give_up: self.give_up,
             accept_html: self.accept_html,
+            allow_downgrade: self.allow_downgrade,
             umask: Some(context.umask),
             ..TransferSettings::default()
         })

@@ -324,7 +324,9 @@ fn follow(from: &Url, location: &HeaderValue, allow_downgrade: bool) -> Result<U
     };
     next.set_fragment(None);
     match (from.scheme(), next.scheme()) {
-        ("https", "http") if !allow_downgrade => refuse("it would leave https for http"),
+        ("https", "http") if !allow_downgrade => {
+            refuse("it would leave https for http, which --allow-downgrade allows")
+        }
         (_, "http" | "https") if next.has_host() => Ok(next),
         (_, scheme) => refuse(&format!("`{scheme}:` is not for downloads")),
     }

@@ -56,6 +56,8 @@ pub enum Override {
     Replace,
     /// A web page is taken.
     AcceptHtml,
+    /// A redirect from https to http is followed.
+    AllowDowngrade,
 }
 
 impl Entry {
@@ -101,6 +103,7 @@ impl Entry {
         overrides.extend(settings.cookies.clone().map(Override::Cookies));
         overrides.extend((settings.taken == Taken::Replace).then_some(Override::Replace));
         overrides.extend(settings.accept_html.then_some(Override::AcceptHtml));
+        overrides.extend(settings.allow_downgrade.then_some(Override::AllowDowngrade));
         Self {
             url: new.url,
             name_is_asked: new.name.is_some(),
@@ -129,6 +132,7 @@ impl Override {
             Self::Credentials(credentials) => settings.credentials = Some(credentials),
             Self::Replace => settings.taken = Taken::Replace,
             Self::AcceptHtml => settings.accept_html = true,
+            Self::AllowDowngrade => settings.allow_downgrade = true,
         }
     }
 }

@@ -126,8 +126,13 @@ const KEYS: &[Key] = &[
     },
     Key {
         word: "accept-html",
-        read: read_accept_html,
+        read: |entry, text| read_yes(entry, "accept-html", text, Override::AcceptHtml),
         write: |entry| entry.texts(|own| matches!(own, Override::AcceptHtml).then(|| "yes".into())),
+    },
+    Key {
+        word: "allow-downgrade",
+        read: |entry, text| read_yes(entry, "allow-downgrade", text, Override::AllowDowngrade),
+        write: |entry| entry.texts(|own| matches!(own, Override::AllowDowngrade).then(|| "yes".into())),
     },
 ];
 
@@ -234,10 +239,10 @@ fn read_taken(entry: &mut Entry, text: &str) -> Result<(), String> {
     }
 }
 
-fn read_accept_html(entry: &mut Entry, text: &str) -> Result<(), String> {
+fn read_yes(entry: &mut Entry, word: &str, text: &str, own: Override) -> Result<(), String> {
     match text {
-        "yes" => entry.put(Ok(Override::AcceptHtml)),
-        _ => Err(format!("`accept-html={text}`: only `accept-html=yes` says anything")),
+        "yes" => entry.put(Ok(own)),
+        _ => Err(format!("`{word}={text}`: only `{word}=yes` says anything")),
     }
 }
 
