@@ -70,7 +70,7 @@ struct Subscription {
     noticed: Option<Instant>,
     /// When the last update of an even ten a second would have come.
     paid_until: Instant,
-    /// Whose client it is, where it is a person's.
+    /// A person follows for as long as this is held: nobody else needs to be told then.
     _watcher: Option<Watcher>,
 }
 

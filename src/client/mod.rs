@@ -63,7 +63,7 @@ pub enum ClientError {
 pub fn other_protocol(welcome: &Welcome) -> ConnectError {
     ConnectError::lasting(
         format!("the engine is haul {} and speaks another protocol", welcome.version),
-        "use the same version on both sides; `haul agent restart` here puts this one in its place",
+        "use the same version on both sides",
     )
 }
 

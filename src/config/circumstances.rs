@@ -6,7 +6,7 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
-use super::setting::{Entry, Found, Layer, Setting, put};
+use super::setting::{Found, Layer, Setting, put};
 use super::value::{Read, Value, Wrong, count, exact, exact_rate, list, quoted, rate, size, text};
 use crate::model::policy::Policy;
 use crate::model::settings::{BatteryRule, Budget, Circumstances, Days, MeteredRule, Window};
@@ -18,7 +18,10 @@ pub(super) const METERED_NAME: &str = "metered";
 pub(super) const BATTERY_NAME: &str = "battery";
 pub(super) const BUDGET_NAME: &str = "budget";
 
-/// What the sections set.
+/// All of them.
+pub(super) const NAMES: [&str; 4] = [SCHEDULE, METERED_NAME, BATTERY_NAME, BUDGET_NAME];
+
+/// What the sections set, in the file or in a preset.
 #[derive(Default)]
 pub(super) struct Sections {
     windows: Vec<(Layer<Draft>, Range<usize>)>,
@@ -206,44 +209,50 @@ pub(super) const BUDGET: &[Setting<Budget>] = &[
     },
 ];
 
-/// Reads the sections.
-pub(super) fn read(table: &DeTable<'_>, found: &mut Found) -> Sections {
+/// Reads the sections of a table: of the file's top, where `within` is empty, or of a preset such as `presets.night`.
+pub(super) fn read(within: &str, table: &DeTable<'_>, found: &mut Found) -> Sections {
     fn section<T>(
         table: &DeTable<'_>,
-        name: &str,
+        (within, name): (&str, &str),
         settings: &'static [Setting<T>],
         found: &mut Found,
     ) -> Layer<T> {
-        let section = table.get(name).and_then(|value| found.table(name, value));
-        section.map(|section| found.layer(name, section, &[settings], &[])).unwrap_or_default()
+        let whole = whole_name(within, name);
+        let section = table.get(name).and_then(|value| found.table(&whole, value));
+        section.map(|section| found.layer(&whole, section, &[settings], &[])).unwrap_or_default()
     }
+    let schedule = whole_name(within, SCHEDULE);
     Sections {
-        windows: table.get(SCHEDULE).map(|value| windows(value, found)).unwrap_or_default(),
-        metered: section(table, METERED_NAME, METERED, found),
-        battery: section(table, BATTERY_NAME, BATTERY, found),
-        budget: section(table, BUDGET_NAME, BUDGET, found),
+        windows: table.get(SCHEDULE).map(|value| windows(&schedule, value, found)).unwrap_or_default(),
+        metered: section(table, (within, METERED_NAME), METERED, found),
+        battery: section(table, (within, BATTERY_NAME), BATTERY, found),
+        budget: section(table, (within, BUDGET_NAME), BUDGET, found),
     }
 }
 
-fn windows(section: &Value<'_>, found: &mut Found) -> Vec<(Layer<Draft>, Range<usize>)> {
+fn whole_name(within: &str, name: &str) -> String {
+    if within.is_empty() { name.to_owned() } else { format!("{within}.{name}") }
+}
+
+fn windows(name: &str, section: &Value<'_>, found: &mut Found) -> Vec<(Layer<Draft>, Range<usize>)> {
     let Some(windows) = section.get_ref().as_array() else {
         found.problem(
-            "`schedule` can't be a single section".into(),
+            format!("`{name}` can't be a single section"),
             section.span(),
             "this is a list",
-            Some("write [[schedule]], with two brackets, for each window".into()),
+            Some(format!("write [[{name}]], with two brackets, for each window")),
         );
         return Vec::new();
     };
     let mut all = Vec::new();
     for window in windows {
-        let Some(table) = found.table(SCHEDULE, window) else { continue };
+        let Some(table) = found.table(name, window) else { continue };
         let before = found.problems.len();
-        let layer = found.layer(SCHEDULE, table, &[WINDOW], &[]);
+        let layer = found.layer(name, table, &[WINDOW], &[]);
         let says = Way::ALL.iter().any(|way| layer.place_of(&key(*way)).is_some());
         if !says && found.problems.len() == before {
             found.problem(
-                "a window of `schedule` says nothing".into(),
+                format!("a window of `{name}` says nothing"),
                 window.span(),
                 "neither background, now nor real_time is set",
                 Some("add background = \"hold\", or a rate".into()),
@@ -260,50 +269,103 @@ fn key(way: Way) -> String {
 }
 
 impl Sections {
-    /// Returns what the engine is told.
-    pub(super) fn circumstances(&self) -> Circumstances {
+    /// Returns what the engine is told. What a preset in use sets stands over it; its windows take the place of all others.
+    pub(super) fn circumstances(&self, preset: Option<&Self>) -> Circumstances {
         let mut all = Circumstances::default();
-        self.metered.apply(&mut all.metered);
-        self.battery.apply(&mut all.battery);
-        self.budget.apply(&mut all.budget);
-        for (layer, _) in &self.windows {
-            let mut draft = Draft::default();
-            layer.apply(&mut draft);
-            let Draft { days, from, to, ways, zone } = draft;
+        for layer in [Some(self), preset].into_iter().flatten() {
+            layer.metered.apply(&mut all.metered);
+            layer.battery.apply(&mut all.battery);
+            layer.budget.apply(&mut all.budget);
+        }
+        for (layer, _) in self.windows_under(preset) {
+            let Draft { days, from, to, ways, zone } = drafted(layer);
             all.plan.push(Window { days, from, to, ways, zone: zone.map(|(_, zone)| zone) });
         }
         all
     }
 
-    /// What holds: section, name, value as TOML, and where it is set, if it is.
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let all = self.circumstances();
+    fn windows_under<'a>(&'a self, preset: Option<&'a Self>) -> &'a [(Layer<Draft>, Range<usize>)] {
+        preset.filter(|preset| !preset.windows.is_empty()).map_or(&self.windows, |preset| &preset.windows)
+    }
+
+    /// What holds, with what a preset in use sets over it.
+    pub(super) fn shown(&self, preset: Option<&Self>) -> Vec<Shown> {
+        let all = self.circumstances(preset);
+        let by_preset = preset.is_some_and(|preset| !preset.windows.is_empty());
         let mut shown = Vec::new();
-        for (number, (layer, _)) in self.windows.iter().enumerate() {
-            let mut draft = Draft::default();
-            layer.apply(&mut draft);
+        for (number, (layer, _)) in self.windows_under(preset).iter().enumerate() {
+            let draft = drafted(layer);
             let section = format!("{SCHEDULE} {}", number + 1);
-            let sets = layer.entries.iter().map(|entry: &Entry<Draft>| {
-                let value = (entry.setting.show)(&draft);
-                (section.clone(), entry.setting.name, value, Some(entry.span.clone()), entry.setting.about)
-            });
-            shown.extend(sets);
+            let set = WINDOW.iter().filter_map(|setting| Some((setting, layer.place_of(setting.name)?)));
+            shown.extend(set.map(|(setting, span)| Shown {
+                section: section.clone(),
+                name: setting.name,
+                value: (setting.show)(&draft),
+                set: if by_preset { Set::ByPreset } else { Set::At(span.clone()) },
+                about: setting.about,
+            }));
         }
-        shown.extend(section(METERED_NAME, METERED, &self.metered, &all.metered));
-        shown.extend(section(BATTERY_NAME, BATTERY, &self.battery, &all.battery));
-        shown.extend(section(BUDGET_NAME, BUDGET, &self.budget, &all.budget));
+        let metered = (&self.metered, preset.map(|preset| &preset.metered));
+        shown.extend(section(METERED_NAME, METERED, metered, &all.metered));
+        let battery = (&self.battery, preset.map(|preset| &preset.battery));
+        shown.extend(section(BATTERY_NAME, BATTERY, battery, &all.battery));
+        let budget = (&self.budget, preset.map(|preset| &preset.budget));
+        shown.extend(section(BUDGET_NAME, BUDGET, budget, &all.budget));
         shown
+    }
+
+    /// What these sections set by themselves: name and value as TOML.
+    pub(super) fn sets(&self) -> Vec<(String, String)> {
+        let shown = Self::default().shown(Some(self)).into_iter();
+        let own = shown.filter(|shown| shown.set == Set::ByPreset);
+        own.filter_map(|shown| Some((format!("{}.{}", shown.section, shown.name), shown.value?))).collect()
     }
 }
 
-/// Section, name, value as TOML, where it is set, if it is, and what it is for.
-type Shown = (String, &'static str, Option<String>, Option<Range<usize>>, &'static str);
+fn drafted(layer: &Layer<Draft>) -> Draft {
+    let mut draft = Draft::default();
+    layer.apply(&mut draft);
+    draft
+}
 
-/// Shows all settings of a section.
-fn section<T>(name: &str, settings: &'static [Setting<T>], layer: &Layer<T>, of: &T) -> Vec<Shown> {
+/// A setting as it holds.
+pub(super) struct Shown {
+    pub(super) section: String,
+    pub(super) name: &'static str,
+    /// Its value as TOML.
+    pub(super) value: Option<String>,
+    pub(super) set: Set,
+    /// What it is for.
+    pub(super) about: &'static str,
+}
+
+/// Who set it.
+#[derive(PartialEq, Eq)]
+pub(super) enum Set {
+    /// Nobody.
+    Nowhere,
+    /// The file, at this place.
+    At(Range<usize>),
+    /// The preset in use.
+    ByPreset,
+}
+
+/// Shows all settings of a section: of the file, and of a preset.
+fn section<T>(
+    name: &str,
+    settings: &'static [Setting<T>],
+    (file, preset): (&Layer<T>, Option<&Layer<T>>),
+    of: &T,
+) -> Vec<Shown> {
     let line = |setting: &'static Setting<T>| {
-        let span = layer.place_of(setting.name).cloned();
-        (name.to_owned(), setting.name, (setting.show)(of), span, setting.about)
+        let by_preset = preset.is_some_and(|preset| preset.place_of(setting.name).is_some());
+        let set = match file.place_of(setting.name) {
+            _ if by_preset => Set::ByPreset,
+            Some(span) => Set::At(span.clone()),
+            None => Set::Nowhere,
+        };
+        let value = (setting.show)(of);
+        Shown { section: name.to_owned(), name: setting.name, value, set, about: setting.about }
     };
     settings.iter().map(line).collect()
 }
@@ -462,6 +524,39 @@ mod tests {
     }
 
     #[test]
+    fn a_preset_in_use_stands_over_the_file_and_brings_its_own_plan() {
+        let text = "[[schedule]]\nbackground = \"hold\"\n[metered]\nnow = \"hold\"\n[budget]\nday = \"2GB\"\n\
+                    [presets.away.metered]\nbackground = \"run\"\n[presets.away.battery]\nbelow = 50\n\
+                    [[presets.away.schedule]]\nfrom = \"1:00\"\nto = \"5:00\"\nnow = \"run\"\n[presets.plain]\nparallel = 1\n";
+        let away = read(&format!("preset = \"away\"\n{text}"));
+        assert_eq!((away.metered.ways.background, away.metered.ways.now), (Policy::Run, Policy::Hold));
+        assert_eq!((away.battery.below, away.budget.day), (50, Some(2_000_000_000)));
+        let [window] = &away.plan[..] else { panic!("{away:?}") };
+        assert_eq!((window.ways.now, window.ways.background), (Some(Policy::Run), None));
+        let plain = read(&format!("preset = \"plain\"\n{text}"));
+        assert_eq!(plain, read(text));
+        assert_eq!(plain.plan[0].ways.background, Some(Policy::Hold));
+        let config = Config::parse(Path::new("/c"), format!("preset = \"away\"\n{text}")).ok().unwrap();
+        let origins: Vec<_> = config
+            .effective(None)
+            .into_iter()
+            .filter(|one| ["schedule 1", "metered"].contains(&one.section.as_str()))
+            .map(|one| format!("{}.{} {}", one.section, one.name, one.origin))
+            .collect();
+        let said =
+            ["from preset away", "to preset away", "now preset away"].map(|one| format!("schedule 1.{one}"));
+        assert_eq!(origins[..3], said);
+        assert_eq!(
+            origins[3..],
+            ["metered.background preset away", "metered.now /c:5", "metered.real_time default"]
+        );
+        let row = config.settings(None).preset_rows.into_iter().find(|row| row.name == "away").unwrap();
+        assert_eq!(row.sets["metered.background"], "\"run\"");
+        assert_eq!(row.sets["schedule 1.now"], "\"run\"");
+        assert_eq!(row.sets.len(), 5, "{:?}", row.sets);
+    }
+
+    #[test]
     fn what_is_wrong_is_told_at_its_place() {
         for (text, told) in [
             ("[schedule]\nfrom = \"1:00\"\n", "write [[schedule]]"),
@@ -474,6 +569,8 @@ mod tests {
             ("[[schedule]]\nbackgroud = \"hold\"\n", "did you mean `background`?"),
             ("[budget]\nday = \"lots\"\n", "is no size"),
             ("[battery]\nbelow = 102\n", "from 0 to 101"),
+            ("[presets.x.metered]\nnwo = \"run\"\n", "presets.x.metered.nwo"),
+            ("[presets.x.schedule]\nnow = \"run\"\n", "write [[presets.x.schedule]]"),
         ] {
             let report = Config::parse(Path::new("/c"), text.to_owned()).err().unwrap();
             let rendered = report.render(false);

@@ -28,7 +28,8 @@ pub fn commented() -> String {
         names.join(", "),
         ", or one of your own.\n#preset = \"balanced\"\n\n[engine]\n".to_owned(),
         lines(engine.into_iter(), shown),
-        "\n# A preset sets any of the above, and these:\n#\n#[presets.mine]\n#about = \"what it is for\"\n".to_owned(),
+        "\n# A preset sets any of the above, these, and as [presets.mine.metered] or [[presets.mine.schedule]] what the sections\n\
+         # schedule, metered, battery and budget below do.\n#\n#[presets.mine]\n#about = \"what it is for\"\n".to_owned(),
         lines(CHOICE.iter(), |setting| setting.example.to_owned()),
         "\n# A rule for some hosts: \"example.com\" is that one, \"*.example.com\" is every one below it. A later rule stands\n\
          # over an earlier one. It sets these, what a preset sets for a download, and a folder.\n#\n\

@@ -144,7 +144,7 @@ impl Config {
             let table = found.table("door", section)?;
             Some(found.layer("door", table, &[DOOR], &[]))
         });
-        let circumstances = circumstances::read(table, &mut found);
+        let circumstances = circumstances::read("", table, &mut found);
         let ui = table.get("ui").and_then(|section| {
             let table = found.table("ui", section)?;
             Some(found.layer("ui", table, &[UI], &[]))
@@ -194,7 +194,9 @@ impl Config {
             hooks: self.hooks(),
             library: self.library(),
             door: self.door(),
-            circumstances: self.circumstances.circumstances(),
+            circumstances: self
+                .circumstances
+                .circumstances(self.in_use().map(|preset| &preset.circumstances)),
         }
     }
 
@@ -249,6 +251,10 @@ impl Config {
         let mut door = DoorSettings::default();
         self.door.apply(&mut door);
         door
+    }
+
+    fn in_use(&self) -> Option<&Preset> {
+        self.presets.get(&self.preset.as_ref()?.0)
     }
 
     /// The defaults under the file under a preset.

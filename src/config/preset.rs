@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::circumstances::{self, Sections};
 use super::engine::{CHOICE, DOWNLOAD, ENGINE, FOLDER, Tuned};
 use super::setting::{Found, Layer};
 use super::value;
@@ -17,6 +18,7 @@ const ABOUT: &str = "about";
 pub(super) struct Preset {
     pub(super) about: String,
     pub(super) layer: Layer<Tuned>,
+    pub(super) circumstances: Sections,
     /// Where it is in the file; nothing where it comes with haul.
     pub(super) span: Option<Range<usize>>,
 }
@@ -40,13 +42,16 @@ pub(super) fn read(section: &value::Value<'_>, found: &mut Found) -> BTreeMap<St
     for (name, preset) in table {
         let what = format!("presets.{}", name.get_ref());
         let Some(table) = found.table(&what, preset) else { continue };
-        let layer = found.layer(&what, table, &[ENGINE, FOLDER, DOWNLOAD, CHOICE], &[ABOUT]);
+        let [schedule, metered, battery, budget] = circumstances::NAMES;
+        let others = [ABOUT, schedule, metered, battery, budget];
+        let layer = found.layer(&what, table, &[ENGINE, FOLDER, DOWNLOAD, CHOICE], &others);
+        let circumstances = circumstances::read(&what, table, found);
         let about = table
             .get(ABOUT)
             .and_then(|about| found.value(&format!("{what}.{ABOUT}"), about, value::text))
             .unwrap_or_default();
         let span = Some(name.span());
-        presets.insert(name.get_ref().to_string(), Preset { about, layer, span });
+        presets.insert(name.get_ref().to_string(), Preset { about, layer, circumstances, span });
     }
     presets
 }
@@ -66,7 +71,7 @@ impl Preset {
             about: self.about.clone(),
             shipped: self.span.is_none(),
             in_use,
-            sets: sets.collect(),
+            sets: sets.chain(self.circumstances.sets()).collect(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::circumstances::{Set, Shown};
 use super::door::DOOR;
 use super::engine::{DOWNLOAD, ENGINE, FOLDER};
 use super::hooks::HOOKS;
@@ -77,8 +78,13 @@ impl Config {
                 about: setting.about,
             });
         }
-        for (section, name, value, span, about) in self.circumstances.shown() {
-            let origin = span.map_or(Origin::Default, |span| self.at(span.start));
+        let over = self.in_use().map(|preset| &preset.circumstances);
+        for Shown { section, name, value, set, about } in self.circumstances.shown(over) {
+            let origin = match (set, &self.preset) {
+                (Set::At(span), _) => self.at(span.start),
+                (Set::ByPreset, Some((preset, _))) => Origin::Preset(preset.clone()),
+                _ => Origin::Default,
+            };
             all.push(Effective { section, name, value, origin, about });
         }
         all.extend(self.section("hooks", HOOKS, &self.hooks, &self.hooks()));

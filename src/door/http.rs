@@ -120,6 +120,7 @@ impl Desk {
             .max_message_size(MAX_REQUEST)
             .max_frame_size(MAX_REQUEST)
             .on_upgrade(move |socket| async move {
+                // Whoever waited for it has left.
                 let _ = ready.send(socket);
             })
             .into_response()

@@ -23,7 +23,7 @@ use crate::model::settings::Login;
 use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
-use crate::store::part::is_file_of;
+use crate::store::files::is_file_of;
 
 impl Core {
     /// Decides what each download of a batch is given.

@@ -14,8 +14,9 @@ use crate::model::request::{Added, AddedHow, Refusal, RefusalKind};
 use crate::model::state::State;
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
+use crate::store::files::{exists, rename_aside};
 use crate::store::note::{NOTE, Note};
-use crate::store::part::{PART, Part, exists, rename_aside};
+use crate::store::part::{PART, Part};
 
 /// How deep folders are looked through for parts.
 const DEEPEST: usize = 4;

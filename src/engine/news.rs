@@ -23,7 +23,7 @@ use crate::model::time::UnixMs;
 use crate::store::db::Durability;
 use crate::store::error::StoreKind;
 use crate::store::publish::Ending;
-use crate::store::{note, part};
+use crate::store::{files, note, part};
 
 /// How long a disk that refused a write is left alone, though it may say that it has room (a quota is not its own): at first, and
 /// where not even one byte more came since.
@@ -115,7 +115,6 @@ impl Core {
         }
         let story = item.story();
         story.remote = answered.remote;
-        let _ = answered.final_url;
         let is_small = item.record.size.is_some_and(|size| size <= SMALL);
         self.hosts.served(&host);
         // A part that is new, at the start or after the file changed, must be known as ours after a kill.
@@ -539,12 +538,12 @@ pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
         let _ = match adopted {
             // It was there before us.
             Some(name) => part::give_back(folder, &checkpoint.part, identity, name).map(drop),
-            None => part::discard_named(folder, &checkpoint.part, identity.0, identity.1),
+            None => files::discard_named(folder, &checkpoint.part, identity.0, identity.1),
         };
         let _ = note::forget(&folder.join(&checkpoint.part));
     }
     for old in &checkpoint.set_aside {
-        let _ = part::discard_named(folder, &old.part, old.device, old.inode);
+        let _ = files::discard_named(folder, &old.part, old.device, old.inode);
         let _ = note::forget(&folder.join(&old.part));
     }
 }

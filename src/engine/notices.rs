@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::Engine;
 use super::core::Core;
 use crate::model::id::{CollectionId, DownloadId};
+use crate::model::printable::printable;
 use crate::model::state::{State, StateKind};
 
 /// What ended since a collection last had nothing to do.
@@ -22,9 +23,10 @@ struct Ended {
 impl Ended {
     /// `podcasts: 12 done, 1 failed`, or what became of the only one.
     fn told(&self, collection: &str) -> String {
-        match (self.done, self.failed, &self.last) {
-            (1, 0, (name, _)) => format!("{name} is done"),
-            (0, 1, (name, Some(why))) => format!("{name} failed: {why}"),
+        let (name, collection) = (printable(&self.last.0), printable(collection));
+        match (self.done, self.failed, &self.last.1) {
+            (1, 0, _) => format!("{name} is done"),
+            (0, 1, Some(why)) => format!("{name} failed: {}", printable(why)),
             (done, 0, _) => format!("{collection}: {done} done"),
             (0, failed, _) => format!("{collection}: {failed} failed"),
             (done, failed, _) => format!("{collection}: {done} done, {failed} failed"),

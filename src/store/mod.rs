@@ -4,6 +4,7 @@ pub mod db;
 pub mod door;
 pub mod error;
 pub mod facts;
+pub mod files;
 pub mod hooks;
 pub mod library;
 pub mod lock;

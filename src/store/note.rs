@@ -271,7 +271,7 @@ pub fn path_of(part: &Part) -> PathBuf {
 /// What the disk says.
 pub fn void_at(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
-        Ok(()) => path.parent().map_or(Ok(()), super::part::sync_folder),
+        Ok(()) => path.parent().map_or(Ok(()), super::files::sync_folder),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(StoreError::io("can't delete the note", path.display(), &error)),
     }

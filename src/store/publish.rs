@@ -15,8 +15,9 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
+use super::files::{MOST_NUMBERS, discard_named, exists, is_file_at, is_file_of, sync_folder};
 use super::note;
-use super::part::{Part, discard_named, exists, is_file_at, is_file_of, sync_folder};
+use super::part::Part;
 use super::unnamed::is_born_at;
 use crate::model::file_name::numbered;
 use crate::model::id::DownloadId;
@@ -30,8 +31,6 @@ const COPY: usize = 1 << 20;
 const SYNC_ALL_FROM: usize = 8;
 /// The extended attribute that says where a file came from: "Common Extended Attributes" of freedesktop.org.
 const ORIGIN: &str = "user.xdg.origin.url";
-/// How many numbered names are tried beside a taken one.
-const MOST_NUMBERS: u32 = 9_999;
 
 /// A whole part on its way to its name.
 pub struct Ending {

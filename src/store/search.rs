@@ -14,7 +14,7 @@ const MOST_ROWS: u32 = 1000;
 /// The shortest word that the index finds; shorter ones are looked for in what it found.
 const TRIGRAM: usize = 3;
 /// So many finds are put in any order in a moment.
-const QUICK: u32 = 2000;
+const QUICK: usize = 2000;
 
 impl Db {
     /// Entries.
@@ -28,12 +28,16 @@ impl Db {
         };
         self.read(|db| {
             let words = Words::of(db, &query.text)?;
-            let newest = query.quick && !words.is_empty() && is_broad(db, query, &words)?;
+            let matching = matching(query, &words);
+            let is_quick = query.quick && !words.is_empty();
+            let few = if is_quick { few(db, &matching)? } else { None };
+            let newest = is_quick && few.is_none();
             let (sql, values) = if newest {
                 let query = LibraryQuery { sort: MediaSort::Added, descending: false, ..query.clone() };
-                select(&query, &words, limit)
+                select(&query, matching, limit)
             } else {
-                select(query, &words, limit)
+                // What was found already is not looked for again.
+                select(query, few.map_or(matching, |few| Matching::these(&few)), limit)
             };
             let mut statement = db.prepare(&sql)?;
             let mut rows: Vec<_> =
@@ -45,13 +49,14 @@ impl Db {
     }
 }
 
-/// Whether more match than are put in order in a moment.
-fn is_broad(db: &Connection, query: &LibraryQuery, words: &Words<'_>) -> rusqlite::Result<bool> {
-    let Matching { from, only, values, id } = matching(query, words);
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {only} ORDER BY {id} DESC LIMIT {QUICK} + 1)"
-    );
-    db.query_row(&sql, params_from_iter(values), |row| row.get::<_, u32>(0)).map(|count| count > QUICK)
+/// The numbers of those that match, unless they are more than are put in order in a moment.
+fn few(db: &Connection, matching: &Matching) -> rusqlite::Result<Option<Vec<i64>>> {
+    let Matching { from, only, values, id } = matching;
+    let sql = format!("SELECT {id} FROM {from} WHERE {only} ORDER BY {id} DESC LIMIT {QUICK} + 1");
+    let mut statement = db.prepare(&sql)?;
+    let found = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+    let found = found.collect::<rusqlite::Result<Vec<i64>>>()?;
+    Ok(Some(found).filter(|found| found.len() <= QUICK))
 }
 
 /// Which entries are meant: tables, condition, its values, and the column of their numbers.
@@ -60,6 +65,18 @@ struct Matching {
     only: String,
     values: Vec<Value>,
     id: &'static str,
+}
+
+impl Matching {
+    /// Those with these numbers.
+    fn these(numbers: &[i64]) -> Self {
+        Self {
+            from: "json_each(?) AS found CROSS JOIN media".into(),
+            only: "media.id = found.value".into(),
+            values: vec![Value::Text(format!("{numbers:?}"))],
+            id: "media.id",
+        }
+    }
 }
 
 /// Words that are looked for: those that the index finds, and those that are looked for in all that an entry says.
@@ -78,8 +95,9 @@ impl<'a> Words<'a> {
             return Ok(Self { indexed, read });
         }
         let words = Self { indexed, read: Vec::new() };
-        if is_broad(db, &LibraryQuery::default(), &words)? {
-            return Ok(Self { indexed: Vec::new(), read: text.split_whitespace().collect() });
+        if few(db, &matching(&LibraryQuery::default(), &words))?.is_none() {
+            // What is in few of them decides first.
+            return Ok(Self { indexed: Vec::new(), read: [read, words.indexed].concat() });
         }
         Ok(Self { read, ..words })
     }
@@ -134,8 +152,8 @@ fn matching(query: &LibraryQuery, words: &Words<'_>) -> Matching {
 }
 
 /// The whole question, for one row more than the limit.
-fn select(query: &LibraryQuery, words: &Words<'_>, limit: u32) -> (String, Vec<Value>) {
-    let Matching { from, only, values, id } = matching(query, words);
+fn select(query: &LibraryQuery, matching: Matching, limit: u32) -> (String, Vec<Value>) {
+    let Matching { from, only, values, id } = matching;
     let down = if query.descending { " DESC" } else { "" };
     let by = |column: &str| format!("media.{column} COLLATE NOCASE");
     let (artist, album, title) = (by("album_artist"), by("album"), by("title"));

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 
-use super::part::{PART, Part, exists};
+use super::files::exists;
+use super::part::{PART, Part};
 use crate::model::item::Taken;
 use crate::model::record::Born;
 

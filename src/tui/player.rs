@@ -5,9 +5,15 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Opens a file or a folder with the program that the system has for it.
+pub(crate) fn open(path: &Path) -> io::Result<()> {
+    // What the opener's exit status was helps nobody.
+    open::that_detached(path).map_err(|_| io::Error::other("the system has no program for it"))
+}
+
 /// Starts a player beside this program: it reads no keys of ours and writes nothing into the screen.
 pub(crate) fn play(player: &[String], file: &Path) -> io::Result<()> {
-    let Some((program, args)) = player.split_first() else { return open::that_detached(file) };
+    let Some((program, args)) = player.split_first() else { return open(file) };
     let mut started = Command::new(program)
         .args(args)
         .arg(file)

@@ -148,7 +148,7 @@ impl Screen {
                 self.terminal.send();
             }
             Effect::Open(path) => {
-                if let Err(error) = open::that_detached(&path) {
+                if let Err(error) = super::player::open(&path) {
                     let told = format!("{} can't be opened: {error}", path.display());
                     self.told(Err(told));
                 }

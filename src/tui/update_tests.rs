@@ -62,7 +62,7 @@ fn keys_do_what_the_table_says_to_the_download_under_the_cursor() {
         (3, "m", background(Mode::Background)),
         (1, "!", Act::SetPriority { priority: Priority::Now }),
         (9, "K", Act::Move { to: Place::Up }),
-        (9, "J", Act::Move { to: Place::Down }),
+        (2, "J", Act::Move { to: Place::Down }),
         (6, "d", Act::Remove),
     ] {
         let mut app = app();
@@ -79,6 +79,8 @@ fn a_key_that_cannot_act_says_why_and_does_nothing() {
         (7, "p", "it failed: r tries it again"),
         (1, "r", "it is running already"),
         (1, "o", "it is not whole yet"),
+        (1, "K", "it is the first in the queue"),
+        (9, "J", "it is the last in the queue"),
         (1, "z", "nothing was cancelled or removed"),
         (1, "9", "there are four panes"),
     ] {

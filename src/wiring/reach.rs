@@ -15,39 +15,49 @@ const TRIES: usize = 4;
 
 /// Connects to this machine's agent. An older one makes way where nobody loses anything by it.
 pub(crate) async fn open_agent(place: &Rc<Place>) -> Result<Client, ConnectError> {
-    let found = open(|| place.agent(true)).await;
-    let (client, is_spoken) = match found {
-        Ok(client) if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) => {
-            return Ok(client);
-        }
-        Ok(client) => (client, true),
-        Err(error) if error.kind == ConnectKind::Final => {
-            // Another protocol, or no haul at all.
-            let Ok(client) = open_any(place).await else { return Err(error) };
-            if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) {
-                return Err(error);
-            }
-            (client, false)
-        }
+    let client = match open(|| place.agent(true)).await {
+        Ok(client) => client,
+        // Another protocol, or no haul at all.
+        Err(error) if error.kind == ConnectKind::Final => return past_foreign(place, error).await,
         Err(error) => return Err(error),
     };
+    if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) {
+        return Ok(client);
+    }
     match client.stop(true).await {
+        Ok(()) => instead_of(client, place).await,
         // It is spoken to as it is until nobody needs it.
-        Err(_) if is_spoken => Ok(client),
+        Err(_) => Ok(client),
+    }
+}
+
+/// Gets past an agent that can't be talked to, which is what `error` says: an older one that nobody needs makes way.
+async fn past_foreign(place: &Rc<Place>, mut error: ConnectError) -> Result<Client, ConnectError> {
+    let Ok(client) = open_any(place).await else { return Err(error) };
+    let Some(welcome) = client.welcome() else { return Err(error) };
+    if !is_older(&welcome.version) {
+        error.hint = "use that haul, or put this one in its place: haul agent restart".into();
+        return Err(error);
+    }
+    match client.stop(true).await {
+        Ok(()) => instead_of(client, place).await,
         Err(_) => Err(ConnectError::lasting(
-            "the agent is of an older haul, speaks another protocol, and is needed for a real-time download",
+            format!("{}, and is needed for a real-time download", error.text),
             "try again when that has ended; `haul agent restart` doesn't wait for it",
         )),
-        Ok(()) => {
-            wait_until_gone(client, place).await?;
-            open(|| place.agent(true)).await
-        }
     }
+}
+
+/// Starts an agent where one was told to stop.
+async fn instead_of(old: Client, place: &Rc<Place>) -> Result<Client, ConnectError> {
+    wait_until_gone(old, place).await?;
+    open(|| place.agent(true)).await
 }
 
 /// Connects to this machine's agent of whatever version, if one runs.
 pub(crate) async fn open_any(place: &Rc<Place>) -> Result<Client, ConnectError> {
-    Client::open_any(place.agent(false), new_key()?).await
+    let key = new_key()?;
+    tried(|| Client::open_any(place.agent(false), key.clone())).await
 }
 
 pub(crate) async fn open_host(host: &str) -> Result<Client, ConnectError> {
@@ -58,11 +68,17 @@ pub(crate) async fn open_host(host: &str) -> Result<Client, ConnectError> {
 
 pub(crate) async fn open(connect: impl Fn() -> Box<dyn Connect>) -> Result<Client, ConnectError> {
     let key = new_key()?;
+    tried(|| Client::open(connect(), key.clone(), Some(SEEK))).await
+}
+
+/// Tries again where one leaves in this very moment: it is gone at the next look.
+async fn tried<F: Future<Output = Result<Client, ConnectError>>>(
+    open: impl Fn() -> F,
+) -> Result<Client, ConnectError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match Client::open(connect(), key.clone(), Some(SEEK)).await {
-            // One that leaves in this very moment is gone at the next look.
+        match open().await {
             Err(error) if error.kind == ConnectKind::Away && tries < TRIES => {}
             other => return other,
         }

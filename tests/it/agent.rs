@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -27,7 +26,7 @@ fn socket(machine: &Machine) -> PathBuf {
     Holder::read(&machine.state()).socket.expect("no agent listens")
 }
 
-fn agent(machine: &Machine) -> u32 {
+pub(crate) fn agent(machine: &Machine) -> u32 {
     Holder::read(&machine.state()).pid.expect("no agent runs")
 }
 
@@ -35,12 +34,12 @@ fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }
 
-fn done(outcome: &Outcome) -> String {
+pub(crate) fn done(outcome: &Outcome) -> String {
     assert!(outcome.status.success(), "{}", outcome.told());
     String::from_utf8_lossy(&outcome.stdout).trim().to_owned()
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !is_so() {
         assert!(Instant::now() < end, "not within {DEADLINE:?}: {what}");
@@ -184,7 +183,7 @@ fn many_that_start_at_once_end_with_one_agent() {
     assert_eq!(log.lines().filter(|line| line.contains(" begins")).count(), 1, "{log}");
 }
 
-fn status(machine: &Machine) -> Value {
+pub(crate) fn status(machine: &Machine) -> Value {
     serde_json::from_str(&done(&machine.run(&["agent", "status", "--json"]))).unwrap()
 }
 
@@ -444,90 +443,6 @@ fn another_user_gets_no_answer() {
     assert_eq!(outcome.status.code(), Some(3), "{}", String::from_utf8_lossy(&outcome.stderr));
     assert_eq!(outcome.stdout, b"");
     done(&machine.run(&["list"]));
-}
-
-#[test]
-fn a_newer_client_lets_an_older_agent_make_way_unless_somebody_would_lose_by_it() {
-    let (site, machine) = (Site::start(None), Machine::with_agent());
-    let socket = machine.state().join("agent.sock");
-    let mut old = old_agent(&machine);
-    site.serve("file.bin", toml! { size = "4 MiB" });
-    site.hold_after(1 << 20);
-    let mut owner = Line::hello(&socket, "mine");
-    let new =
-        json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
-    owner.get("add", &json!({ "downloads": [new], "settings": [] }));
-    assert!(site.wait_until_held(|| false), "nobody downloads");
-    done(&machine.run(&["list"]));
-    assert_eq!(agent(&machine), old.id(), "it serves somebody's real-time download");
-    owner.get("goodbye", &Value::Null);
-    site.release();
-    until("it is gone", || Line::hello(&socket, "x").row(1).is_none());
-    done(&machine.run(&["list"]));
-    assert!(old.wait().unwrap().success());
-    assert_eq!(status(&machine)["version"], env!("CARGO_PKG_VERSION"));
-}
-
-#[test]
-fn an_older_agent_of_another_protocol_makes_way_too() {
-    let machine = Machine::with_agent();
-    let mut old = old_agent_of(&machine, "0");
-    done(&machine.run(&["list"]));
-    assert!(old.wait().unwrap().success());
-    assert_eq!(status(&machine)["version"], env!("CARGO_PKG_VERSION"));
-    done(&machine.run(&["agent", "stop"]));
-    // What every version understands is asked of any.
-    let mut old = old_agent_of(&machine, "0");
-    assert_eq!(status(&machine)["version"], "0.0.1");
-    done(&machine.run(&["agent", "stop"]));
-    assert!(old.wait().unwrap().success());
-}
-
-#[test]
-fn an_older_agent_of_another_protocol_stays_while_somebody_would_lose_by_its_end() {
-    let (site, machine) = (Site::start(None), Machine::with_agent());
-    let mut old = old_agent_of(&machine, "0");
-    site.serve("file.bin", toml! { size = "4 MiB" });
-    site.hold_after(1 << 20);
-    let mut owner = Line::connect(&machine.state().join("agent.sock"));
-    owner.ask("hello", &json!({ "name": "test", "version": "0.0.1", "protocol": 0, "key": "mine" }));
-    let new =
-        json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
-    owner.get("add", &json!({ "downloads": [new], "settings": [] }));
-    assert!(site.wait_until_held(|| false), "nobody downloads");
-    let outcome = machine.run(&["list"]);
-    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
-    assert!(outcome.stderr.contains("needed for a real-time download"), "{}", outcome.told());
-    assert!(outcome.stderr.contains("haul agent restart"), "{}", outcome.told());
-    site.release();
-    done(&machine.run(&["agent", "restart"]));
-    assert!(old.wait().unwrap().success());
-    done(&machine.run(&["list"]));
-}
-
-/// Starts an agent in the foreground, as an older version.
-fn old_agent(machine: &Machine) -> std::process::Child {
-    old_agent_of(machine, "1")
-}
-
-/// The same, speaking a protocol by its own account.
-fn old_agent_of(machine: &Machine, protocol: &str) -> std::process::Child {
-    let child = Command::new(env!("CARGO_BIN_EXE_haul"))
-        .arg("--state")
-        .arg(machine.state())
-        .args(["agent", "run"])
-        .env_clear()
-        .env("HOME", machine.root())
-        .env("HAUL_TEST_VERSION", "0.0.1")
-        .env("HAUL_TEST_PROTOCOL", protocol)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    until("it listens", || Holder::read(&machine.state()).socket.is_some());
-    child
 }
 
 #[test]

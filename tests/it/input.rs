@@ -174,6 +174,7 @@ fn a_damaged_store_is_set_aside_and_the_downloads_are_rebuilt_from_their_parts()
         let downloads = machine.downloads().display().to_string();
         let adopted = machine.run(&["adopt", &downloads]);
         assert!(adopted.status.success(), "{how}: {}", adopted.told());
+        assert!(adopted.stderr.contains("paused. To let them go on: haul resume"), "{}", adopted.told());
         let url = site.fill("{site}/file.bin");
         let outcome = machine.get(&[url.as_str(), "-o", "file.bin"]);
         assert!(outcome.status.success(), "{how}: {}", outcome.told());

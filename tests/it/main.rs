@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
-//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_manager` under systemd;
+//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
 //! - `commands` does everything to downloads in every state;
 //! - `demo` goes to the built-in shop;
 //! - `door` lets web pages in, or not, `door_crowd` too many of them, `door_browser` in a real browser, `door_desktop` opens links;
@@ -32,6 +32,7 @@ mod agent_crowd;
 mod agent_login;
 mod agent_manager;
 mod agent_ssh;
+mod agent_upgrade;
 mod commands;
 mod config;
 mod demo;

@@ -46,16 +46,26 @@ fn changed() -> Scene {
     }
 }
 
+/// A machine whose files are on a disk, where there is one, that holds all that was written before.
+fn machine_on(disk: Option<&Disk>) -> Machine {
+    let Some(disk) = disk else { return Machine::within(&std::env::temp_dir(), CHECKPOINT) };
+    let machine = Machine::within(&disk.mount_point(), CHECKPOINT);
+    disk.settle();
+    machine
+}
+
+/// What kills a program at the `nth` call of its kind.
+fn killer(call: &str, nth: u32) -> Command {
+    let mut tracer = Command::new("strace");
+    tracer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+    tracer.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("--");
+    tracer
+}
+
 /// Runs a scene into a kill at the `nth` call of its kind, cuts the power where there is a disk to cut, and runs again.
 /// Returns whether the call was ever reached.
 fn stop_at(call: &str, nth: u32, scene: &Scene, disk: Option<&Disk>) -> bool {
-    let machine = disk.map_or_else(
-        || Machine::within(&std::env::temp_dir(), CHECKPOINT),
-        |disk| Machine::within(&disk.mount_point(), CHECKPOINT),
-    );
-    if let Some(disk) = disk {
-        disk.settle();
-    }
+    let machine = machine_on(disk);
     let site = Site::start(None);
     let url = site.fill("{site}/file.bin");
     let args = ["get", &url, "-n", "1"];
@@ -68,10 +78,7 @@ fn stop_at(call: &str, nth: u32, scene: &Scene, disk: Option<&Disk>) -> bool {
         site.release();
     }
     site.serve("file.bin", scene.now.clone());
-    let mut tracer = Command::new("strace");
-    tracer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
-    tracer.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("--");
-    let stopped = machine.spawn_under(tracer, &args).wait();
+    let stopped = machine.spawn_under(killer(call, nth), &args).wait();
     let reached = !stopped.status.success();
     if let Some(disk) = disk {
         disk.cut();
@@ -187,13 +194,7 @@ const MANY: usize = 12;
 /// Fetches small files into a kill at the `nth` call of its kind, cuts the power where there is a disk to cut, and runs again.
 /// Returns whether the call was ever reached.
 fn stop_many_at(call: &str, nth: u32, disk: Option<&Disk>) -> bool {
-    let machine = disk.map_or_else(
-        || Machine::within(&std::env::temp_dir(), CHECKPOINT),
-        |disk| Machine::within(&disk.mount_point(), CHECKPOINT),
-    );
-    if let Some(disk) = disk {
-        disk.settle();
-    }
+    let machine = machine_on(disk);
     let site = Site::start(None);
     let mut names: Vec<String> = (0..MANY).map(|number| format!("{number:02}.bin")).collect();
     // So small that they leave the server in one write with their headers.
@@ -202,10 +203,7 @@ fn stop_many_at(call: &str, nth: u32, disk: Option<&Disk>) -> bool {
     }
     let urls: Vec<String> = names.iter().map(|name| site.fill(&format!("{{site}}/{name}"))).collect();
     let args: Vec<&str> = ["get", "-j", "4"].into_iter().chain(urls.iter().map(String::as_str)).collect();
-    let mut tracer = Command::new("strace");
-    tracer.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
-    tracer.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("--");
-    let reached = !machine.spawn_under(tracer, &args).wait().status.success();
+    let reached = !machine.spawn_under(killer(call, nth), &args).wait().status.success();
     if let Some(disk) = disk {
         disk.cut();
     }

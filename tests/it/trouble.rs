@@ -104,6 +104,23 @@ fn few_descriptors_slow_it_down_and_fail_nothing() {
 }
 
 #[test]
+fn many_small_files_that_wait_for_their_names_leave_descriptors_for_others() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let names: Vec<_> = (0..400).map(|number| format!("file{number:03}")).collect();
+    let mut args = vec!["get".to_owned(), "-j".into(), "16".into()];
+    for name in &names {
+        site.serve(name, toml! { size = "2 KiB" });
+        args.push(site.fill(&format!("{{site}}/{name}")));
+    }
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 72 && exec \"$0\" \"$@\""]);
+    let outcome = machine.spawn_under(limited, &args).wait();
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert!(!outcome.stderr.contains("Too many open files"), "{}", outcome.told());
+    assert_eq!(machine.names(), names, "{}", outcome.told());
+}
+
+#[test]
 fn a_folder_that_went_away_is_waited_for_and_never_made() {
     let (site, machine) = (Site::start(None), Machine::new());
     let (here, away) = (machine.file("here"), machine.file("away"));

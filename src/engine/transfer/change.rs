@@ -25,8 +25,8 @@ use crate::model::item::OnChange;
 use crate::model::record::SetAside;
 use crate::model::state::FailKind;
 use crate::model::validators::Validators;
+use crate::store::files::{aside_name, rename_aside};
 use crate::store::note;
-use crate::store::part::{aside_name, rename_aside};
 
 /// How often a file may change before somebody has to look.
 const MOST_CHANGES: usize = 3;

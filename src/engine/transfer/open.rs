@@ -305,8 +305,7 @@ impl Shared {
     fn told_by(&self, answer: &Answer, size: Option<u64>) -> Answered {
         let name = self.name.borrow().clone().unwrap_or_else(|| self.order.name.clone());
         let remote = answer.remote.map(|address| address.to_string());
-        let final_url = answer.final_url.clone();
-        Answered { name, size, remote, final_url, copy: self.copy() }
+        Answered { name, size, remote, copy: self.copy() }
     }
 
     /// Compares samples where nothing proves that the file is the same. Returns where they agree.

@@ -151,8 +151,6 @@ pub(crate) struct Answered {
     pub(crate) size: Option<u64>,
     /// Address of the server.
     pub(crate) remote: Option<String>,
-    /// Where the bytes come from in the end.
-    pub(crate) final_url: Url,
     /// The part, so that it is known as ours from the start.
     pub(crate) copy: Option<Copied>,
 }

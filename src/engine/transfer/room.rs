@@ -7,8 +7,8 @@ use super::trouble;
 use crate::kernel::space::{Asks, Grant};
 use crate::model::state::WaitReason;
 use crate::model::units::ByteCount;
+use crate::store::files::discard_named;
 use crate::store::note;
-use crate::store::part::discard_named;
 
 /// How close to the end of what was granted a file of unknown size asks for more, in bytes.
 const AHEAD: u64 = 64 << 20;

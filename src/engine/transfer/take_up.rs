@@ -8,8 +8,9 @@ use super::trouble;
 use crate::model::coverage::Coverage;
 use crate::model::item::Mode;
 use crate::model::record::Checkpoint;
+use crate::store::files::rename_aside;
 use crate::store::note::{NOTE, Note, NoteHeader, NoteWriter};
-use crate::store::part::{PART, Part, rename_aside};
+use crate::store::part::{PART, Part};
 
 impl Shared {
     /// Opens the part that was begun and finds out what of it is there: what is safe, and what its note proves.

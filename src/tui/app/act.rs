@@ -8,6 +8,7 @@ use crate::model::policy::Policy;
 use crate::model::request::{Act, Clear, Place, Request};
 use crate::model::selector::{Selector, Term};
 use crate::model::state::StateKind;
+use crate::model::view::DownloadRow;
 use crate::tui::effect::{Effect, Purpose};
 use crate::tui::keep::Change;
 use crate::tui::layout::{Pane, Size};
@@ -60,8 +61,8 @@ impl App {
                 self.say(Tone::Plain, said.into());
             }
             C::Now => self.first_or_not(),
-            C::Earlier => self.act(Act::Move { to: Place::Up }, "earlier"),
-            C::Later => self.act(Act::Move { to: Place::Down }, "later"),
+            C::Earlier => self.move_in_queue(Place::Up),
+            C::Later => self.move_in_queue(Place::Down),
             C::Mark => self.mark(),
             C::MarkAll => self.mark_all(),
             C::Edit => {
@@ -159,6 +160,26 @@ impl App {
         self.call(purpose, Request::Act { select: Selector { ids, ..Selector::default() }, act });
         if !keeps {
             self.marks.clear();
+        }
+    }
+
+    /// Moves what is meant one place up or down, all of it together; the list shows it only where it is sorted by the queue.
+    fn move_in_queue(&mut self, to: Place) {
+        let ids = self.targets();
+        let place = |row: &DownloadRow| (row.order, row.id);
+        let is_up = to == Place::Up;
+        let is_ahead = |one: (f64, DownloadId), other: (f64, DownloadId)| {
+            let order = one.0.total_cmp(&other.0).then(one.1.cmp(&other.1));
+            if is_up { order.is_lt() } else { order.is_gt() }
+        };
+        let chosen: Vec<_> = ids.iter().filter_map(|id| self.list.row(*id)).map(place).collect();
+        let others = self.list.rows().filter(|row| !ids.contains(&row.id)).map(place);
+        let may_move = others.into_iter().any(|other| chosen.iter().any(|one| is_ahead(other, *one)));
+        match (may_move, is_up) {
+            (true, true) => self.act(Act::Move { to }, "earlier in the queue"),
+            (true, false) => self.act(Act::Move { to }, "later in the queue"),
+            (false, true) => self.say(Tone::Plain, "it is the first in the queue".into()),
+            (false, false) => self.say(Tone::Plain, "it is the last in the queue".into()),
         }
     }
 

@@ -138,10 +138,7 @@ impl App {
             }
             (1, []) => {
                 let name = acted.first().and_then(|one| self.list.row(one.id)).map(|row| row.name.clone());
-                // A move shows itself.
-                if word != "earlier" && word != "later" {
-                    self.say(Tone::Good, name.map_or_else(|| word.clone(), |name| format!("{name}: {word}")));
-                }
+                self.say(Tone::Good, name.map_or_else(|| word.clone(), |name| format!("{name}: {word}")));
             }
             (done, []) => self.say(Tone::Good, format!("{} {word}", words::downloads(done))),
             (done, many) => {

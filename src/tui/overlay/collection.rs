@@ -114,16 +114,9 @@ impl Collection {
         Ok(())
     }
 
-    /// Takes in a click on a field.
-    pub(crate) fn choose(mut self, at: usize) -> Self {
-        self.form.choose(at);
-        self
-    }
-
-    /// Takes in a paste.
-    pub(crate) fn paste(&mut self, text: &str) -> bool {
-        self.form.paste(text);
-        true
+    /// Its fields.
+    pub(super) fn form(&mut self) -> &mut Form {
+        &mut self.form
     }
 
     /// Draws it.

@@ -98,16 +98,9 @@ impl Edit {
         }
     }
 
-    /// Takes in a click on a field.
-    pub(crate) fn choose(mut self, at: usize) -> Self {
-        self.form.choose(at);
-        self
-    }
-
-    /// Takes in a paste.
-    pub(crate) fn paste(&mut self, text: &str) -> bool {
-        self.form.paste(text);
-        true
+    /// Its fields.
+    pub(super) fn form(&mut self) -> &mut Form {
+        &mut self.form
     }
 
     fn changes(&self, app: &App) -> Result<Changes, String> {

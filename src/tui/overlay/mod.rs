@@ -94,13 +94,15 @@ impl Overlay {
     }
 
     /// Takes in a click on one of its lines.
-    pub(crate) fn choose(self, at: usize, app: &mut App) -> Option<Self> {
+    pub(crate) fn choose(mut self, at: usize, app: &mut App) -> Option<Self> {
+        if let Some(form) = self.form() {
+            form.choose(at);
+            return Some(self);
+        }
         match self {
             Self::Pick(pick) => pick.choose(at, app).map(Self::Pick),
             Self::Palette(palette) => palette.choose(at, app).map(Self::Palette),
             Self::Add(add) => Some(Self::Add(Box::new(add.choose(at)))),
-            Self::Edit(edit) => Some(Self::Edit(Box::new(edit.choose(at)))),
-            Self::Collection(own) => Some(Self::Collection(Box::new(own.choose(at)))),
             Self::Limit(limit) => Some(Self::Limit(Box::new(limit.choose(at)))),
             Self::Settings(settings) => settings.choose(at, app),
             Self::Reshelve(reshelve) => Some(Self::Reshelve(reshelve.choose(at))),
@@ -110,16 +112,27 @@ impl Overlay {
 
     /// Takes in a paste, where text is typed in it.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
+        if let Some(form) = self.form() {
+            form.paste(text);
+            return true;
+        }
         match self {
             Self::Add(add) => add.paste(text),
-            Self::Edit(edit) => edit.paste(text),
-            Self::Collection(own) => own.paste(text),
             Self::Limit(limit) => limit.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Prompt(prompt) => prompt.paste(text),
             Self::Settings(settings) => settings.paste(text),
             Self::Reshelve(reshelve) => reshelve.paste(text),
             _ => false,
+        }
+    }
+
+    /// The fields of what is nothing but a form.
+    fn form(&mut self) -> Option<&mut form::Form> {
+        match self {
+            Self::Edit(edit) => Some(edit.form()),
+            Self::Collection(own) => Some(own.form()),
+            _ => None,
         }
     }
 
