@@ -11,19 +11,16 @@ const PREFIX: &str = "agent";
 /// The end of their names.
 const SUFFIX: &str = "log";
 
-/// Days whose logs are kept.
-const DAYS: usize = 7;
-
-/// Sends the process's log to its file, and to stderr too where somebody may read that.
+/// Sends the process's log to its file, of which those of so many days are kept, and to stderr too where somebody may read that.
 ///
 /// # Errors
 /// The state folder can't be written, or there is a log already.
-pub(super) fn start(state: &Path, to_stderr: bool) -> std::io::Result<()> {
+pub(super) fn start(state: &Path, days: usize, to_stderr: bool) -> std::io::Result<()> {
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(PREFIX)
         .filename_suffix(SUFFIX)
-        .max_log_files(DAYS)
+        .max_log_files(days)
         .build(state)
         .map_err(std::io::Error::other)?;
     let logged = tracing_subscriber::fmt().with_ansi(false).with_target(false);

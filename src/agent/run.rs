@@ -198,7 +198,7 @@ fn tell_ready(run: &Run, ready: &Ready) -> Result<(), RunError> {
 
 async fn live(run: &Run, here: Here) -> Result<(), RunError> {
     let Here { gate, started: Started { engine, drive, damaged }, socket } = here;
-    if let Err(error) = log::start(&run.state, !run.detached) {
+    if let Err(error) = log::start(&run.state, engine.log_days(), !run.detached) {
         // An agent without a log is better than none.
         tracing::warn!("there is no log: {error}");
     }

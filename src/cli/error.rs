@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::status::Status;
 use crate::links::list::Problem;
-use crate::model::printable::printable;
+use crate::model::printable::{printable, without_numbers};
 use crate::model::request::{Refusal, RefusalKind};
 use crate::model::selector::SelectorError;
 
@@ -129,6 +129,7 @@ impl CliError {
 /// Writes an error as `haul: what. What to do.`, fit to be shown.
 pub(crate) fn sentences(what: &str, hint: &str) -> String {
     let what = printable(what);
+    let what = without_numbers(&what);
     let hint = printable(hint);
     let mut first = hint.chars();
     match first.next() {

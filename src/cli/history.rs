@@ -9,6 +9,7 @@ use super::output::Output;
 use super::show::date;
 use super::status::Status;
 use super::table::{Column, Table, Tone};
+use crate::model::id::DownloadId;
 use crate::model::record::HistoryLine;
 use crate::model::request::{Reply, Request};
 
@@ -63,7 +64,9 @@ fn table(lines: &[HistoryLine], zone: &TimeZone) -> Table {
     for line in lines {
         let tone = if line.what == "failed" { Tone::Red } else { Tone::Plain };
         let place = line.place.clone().unwrap_or_default();
-        let (at, id) = (date(line.at, zone), line.id.to_string());
+        // What is about no single download has no number.
+        let id = if line.id == DownloadId(0) { String::new() } else { line.id.to_string() };
+        let at = date(line.at, zone);
         table.row(tone, [at, id, line.name.clone(), line.what.clone(), line.text.clone(), place]);
     }
     table

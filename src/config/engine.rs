@@ -129,6 +129,13 @@ pub(super) const ENGINE: &[Setting<Tuned>] = &[
         show: |of| Some(of.engine.history.to_string()),
     },
     Setting {
+        name: "log_days",
+        about: "Days whose logs the agent keeps, from its next start on.",
+        example: "7",
+        read: |value| Ok(put(count(value, 1..=3650)?, |to: &mut Tuned, new| to.engine.log_days = new)),
+        show: |of| Some(of.engine.log_days.to_string()),
+    },
+    Setting {
         name: "reserve",
         about: "Bytes to leave free on a disk, or \"auto\": 1 GiB or 2 % of it, whichever is less.",
         example: "\"auto\"",
@@ -259,6 +266,20 @@ pub(super) const DOWNLOAD: &[Setting<Tuned>] = &[
             Ok(put(agent, |to: &mut Tuned, new| to.downloads.user_agent = Some(new)))
         },
         show: |of| of.downloads.user_agent.as_deref().map(quoted),
+    },
+    Setting {
+        name: "ca",
+        about: "A PEM file of certificate authorities to trust beside the system's own.",
+        example: "\"/etc/ssl/company.pem\"",
+        read: |value| Ok(put(path(value)?, |to: &mut Tuned, new| to.downloads.ca = Some(new))),
+        show: |of| of.downloads.ca.as_ref().map(|file| quoted(&file.display().to_string())),
+    },
+    Setting {
+        name: "allow_downgrade",
+        about: "Whether redirects from https to http are followed.",
+        example: "false",
+        read: |value| Ok(put(flag(value)?, |to: &mut Tuned, new| to.downloads.allow_downgrade = Some(new))),
+        show: |of| Some(of.downloads.allow_downgrade.unwrap_or_default().to_string()),
     },
 ];
 

@@ -414,6 +414,7 @@ impl Core {
             what: what.into(),
             text,
             place: None,
+            secs: None,
         };
         // History is a help: what can't be written is told in the story all the same.
         drop(self.db.tell(vec![line], self.settings.history));

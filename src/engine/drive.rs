@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::{Engine, checkpointer, hooks, librarian, publisher, transfer};
+use crate::model::time::UnixMs;
 use crate::store::db::Durability;
 use crate::store::lock::Lock;
 
@@ -103,6 +104,7 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
     listening.iter().for_each(tokio::task::JoinHandle::abort);
     let mut core = engine.core.borrow_mut();
     core.forget_removed(true);
+    core.mind_hold(None, UnixMs::from(super::wall()));
     core.keep_traffic(Durability::Durable);
     // Threads end before the lock goes: whoever takes it next finds everything written.
     core.threads = [Vec::new(), Vec::new()];

@@ -320,6 +320,7 @@ impl Core {
             what: "hook failed".into(),
             text,
             place: None,
+            secs: None,
         };
         // History is a help: the download itself is not touched by this.
         drop(self.db.tell(vec![line], self.settings.history));

@@ -1,5 +1,6 @@
 //! What clients ask of the library.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
@@ -96,7 +97,11 @@ impl Engine {
                 let configured = self.core.borrow().config.library.folders.clone();
                 let folders = match template {
                     Some(text) => text.parse().map(Some).map_err(|error: FoldersError| {
-                        Refusal::new(RefusalKind::BadRequest, format!("`{text}`: {error}"), EXAMPLE)
+                        Refusal::new(
+                            RefusalKind::BadRequest,
+                            format!("`{text}`: {error}"),
+                            format!("one that works: {EXAMPLE}"),
+                        )
                     })?,
                     None => configured,
                 };
@@ -159,11 +164,12 @@ impl Engine {
             return Err(Refusal::new(RefusalKind::BadRequest, "too many entries at once", "take fewer"));
         }
         let db = self.core.borrow().db.clone();
-        let first = ids.first().copied();
-        let found = aside(move || db.media_paths(&ids)).await?;
-        match first {
-            Some(id) if found.is_empty() => Err(not_found(id)),
-            _ => Ok(found),
+        let asked = ids.clone();
+        let found = aside(move || db.media_paths(&asked)).await?;
+        let known: HashSet<MediaId> = found.iter().map(|(id, _)| *id).collect();
+        match ids.into_iter().find(|id| !known.contains(id)) {
+            Some(id) => Err(not_found(id)),
+            None => Ok(found),
         }
     }
 }
@@ -172,6 +178,9 @@ impl Engine {
 fn sorted(db: &Db, folders: &Folders, query: &LibraryQuery) -> Result<Vec<Sorted>, StoreError> {
     let mut sorted = Vec::new();
     for row in db.media_rows(query)?.rows {
+        if row.missing {
+            continue;
+        }
         let Some(record) = db.media(row.id)? else { continue };
         let name = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let known = Known { kind: row.kind, record: &record, name: &name };

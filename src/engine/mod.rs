@@ -244,6 +244,11 @@ impl Engine {
         self.core.borrow().settings.notify
     }
 
+    /// Days whose logs the settings want kept.
+    pub fn log_days(&self) -> usize {
+        usize::try_from(self.core.borrow().settings.log_days).unwrap_or(usize::MAX)
+    }
+
     /// Whether nothing will ever happen by itself, whenever that changes.
     pub fn idle(&self) -> watch::Receiver<bool> {
         self.idle.clone()

@@ -11,13 +11,15 @@ use super::item::{Item, Then};
 use crate::kernel::budget::{self, Traffic};
 use crate::kernel::leave::{self, Facts, Word};
 use crate::kernel::schedule;
-use crate::model::id::CollectionId;
+use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
 use crate::model::policy::{Battery, Cause, Policy};
+use crate::model::record::HistoryLine;
 use crate::model::request::Refusal;
 use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::way::Way;
+use crate::model::words::span;
 use crate::store::db::Durability;
 
 /// What the store keeps a person's word under.
@@ -40,6 +42,8 @@ pub(super) struct Plan {
     /// Whether the line is metered and what the battery has, where somebody tells.
     pub(super) metered: Option<bool>,
     pub(super) on_battery: Option<Battery>,
+    /// Since when background downloads are held, and by what.
+    held: Option<(UnixMs, &'static str)>,
 }
 
 impl Core {
@@ -88,6 +92,9 @@ impl Core {
         word.age(&facts, &self.config.circumstances, wall);
         self.say_word(word);
         let leaves = leave::decide(&facts, &self.config.circumstances, &self.plan.word);
+        let background = leaves.of(Way::Background);
+        let holds = background.policy == Policy::Hold;
+        self.mind_hold(holds.then(|| Cause::brief(background.cause)), wall);
         let released = self.release_collections(wall);
         let moments = leaves.iter().filter_map(|(_, leave)| leave.until);
         let moments = moments.chain(self.plan.word.next());
@@ -107,6 +114,40 @@ impl Core {
         self.limit_anew();
         self.show_leaves();
         self.pump();
+    }
+
+    /// Keeps in the history how long background downloads were held, once they no longer are, or by something else: nobody may have
+    /// looked. It counts where one of them waited for it, and for longer than a moment.
+    pub(super) fn mind_hold(&mut self, now: Option<&'static str>, wall: UnixMs) {
+        if self.plan.held.map(|(_, cause)| cause) == now {
+            return;
+        }
+        let before = std::mem::replace(&mut self.plan.held, now.map(|cause| (wall, cause)));
+        let Some((from, cause)) = before else { return };
+        let waited = |item: &Item| {
+            let record = &item.record;
+            let kind = record.state.kind();
+            let goes_on = kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting);
+            record.mode == Mode::Background && goes_on && record.added < wall
+        };
+        let waits = self.items.values().filter(|item| waited(item)).map(|item| item.record.added).min();
+        let Some(first) = waits else { return };
+        let time = wall.since(from.max(first));
+        if time < self.settings.least_hold {
+            return;
+        }
+        let line = HistoryLine {
+            number: 0,
+            at: wall,
+            id: DownloadId(0),
+            name: format!("background, for {}", span(time)),
+            what: "held".into(),
+            text: cause.into(),
+            place: None,
+            secs: Some(time.as_secs()),
+        };
+        // History is a help.
+        drop(self.db.tell(vec![line], self.settings.history));
     }
 
     /// How downloads stand that are in line or run shows in their rows.

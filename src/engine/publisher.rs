@@ -337,6 +337,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
                     what: "completed".into(),
                     text: format!("from {}", way.part.source),
                     place: Some(path.display().to_string()),
+                    secs: None,
                 });
             }
             _ => failed.push(ending.id),

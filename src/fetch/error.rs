@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use super::reach::OutOfReach;
+use crate::model::printable::without_numbers;
 
 /// What kind of trouble the network gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl FetchError {
             if inner.is::<OutOfReach>() {
                 return OutOfReach::of(host);
             }
-            said.push(inner.to_string());
+            said.push(without_numbers(&inner.to_string()).into_owned());
             source = inner.source();
         }
         let all = said.join(": ");

@@ -240,12 +240,12 @@ mod tests {
             (
                 Way::Background,
                 used_up(Facts::default(), 24),
-                "on hold, the budget of the day is used up, until 24, then full speed",
+                "on hold, until 24, then full speed: the budget of the day is used up",
             ),
             (
                 Way::Background,
                 used_up(planned(Hold, 18, Run), 24),
-                "on hold, the budget of the day is used up, until 24, then full speed",
+                "on hold, until 24, then full speed: the budget of the day is used up",
             ),
             (
                 Way::Background,
@@ -255,7 +255,7 @@ mod tests {
             (
                 Way::Background,
                 used_up(planned(Run, 22, Hold), 24),
-                "on hold, the budget of the day is used up, until 24, then on hold",
+                "on hold, until 24, then on hold: the budget of the day is used up",
             ),
             (
                 Way::Background,

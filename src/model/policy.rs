@@ -109,6 +109,24 @@ impl Period {
     }
 }
 
+impl Cause {
+    /// What holds, in a word or two: `metered`. Without a cause it is a person.
+    pub fn brief(of: Option<Self>) -> &'static str {
+        match of {
+            Some(Self::Person) | None => "by you",
+            Some(Self::Plan) => "by the plan",
+            Some(Self::Metered) => "metered",
+            Some(Self::Battery { .. }) => "battery",
+            Some(Self::Budget { .. }) => "budget",
+        }
+    }
+
+    /// Whether its words say more than a few circumstances.
+    fn is_sentence(self) -> bool {
+        matches!(self, Self::Budget { .. })
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,10 +162,10 @@ impl Leave {
         *self == Self::default()
     }
 
-    /// Says it in one sentence; `at` writes a moment: `on hold by the plan until 18:00, then full speed`.
+    /// Says it in one sentence; `at` writes a moment: `on hold, by the plan, until 18:00, then full speed`.
     pub fn said(&self, at: impl Fn(UnixMs) -> String) -> String {
         let mut said = self.policy.to_string();
-        if let Some(cause) = self.cause {
+        if let Some(cause) = self.cause.filter(|cause| !cause.is_sentence()) {
             said = format!("{said}, {cause}");
         }
         if let Some(until) = self.until {
@@ -155,6 +173,10 @@ impl Leave {
             if let Some(then) = self.then {
                 said = format!("{said}, then {then}");
             }
+        }
+        if let Some(cause) = self.cause.filter(|cause| cause.is_sentence()) {
+            let link = if self.policy == Policy::Run { ", though" } else { ":" };
+            said = format!("{said}{link} {cause}");
         }
         said
     }
@@ -260,6 +282,14 @@ mod tests {
         };
         let said = leave.said(|at| format!("#{}", at.0));
         assert_eq!(said, "on hold, by the plan, until #7, then 500 kB/s at most");
+        let used_up = Some(Cause::Budget { period: Period::Day });
+        for (policy, told) in [
+            (Policy::Hold, "on hold, until #9, then full speed: the budget of the day is used up"),
+            (Policy::Run, "full speed, until #9, then full speed, though the budget of the day is used up"),
+        ] {
+            let leave = Leave { policy, cause: used_up, until: Some(UnixMs(9)), then: Some(Policy::Run) };
+            assert_eq!(leave.said(|at| format!("#{}", at.0)), told);
+        }
         assert!(Leave::default().is_plain() && !leave.is_plain());
     }
 

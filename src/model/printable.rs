@@ -37,6 +37,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
 }
 
+/// Returns the text without the numbers that the system puts behind its words: ` (os error 111)`.
+pub fn without_numbers(text: &str) -> Cow<'_, str> {
+    const NUMBER: &str = " (os error ";
+    let mut parts = text.split(NUMBER);
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let ends = |c: char| !c.is_ascii_digit() && c != '-';
+    parts.fold(Cow::Borrowed(first), |told, part| {
+        let rest = part.trim_start_matches(|c| !ends(c));
+        match rest.strip_prefix(')') {
+            Some(rest) => told + rest,
+            None => told + NUMBER + part,
+        }
+    })
+}
+
 /// Whether a character acts on the terminal, or on the order or presence of its neighbours.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
@@ -91,6 +109,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_systems_words_stay_and_its_numbers_go() {
+        for (said, told) in [
+            ("tcp connect error: Connection refused (os error 111)", "tcp connect error: Connection refused"),
+            ("a: No such file (os error 2): b: denied (os error -13).", "a: No such file: b: denied."),
+            ("all (os error of old) is well", "all (os error of old) is well"),
+            ("", ""),
+        ] {
+            assert_eq!(without_numbers(said), told);
+        }
+    }
 
     #[test]
     fn nothing_that_acts_gets_through() {

@@ -188,17 +188,20 @@ pub struct HistoryLine {
     pub number: u64,
     /// When.
     pub at: UnixMs,
-    /// Which download.
+    /// Which download; 0 where it happened to no single one.
     pub id: DownloadId,
     /// Its name then.
     pub name: String,
-    /// What happened, one word for programs: `completed`, `failed`, `started over`, `lost`, `removed` and so on.
+    /// What happened, one word for programs: `completed`, `failed`, `started over`, `lost`, `removed`, `held` and so on.
     pub what: String,
     /// What happened, for people: secrets are never in it.
     pub text: String,
     /// Where the file is, or the source URL without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// For how long, of what lasted and is over, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secs: Option<u64>,
 }
 
 /// A publishing that was begun: names the very file, so that recovery knows what happened.

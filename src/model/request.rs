@@ -11,6 +11,7 @@ use super::id::{CollectionId, DownloadId};
 use super::item::{GivenHeader, Mode, NewDownload, Priority, TransferSettings};
 use super::page::{DoorReply, DoorRequest};
 use super::policy::{Speeds, Standing};
+use super::printable::without_numbers;
 use super::record::{CollectionSettings, HistoryLine};
 use super::selector::Selector;
 use super::shelf::{LibraryReply, LibraryRequest};
@@ -391,6 +392,6 @@ pub enum RefusalKind {
 impl Refusal {
     /// Returns a refusal.
     pub fn new(kind: RefusalKind, text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), hint: hint.into() }
+        Self { kind, text: without_numbers(&text.into()).into_owned(), hint: hint.into() }
     }
 }

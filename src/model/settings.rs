@@ -194,6 +194,10 @@ pub struct DownloadDefaults {
     pub interface: Option<String>,
     /// User-Agent.
     pub user_agent: Option<String>,
+    /// A file of certificate authorities to trust beside the system's.
+    pub ca: Option<PathBuf>,
+    /// Whether redirects from https to http are followed.
+    pub allow_downgrade: Option<bool>,
     /// Who sold it, where the file doesn't say.
     pub distributor: Option<String>,
 }
@@ -218,6 +222,8 @@ impl DownloadDefaults {
             proxy,
             interface,
             user_agent,
+            ca,
+            allow_downgrade,
             distributor,
         } = upper.clone();
         Self {
@@ -234,6 +240,8 @@ impl DownloadDefaults {
             proxy: proxy.or(lower.proxy),
             interface: interface.or(lower.interface),
             user_agent: user_agent.or(lower.user_agent),
+            ca: ca.or(lower.ca),
+            allow_downgrade: allow_downgrade.or(lower.allow_downgrade),
             distributor: distributor.or(lower.distributor),
         }
     }
@@ -251,6 +259,8 @@ impl DownloadDefaults {
             proxy: self.proxy.clone(),
             interface: self.interface.clone(),
             user_agent: self.user_agent.clone(),
+            ca: self.ca.clone(),
+            allow_downgrade: self.allow_downgrade.unwrap_or_default(),
             ..TransferSettings::default()
         }
     }
@@ -380,8 +390,12 @@ pub struct EngineSettings {
     pub notify: bool,
     /// Whether a finished file says where it came from, in its extended attribute `user.xdg.origin.url`.
     pub mark_origin: bool,
+    /// Days whose logs are kept.
+    pub log_days: u32,
     /// How long a client that vanished has to come back.
     pub come_back: Duration,
+    /// A shorter hold of background downloads is no news.
+    pub least_hold: Duration,
 }
 
 /// What the governor of background downloads may look at. Without one of them it goes on with what is left, and says so.
@@ -423,7 +437,9 @@ impl Default for EngineSettings {
             services: true,
             notify: true,
             mark_origin: true,
+            log_days: 7,
             come_back: Duration::from_mins(1),
+            least_hold: Duration::from_mins(1),
         }
     }
 }

@@ -19,7 +19,7 @@ pub const FILE: &str = "haul.db";
 /// Jobs that share one transaction at most.
 const GROUP: usize = 4096;
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const MIGRATIONS: [&str; 7] = ["
+const MIGRATIONS: [&str; 8] = ["
     CREATE TABLE settings (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
     CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
     CREATE TABLE collections (
@@ -37,7 +37,8 @@ const MIGRATIONS: [&str; 7] = ["
         number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
         what TEXT NOT NULL, text TEXT NOT NULL, place TEXT
     );
-", super::tables::TABLES, super::hooks::TABLES, super::door::TABLES, super::facts::TABLES, super::tables::SHELVES, super::rewrites::TABLES];
+", super::tables::TABLES, super::hooks::TABLES, super::door::TABLES, super::facts::TABLES, super::tables::SHELVES, super::rewrites::TABLES,
+    "ALTER TABLE history ADD COLUMN secs INTEGER;"];
 
 /// Whether a commit must survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::model::printable::without_numbers;
+
 /// What kind of trouble the disk gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
@@ -84,6 +86,5 @@ impl StoreError {
 
 /// The operating system's words, without its number.
 fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    without_numbers(&error.to_string()).to_lowercase()
 }

@@ -218,7 +218,7 @@ impl Db {
     pub fn history(&self, limit: u32, before: Option<u64>) -> Result<Vec<HistoryLine>, StoreError> {
         self.read(|db| {
             let mut statement = db.prepare(
-                "SELECT number, at, id, name, what, text, place FROM history WHERE number < ?1
+                "SELECT number, at, id, name, what, text, place, secs FROM history WHERE number < ?1
                  ORDER BY number DESC LIMIT ?2",
             )?;
             let before = before.map_or(i64::MAX, number);
@@ -231,6 +231,7 @@ impl Db {
                     what: row.get(4)?,
                     text: row.get(5)?,
                     place: row.get(6)?,
+                    secs: row.get::<_, Option<i64>>(7)?.map(unsigned),
                 })
             })?;
             lines.collect()
@@ -243,7 +244,7 @@ fn tell(db: &Connection, lines: &[HistoryLine], most: u32) -> rusqlite::Result<(
         return Ok(());
     }
     let mut statement = db.prepare_cached(
-        "INSERT INTO history (at, id, name, what, text, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO history (at, id, name, what, text, place, secs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for line in lines {
         statement.execute(params![
@@ -252,7 +253,8 @@ fn tell(db: &Connection, lines: &[HistoryLine], most: u32) -> rusqlite::Result<(
             line.name,
             line.what,
             line.text,
-            line.place
+            line.place,
+            line.secs.map(number)
         ])?;
     }
     let oldest = db.last_insert_rowid().saturating_sub(i64::from(most));

@@ -210,6 +210,7 @@ fn history_is_capped_and_newest_first() {
         what: "completed".into(),
         text: "done".into(),
         place: None,
+        secs: None,
     };
     db.tell((0..30).map(line).collect(), 10).wait().unwrap();
     let lines = db.history(100, None).unwrap();

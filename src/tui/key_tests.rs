@@ -103,6 +103,11 @@ fn many_failures_of_one_cause_are_one_row_that_opens_and_is_retried_whole() {
     keys(&mut app, "n");
     assert_eq!(act(&keys(&mut app, "r")), Some((Act::Retry, 212)));
     assert_eq!(act(&keys(&mut app, "d")), Some((Act::Remove, 212)));
+    keys(&mut app, "*");
+    let all = app.marks.len();
+    assert_eq!(all, app.list.rows().count());
+    keys(&mut app, "*");
+    assert!(all > 212 && app.marks.is_empty());
     keys(&mut app, "enter");
     let text = shown(&mut app);
     assert!(text.contains("part002.rar") && !text.contains("runs.iso"), "{text}");

@@ -345,6 +345,12 @@ impl List {
         self.order.iter().filter_map(|slot| self.slots[*slot as usize].as_ref())
     }
 
+    /// Every download that is shown, by itself or in a group.
+    pub(crate) fn shown_ids(&self) -> HashSet<DownloadId> {
+        let grouped = self.groups.iter().flat_map(|group| self.members(&group.cause));
+        grouped.chain(self.shown_rows().map(|row| row.id)).collect()
+    }
+
     /// Every row there is.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &DownloadRow> {
         self.slots.iter().flatten()

@@ -21,8 +21,23 @@ pub(crate) fn play(player: &[String], file: &Path) -> io::Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()?;
+        .spawn()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other(format!("there is no program `{program}`")),
+            _ => error,
+        })?;
     // Waited for, so that no player that has ended stays as a name without a process.
     std::thread::Builder::new().name("player".into()).spawn(move || started.wait())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_player_that_is_not_there_is_named() {
+        let error = play(&["no-such-player".into(), "-x".into()], Path::new("/")).unwrap_err();
+        assert_eq!(error.to_string(), "there is no program `no-such-player`");
+    }
 }

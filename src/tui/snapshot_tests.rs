@@ -175,6 +175,7 @@ fn log() {
             what: what.into(),
             text: text.into(),
             place: Some("/home/me/Downloads/x".into()),
+            secs: None,
         };
         let lines = vec![
             line(1, "failed", "Fabrikam – Trailer.webm", "gone: the server says 404"),

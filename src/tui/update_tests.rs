@@ -420,11 +420,18 @@ fn what_happened_since_the_last_look_is_told_until_it_is_read() {
         what: what.into(),
         text: what.into(),
         place: None,
+        secs: None,
     };
-    let lines = vec![line(13, "failed"), line(12, "completed"), line(11, "completed"), line(10, "failed")];
+    let held = HistoryLine { text: "metered".into(), secs: Some(2400), ..line(14, "held") };
+    let lines =
+        vec![held, line(13, "failed"), line(12, "completed"), line(11, "completed"), line(10, "failed")];
     answer(&mut app, Purpose::Log, Reply::History(lines));
-    assert!(shown(&mut app).contains("since 12:00: 2 done, 1 failed"), "{}", shown(&mut app));
-    assert_eq!(app.seen(), Some(13));
+    assert!(
+        shown(&mut app).contains("since 12:00: 2 done, 1 failed, 40 min held (metered)"),
+        "{}",
+        shown(&mut app)
+    );
+    assert_eq!(app.seen(), Some(14));
     // Where something else stands in its place, Enter is the row's.
     app.options.tip = "buy something".into();
     keys(&mut app, "enter");

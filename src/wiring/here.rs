@@ -111,9 +111,10 @@ fn only_attended(command: Option<&Command>) -> bool {
 
 /// What to do where the state folder or its store can't be used.
 pub(crate) fn store_hint(error: &StoreError) -> &'static str {
-    if error.kind == StoreKind::Refused {
-        "check who may write there, or name another folder with --state"
-    } else {
-        error.hint()
+    match error.kind {
+        StoreKind::Refused => "check who may write there, or name another folder with --state",
+        StoreKind::FolderAway => "make the folder or mount its disk, or name another one with --state",
+        StoreKind::Full => "make room, or name a folder on another disk with --state",
+        _ => error.hint(),
     }
 }

@@ -37,6 +37,7 @@ pub(crate) fn hurry(mut settings: Settings) -> Settings {
     engine.stall = test_ms("HAUL_TEST_STALL_MS").unwrap_or(engine.stall);
     engine.backoff_first = test_ms("HAUL_TEST_BACKOFF_MS").unwrap_or(engine.backoff_first);
     engine.come_back = test_ms("HAUL_TEST_COME_BACK_MS").unwrap_or(engine.come_back);
+    engine.least_hold = test_ms("HAUL_TEST_LEAST_HOLD_MS").unwrap_or(engine.least_hold);
     engine.checkpoint_every = test_ms("HAUL_TEST_CHECKPOINT_MS").unwrap_or(engine.checkpoint_every);
     engine.idle = std::env::var_os("HAUL_TEST_NOT_IDLE").is_none();
     let blind = std::env::var("HAUL_TEST_WITHOUT").unwrap_or_default();

@@ -108,6 +108,11 @@ fn folders_are_taken_in_once_and_what_moves_is_found_again() {
     let copies = library(&machine, &["duplicates"]);
     assert_eq!(copies.iter().map(|row| row["copies"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 2]);
 
+    // One that is not there, and nothing happens to the others.
+    let unknown = machine.run(&["library", "remove", &copies[1]["id"].to_string(), "999"]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", unknown.told());
+    assert!(unknown.stderr.contains("no library entry 999"), "{}", unknown.told());
+    assert_eq!(library(&machine, &["duplicates"]).len(), 2);
     library(&machine, &["remove", &copies[1]["id"].to_string()]);
     assert!(folder.join("again.flac").exists());
     library(&machine, &["delete", &copies[0]["id"].to_string(), "--yes"]);

@@ -218,3 +218,30 @@ fn what_is_wanted_now_takes_a_place_and_the_others_come_back_after() {
     let range = again.and_then(|seen| seen.request.header("range")).unwrap_or_default();
     assert!(!range.is_empty() && !range.starts_with("bytes=0-"), "{log:?}");
 }
+
+#[test]
+fn how_long_all_was_held_is_in_the_history_once_it_is_over() {
+    let mut machine = Machine::with_agent();
+    machine.set("HAUL_TEST_LEAST_HOLD_MS", "1000");
+    let site = Site::start(None);
+    site.serve("file.bin", toml! { size = "1 MiB" });
+    let scene = Scene { machine, site };
+    let held = || -> Vec<Value> {
+        let told = scene.haul(&["history", "--json"]);
+        let lines = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["what"] == "held").collect()
+    };
+    scene.haul(&["hold"]);
+    std::thread::sleep(Duration::from_millis(1100));
+    scene.haul(&["go"]);
+    assert_eq!(held(), [] as [Value; 0], "nothing waited for it");
+    scene.haul(&["hold"]);
+    scene.add(&[]);
+    scene.wait_for("held", |row| waits_for(row, "held"));
+    std::thread::sleep(Duration::from_millis(1100));
+    scene.haul(&["go"]);
+    scene.wait_until_done();
+    let [line] = &held()[..] else { panic!("{:?}", held()) };
+    assert_eq!((line["text"].as_str(), line["id"].as_u64()), (Some("by you"), Some(0)));
+    assert!((1..60).contains(&line["secs"].as_u64().unwrap()), "{line}");
+}

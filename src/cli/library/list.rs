@@ -337,8 +337,11 @@ fn lines(stats: &LibraryStats) -> Vec<String> {
     if lines.is_empty() {
         lines.push("The library is empty.".into());
     }
-    lines.push(format!("{} purchased, from {} distributors", stats.purchased, stats.distributors));
-    lines.push(format!("{} album artists, {} albums", stats.artists, stats.albums));
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let (purchased, shops) = (stats.purchased, stats.distributors);
+    lines.push(format!("{purchased} purchased, from {shops} distributor{}", plural(shops)));
+    let (artists, albums) = (stats.artists, stats.albums);
+    lines.push(format!("{artists} album artist{}, {albums} album{}", plural(artists), plural(albums)));
     lines.push(format!("{} missing, {} with the bytes of another", stats.missing, stats.duplicates));
     if stats.waiting > 0 {
         lines.push(format!("{} finished downloads are still to be shelved", stats.waiting));

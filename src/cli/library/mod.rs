@@ -135,6 +135,15 @@ fn shelf(words: &[String]) -> Result<ShelfPath, CliError> {
     let usage = |what: String| {
         CliError::usage(what, "Example: haul library tree music purchased \"Tailspin Records\"")
     };
+    // As one word, too: music/purchased. Names that have a slash are words of their own.
+    let split: Vec<String>;
+    let words = match words {
+        [one] if one.contains('/') => {
+            split = one.split('/').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            &split
+        }
+        _ => words,
+    };
     let mut words = words.iter();
     let kind = words.next().map(|word| kind(word)).transpose().map_err(usage)?;
     let arrangement = words.next().map(|word| arrangement(word)).transpose().map_err(usage)?;
@@ -188,6 +197,9 @@ pub(super) mod tests {
         let path = |words: &[&str]| shelf(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         let found = path(&["music", "All by genre", "Ambient", ""]).unwrap();
         assert_eq!((found.kind, found.arrangement), (Some(MediaKind::Music), Some(Arrangement::Genres)));
+        let joined = path(&["Music/Purchased/Shop"]).unwrap();
+        assert_eq!(joined, path(&["music", "purchased", "Shop"]).unwrap());
+        assert_eq!(path(&["music", "purchased", "A/B"]).unwrap().keys, ["A/B"]);
         assert_eq!(found.keys, ["Ambient", ""]);
         assert_eq!(path(&[]).unwrap(), ShelfPath::default());
         assert!(path(&["films"]).unwrap_err().to_string().contains("music, video and other"));

@@ -1,6 +1,7 @@
 //! `haul library play`: the file in a player of this machine.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -66,11 +67,16 @@ pub(super) async fn play<E: Engine>(
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());
-            player.spawn().map_err(failed)?;
+            player.spawn().map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    failed(io::Error::other(format!("there is no program `{}`", words[0])))
+                }
+                _ => failed(error),
+            })?;
         }
         // What its launchers say of themselves helps nobody.
         _ => open::that_detached(&path).map_err(|_| {
-            failed(std::io::Error::other("the system has no program for it; name one with --player"))
+            failed(io::Error::other("the system has no program for it; name one with --player"))
         })?,
     }
     output.say(&format!("Playing {}.", detail.row.title));

@@ -287,11 +287,11 @@ impl App {
     }
 
     fn mark_all(&mut self) {
-        let shown = || self.list.shown_rows().map(|row| row.id);
-        if shown().all(|id| self.marks.contains(&id)) {
+        let shown = self.list.shown_ids();
+        if shown.is_subset(&self.marks) {
             self.marks.clear();
         } else {
-            self.marks = shown().collect();
+            self.marks = shown;
         }
     }
 
@@ -356,11 +356,13 @@ impl App {
             }
             (Pane::Downloads, Command::Left) => self.show_pane(Pane::Collections),
             (Pane::Downloads, Command::Enter) => self.enter(),
-            (Pane::Log, Command::Enter) => {
-                if let Some(id) = self.log.get(self.log_at).map(|line| line.id) {
-                    self.jump(id);
+            (Pane::Log, Command::Enter) => match self.log.get(self.log_at).map(|line| line.id) {
+                Some(DownloadId(0)) => {
+                    self.say(Tone::Plain, "that was about no single download".into());
                 }
-            }
+                Some(id) => self.jump(id),
+                None => {}
+            },
             _ => {}
         }
     }

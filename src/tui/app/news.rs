@@ -1,5 +1,6 @@
 //! What changed, as it comes from the engine; and what of it a person should be told.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::App;
@@ -7,6 +8,7 @@ use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
 use crate::model::page::PageRequest;
 use crate::model::policy::{Cause, Policy};
+use crate::model::printable::without_numbers;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
 use crate::model::state::{State, StateKind};
@@ -98,14 +100,18 @@ impl Since {
     fn of(lines: &[HistoryLine], seen: u64) -> Self {
         let news = || lines.iter().filter(|line| line.number > seen);
         let count = |what: &str| news().filter(|line| line.what == what).count();
-        Self {
+        let mut since = Self {
             from: news().map(|line| line.at).min(),
             done: count("completed"),
             failed: count("failed"),
             over: count("started over"),
             lost: count("lost"),
             held: None,
+        };
+        for line in news().filter(|line| line.what == "held") {
+            since.count_held(Duration::from_secs(line.secs.unwrap_or_default()), &line.text);
         }
+        since
     }
 
     /// Whether there is anything to tell.
@@ -136,7 +142,10 @@ impl Since {
 
 impl App {
     /// Says something for a few seconds.
-    pub(crate) fn say(&mut self, tone: Tone, text: String) {
+    pub(crate) fn say(&mut self, tone: Tone, mut text: String) {
+        if let Cow::Owned(told) = without_numbers(&text) {
+            text = told;
+        }
         let long = i64::try_from(text.chars().count()).unwrap_or(i64::MAX).saturating_mul(TOAST_MS.1);
         let stays = TOAST_MS.0.saturating_add(long).min(LONGEST_TOAST_MS);
         self.toast = Some(Toast { tone, text, until: UnixMs(self.now.0 + stays) });
@@ -146,13 +155,7 @@ impl App {
     pub(super) fn mind_hold(&mut self) {
         let leave = self.background();
         let holds = leave.policy == Policy::Hold && self.going_on() > 0 && !self.focused;
-        let cause = match leave.cause {
-            Some(Cause::Person) | None => "by you",
-            Some(Cause::Plan) => "by the plan",
-            Some(Cause::Metered) => "metered",
-            Some(Cause::Battery { .. }) => "battery",
-            Some(Cause::Budget { .. }) => "budget",
-        };
+        let cause = Cause::brief(leave.cause);
         if holds && self.held_since.as_ref().is_some_and(|(_, known)| *known == cause) {
             return;
         }

@@ -162,7 +162,7 @@ fn rest(app: &App) -> Vec<Span<'static>> {
         Some(when) => vec![format!("{far}, done {when}"), far, format!("done {when}")],
         None => vec![far],
     };
-    told.into_iter().map(|told| Span::styled(told, style(app, Role::Header))).collect()
+    told.into_iter().map(|told| Span::styled(told, style(app, Role::Dim))).collect()
 }
 
 fn speed(app: &App) -> Vec<Span<'static>> {
