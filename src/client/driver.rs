@@ -458,6 +458,7 @@ fn may_be_asked_twice(ask: &Ask) -> bool {
                 | Request::Show { .. }
                 | Request::Export { .. }
                 | Request::Collections
+                | Request::Known { .. }
                 | Request::Totals
                 | Request::History { .. }
                 | Request::Attend { .. }

@@ -122,6 +122,18 @@ impl Core {
             .collect()
     }
 
+    /// The newest download of each link, wherever it goes and whatever its file is called.
+    pub(super) fn known(&self, urls: &[Url]) -> Vec<Option<DownloadId>> {
+        let newest = |url: &Url| {
+            let hash = source_hash(url);
+            let same = self.by_source.range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)));
+            let is_it =
+                |id: &DownloadId| self.items.get(id).is_some_and(|item| item.record.source_url == *url);
+            same.map(|(_, id)| *id).rev().find(is_it)
+        };
+        urls.iter().map(newest).collect()
+    }
+
     /// The finished ones among them: their files, and the checksums that those were verified with.
     pub(super) fn finished_of(
         &self,

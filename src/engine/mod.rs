@@ -417,6 +417,7 @@ impl Engine {
                 self.core.borrow_mut().hold(id, until, for_good).map(|()| Reply::Done)
             }
             Request::Go { id } => self.core.borrow_mut().go(id).map(|()| Reply::Done),
+            Request::Known { urls } => Ok(Reply::Known(self.core.borrow().known(&urls))),
             Request::Totals => Ok(Reply::Totals(self.core.borrow_mut().count_all(Instant::now()))),
             Request::History { limit, before } => {
                 let db = self.core.borrow().db.clone();

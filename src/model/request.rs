@@ -104,6 +104,11 @@ pub enum Request {
         #[serde(default)]
         id: Option<CollectionId>,
     },
+    /// Which of some links are in the list already, whatever their files are called. Answer: [`Reply::Known`].
+    Known {
+        /// The links.
+        urls: Vec<Url>,
+    },
     /// Counts and speeds. Answer: [`Reply::Totals`].
     Totals,
     /// The newest lines of history, newest first. Answer: [`Reply::History`].
@@ -311,6 +316,8 @@ pub enum Reply {
     Batch(Batch),
     /// Collections.
     Collections(Vec<CollectionRow>),
+    /// For each link, in order, the newest download of it.
+    Known(Vec<Option<DownloadId>>),
     /// Totals.
     Totals(Totals),
     /// History.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{CollectionId, DownloadId};
 use super::item::{Mode, Priority};
-use super::state::StateKind;
+use super::state::{FailKind, State, StateKind};
 use super::view::DownloadRow;
 
 /// A choice of downloads: any of the numbers and ranges, and of the rest all that meet every predicate.
@@ -33,6 +33,8 @@ pub struct Selector {
 pub enum Term {
     /// `state:failed`.
     State(StateKind),
+    /// `why:gone`: it failed for this.
+    Why(FailKind),
     /// `host:example`: the host contains this.
     Host(String),
     /// `mode:real-time`.
@@ -120,6 +122,7 @@ impl Term {
     pub fn holds(&self, row: &DownloadRow) -> bool {
         match self {
             Self::State(state) => row.state.kind() == *state,
+            Self::Why(kind) => matches!(&row.state, State::Failed(failure) if failure.kind == *kind),
             Self::Host(part) => row.host.contains(part.as_str()),
             Self::Mode(mode) => row.mode == *mode,
             Self::Priority(priority) => row.priority == *priority,
@@ -151,6 +154,11 @@ impl FromStr for Term {
                     || fail(format!("the states are {}", StateKind::ALL.map(StateKind::word).join(", "))),
                 )
             }
+            "why" => {
+                FailKind::ALL.into_iter().find(|kind| kind.word() == value).map(Self::Why).ok_or_else(|| {
+                    fail(format!("the reasons are {}", FailKind::ALL.map(FailKind::word).join(", ")))
+                })
+            }
             "host" => Ok(Self::Host(value.to_lowercase())),
             "name" => Ok(Self::Name(value.to_lowercase())),
             "mode" => match value {
@@ -170,7 +178,8 @@ impl FromStr for Term {
                 .map(|id| Self::Collection(CollectionId(id)))
                 .map_err(|_| fail("`in:` takes a collection's number".into())),
             _ => Err(fail(
-                "the predicates are state:, host:, name:, mode:, priority:, in:, >SIZE and <SIZE".into(),
+                "the predicates are state:, why:, host:, name:, mode:, priority:, in:, >SIZE and <SIZE"
+                    .into(),
             )),
         }
     }

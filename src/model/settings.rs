@@ -407,11 +407,13 @@ pub struct Eyes {
     pub counters: bool,
     /// An echo to the busiest server, five times a second.
     pub probe: bool,
+    /// What the system counts of shortage of processor, disk and memory.
+    pub pressure: bool,
 }
 
 impl Default for Eyes {
     fn default() -> Self {
-        Self { sockets: true, counters: true, probe: true }
+        Self { sockets: true, counters: true, probe: true, pressure: true }
     }
 }
 

@@ -158,6 +158,48 @@ pub enum FailKind {
     GaveUp,
 }
 
+impl FailKind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Gone,
+        Self::Refused,
+        Self::WebPage,
+        Self::Certificate,
+        Self::Redirect,
+        Self::Protocol,
+        Self::Encoded,
+        Self::Checksum,
+        Self::Changed,
+        Self::NoProof,
+        Self::PartGone,
+        Self::NameTaken,
+        Self::Publish,
+        Self::Local,
+        Self::GaveUp,
+    ];
+
+    /// The word, as in `why:gone`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::WebPage => "web-page",
+            Self::Certificate => "certificate",
+            Self::Redirect => "redirect",
+            Self::Protocol => "protocol",
+            Self::Encoded => "encoded",
+            Self::Checksum => "checksum",
+            Self::Changed => "changed",
+            Self::NoProof => "no-proof",
+            Self::PartGone => "part-gone",
+            Self::NameTaken => "name-taken",
+            Self::Publish => "publish",
+            Self::Local => "local",
+            Self::GaveUp => "gave-up",
+        }
+    }
+}
+
 /// A [`State`] without what goes with it: for tables, filters and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -117,6 +117,12 @@ pub const METHODS: &[Method] = &[
         "`done`",
         "Releases a hold; without `id` it lifts what else holds everything, too, until that changes by itself.",
     ),
+    method(
+        "known",
+        r#"{"urls":["https://example.com/a.iso"]}"#,
+        "`known`",
+        "For each link the newest download of it, or nothing.",
+    ),
     method("totals", "", "`totals`", "Counts and speeds."),
     method("history", r#"{"limit":50}"#, "`history`", "What happened, newest first."),
     method(

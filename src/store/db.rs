@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, StoreKind};
 use super::rows::{self, Loaded};
+use super::spent::at_disk;
 use crate::model::id::DownloadId;
 
 /// The database's file in the state folder.
@@ -387,7 +388,7 @@ fn commit(connection: &Connection, group: &mut [Job]) -> rusqlite::Result<()> {
     for job in group {
         (job.work)(&transaction)?;
     }
-    transaction.commit()
+    at_disk(|| transaction.commit())
 }
 
 fn sort(what: &str, path: &Path, error: &rusqlite::Error) -> StoreError {

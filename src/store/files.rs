@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, CWD, FileType, RenameFlags};
 use rustix::io::Errno;
 
 use super::error::StoreError;
+use super::spent::at_disk;
 
 /// How many numbered names are tried beside a taken one.
 pub(super) const MOST_NUMBERS: u32 = 9_999;
@@ -67,7 +68,7 @@ pub fn rename_aside(folder: &Path, from: &str, to: &str) -> Result<(), StoreErro
 /// What the disk says.
 pub fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     let fail = |error: io::Error| StoreError::io("can't make safe", folder.display(), &error);
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+    at_disk(|| File::open(folder).and_then(|folder| folder.sync_all())).map_err(fail)
 }
 
 /// Whether anything of that name is there, a dangling link included.

@@ -16,5 +16,6 @@ pub mod rows;
 mod search;
 pub mod shelves;
 pub mod space;
+pub mod spent;
 mod tables;
 mod unnamed;

@@ -17,6 +17,7 @@ use super::files::{
     MOST_NUMBERS, discard_named, exists, is_file_at, is_file_of, is_same, rename_aside, sync_folder,
 };
 use super::note::{NOTE, Note};
+use super::spent::at_disk;
 use super::unnamed::{self, Unnamed};
 use crate::model::file_name::numbered;
 use crate::model::item::Taken;
@@ -241,7 +242,8 @@ impl Part {
     /// What the disk says; nothing counts as written then.
     pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         self.is_all_there()?;
-        self.file.write_all_at(data, offset).map_err(|error| self.failed("can't write to", &error))?;
+        at_disk(|| self.file.write_all_at(data, offset))
+            .map_err(|error| self.failed("can't write to", &error))?;
         self.end.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -296,7 +298,7 @@ impl Part {
             let text = format!("{} could not be made safe before", self.path().display());
             return Err(StoreError::new(StoreKind::Other, text));
         }
-        sync(&self.file).map_err(|error| {
+        at_disk(|| sync(&self.file)).map_err(|error| {
             *spoilt = true;
             self.failed("can't make safe", &error)
         })

@@ -62,6 +62,8 @@ pub enum Purpose {
     Library(Asked),
     /// Adding; how many, and in which mode.
     Add(Mode),
+    /// Which links of the Add dialog are in the list already, from which of them on.
+    Known(usize),
     /// Something was done to downloads: the word for it, as in `3 downloads paused`.
     Act(&'static str),
     /// A mode was set, to which.

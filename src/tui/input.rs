@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use crokey::KeyCombination;
-use crokey::crossterm::event::{self, Event, KeyEventKind};
+use crokey::crossterm::event::{self, Event, KeyEventKind, MouseEventKind};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
@@ -77,6 +77,8 @@ fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Msg::Key(KeyCombination::from(key))),
         Event::Key(_) => None,
+        // Nothing looks different under a pointer that only moves.
+        Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved => None,
         Event::Mouse(mouse) => Some(Msg::Mouse(mouse)),
         Event::Paste(mut text) => {
             text.truncate(text.floor_char_boundary(LONGEST));

@@ -8,7 +8,7 @@ pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
-/// Cuts a text to a width in the middle, so that its end and extension stay.
+/// Cuts a text to a width in the middle, so that its end and extension stay; between words where one ends near enough.
 pub(crate) fn cut_middle(text: &str, room: usize, ellipsis: &str) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -18,7 +18,17 @@ pub(crate) fn cut_middle(text: &str, room: usize, ellipsis: &str) -> String {
     let front: String = taken(text.graphemes(true), left - back_room).collect();
     let mut back: Vec<_> = taken(text.graphemes(true).rev(), back_room).collect();
     back.reverse();
-    format!("{front}{ellipsis}{}", back.concat())
+    let back = back.concat();
+    let gap = &text[front.len()..text.len() - back.len()];
+    let front_end = match front.rfind(' ') {
+        Some(at) if !gap.starts_with(' ') && at * 2 >= front.len() => at,
+        _ => front.len(),
+    };
+    let back_start = match back.find(' ') {
+        Some(at) if !gap.ends_with(' ') && at * 2 <= back.len() => at,
+        _ => 0,
+    };
+    format!("{}{ellipsis}{}", front[..front_end].trim_end(), back[back_start..].trim_start())
 }
 
 /// Cuts a text to a width at its end; between two words where one ends near enough.
@@ -39,6 +49,13 @@ pub(crate) fn cut_end(text: &str, room: usize, ellipsis: &str) -> String {
 /// Exactly `columns` wide: cut in the middle or filled up on the right.
 pub(crate) fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     let cut = cut_middle(text, columns, ellipsis);
+    let fill = columns.saturating_sub(width(&cut));
+    format!("{cut}{}", " ".repeat(fill))
+}
+
+/// Exactly `columns` wide: cut at the end or filled up on the right.
+pub(crate) fn fit_end(text: &str, columns: usize, ellipsis: &str) -> String {
+    let cut = cut_end(text, columns, ellipsis);
     let fill = columns.saturating_sub(width(&cut));
     format!("{cut}{}", " ".repeat(fill))
 }
@@ -110,6 +127,8 @@ mod tests {
             }
         }
         assert_eq!(cut_middle("a long name.iso", 9, "…"), "a lo….iso");
+        assert_eq!(cut_middle("Northwind Radio – Episode 212.mp3", 26, "…"), "Northwind…212.mp3");
+        assert_eq!(cut_middle("Undivided.and.without.a.gap", 13, "…"), "Undivi….a.gap");
         assert_eq!(cut_middle("a long name.iso", 9, "..."), "a l...iso");
     }
 

@@ -221,14 +221,29 @@ fn a_paste_is_reviewed_and_added() {
 
 #[test]
 fn what_is_here_already_is_offered_and_skipped() {
-    let mut rows = sample::rows();
-    rows[5].name = "x.iso".into();
-    rows[5].host = "a.example".into();
-    let mut app = app_with(rows, (80, 24), false);
-    app.update(NOW, Msg::Paste("https://a.example/x.iso https://a.example/new.iso".into()));
+    let mut app = app();
+    keys(&mut app, "a");
+    let asked = |effects: Vec<Effect>| {
+        let found = effects.into_iter().find_map(|effect| match effect {
+            Effect::Call(Purpose::Known(first), request) => match *request {
+                Request::Known { urls } => Some((first, urls.len())),
+                _ => None,
+            },
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("nothing was asked"))
+    };
+    let paste = |text: &str| Msg::Paste(text.into());
+    let effects = app.update(NOW, paste("https://a.example/x.iso https://a.example/new.iso"));
+    assert_eq!(asked(effects), (0, 2));
+    // Whatever the file is called by now, and wherever it comes from in the end.
+    answer(&mut app, Purpose::Known(0), Reply::Known(vec![Some(DownloadId(6)), None]));
     let text = shown(&mut app);
     assert!(text.contains("already here, done 2 min ago: skipped"), "{text}");
     assert!(text.contains("add 1"), "{text}");
+    assert_eq!(asked(app.update(NOW, paste("https://a.example/late.iso"))), (2, 1));
+    answer(&mut app, Purpose::Known(2), Reply::Known(vec![Some(DownloadId(1))]));
+    assert!(shown(&mut app).contains("in the list: goes on"));
 }
 
 #[test]
@@ -294,7 +309,7 @@ fn a_failure_is_told_until_it_is_read() {
     });
     let effects =
         app.update(NOW, Msg::Changed(Box::new(Update { revision: 2, rows: vec![row], ..Update::default() })));
-    assert!(effects.contains(&Effect::Bell));
+    assert!(!effects.contains(&Effect::Bell), "the end of its collection rings, and nothing else");
     assert!(shown(&mut app).contains("Concert.mp4: gone: the server says 404"));
     on(&mut app, 2);
     assert!(app.notice.is_none());
@@ -432,11 +447,10 @@ fn what_happened_since_the_last_look_is_told_until_it_is_read() {
         shown(&mut app)
     );
     assert_eq!(app.seen(), Some(14));
-    // Where something else stands in its place, Enter is the row's.
-    app.options.tip = "buy something".into();
+    // Enter is the row's.
     keys(&mut app, "enter");
     assert!(app.overlay.is_some() && app.since.is_news(), "{}", shown(&mut app));
-    keys(&mut app, "esc esc enter");
+    keys(&mut app, "esc 4");
     assert!(!app.since.is_news());
 }
 

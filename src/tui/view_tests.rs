@@ -31,6 +31,7 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         settings: TransferSettings::default(),
         local: true,
         outlives: true,
+        passing: false,
         place: String::new(),
         tip: String::new(),
         wrong: String::new(),

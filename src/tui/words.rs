@@ -6,6 +6,7 @@ use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, clock};
 use crate::model::view::DownloadRow;
 pub(crate) use crate::model::words::{ago, brief, downloads, percent, size, span, speed, thousands};
+use crate::tui::app::Options;
 use crate::tui::look::Look;
 
 /// What a web page wants that asks to be let in.
@@ -38,11 +39,22 @@ pub(crate) fn mode(row: &DownloadRow) -> &'static str {
 }
 
 /// The three ways to download, in the user's words.
-pub(crate) const WAYS: [(&str, &str); 3] = [
-    ("background, steps aside", "goes on after you quit"),
-    ("background, full speed", "goes on after you quit"),
-    ("real time, to play it now", "front first; lost if you quit"),
-];
+pub(crate) const WAYS: [&str; 3] =
+    ["background, steps aside", "background, full speed", "real time, to play it now"];
+
+/// What becomes of a background download when the screen is left.
+pub(crate) fn afterwards(options: &Options) -> &'static str {
+    match (options.passing, options.outlives) {
+        (true, _) => "ends with the demo",
+        (false, true) => "goes on after you quit",
+        (false, false) => "waits while haul doesn't run",
+    }
+}
+
+/// What a way to download means.
+pub(crate) fn way_means(at: usize, options: &Options) -> &'static str {
+    if at == 2 { "front first; lost if you quit" } else { afterwards(options) }
+}
 
 /// What a way means to the engine.
 pub(crate) fn way(at: usize) -> (Mode, Priority) {
@@ -168,7 +180,18 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
             };
             ("held: it doesn't start".into(), hint.into())
         }
-        State::Failed(failure) => (failure.text.clone(), failure.hint.clone()),
+        State::Failed(failure) => {
+            // What a command would do, a key does here.
+            let hint = match failure.kind {
+                FailKind::Gone => "check the address; {new-link} gives it a new link",
+                FailKind::Refused => "it may want a login: {edit} gives it headers, {new-link} another link",
+                FailKind::WebPage => "open it in a browser, and give the link to the file with {new-link}",
+                FailKind::Checksum => "{resume} fetches it anew; {edit} corrects the checksum",
+                FailKind::NameTaken => "{edit} gives it another name",
+                _ => &failure.hint,
+            };
+            (failure.text.clone(), hint.to_owned())
+        }
         State::Waiting { why, until } => {
             let left = until.map(|until| until.since(now)).filter(|left| !left.is_zero()).map(span);
             let text = match why {

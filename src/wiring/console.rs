@@ -147,6 +147,7 @@ fn options(
         settings: TransferSettings { umask: local.then_some(umask), ..TransferSettings::default() },
         local,
         outlives: shown.outlives,
+        passing: shown.passing,
         place: shown.host.clone(),
         tip: shown.tip.clone(),
         wrong: wrong.unwrap_or_default(),

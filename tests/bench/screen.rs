@@ -57,6 +57,7 @@ fn app() -> App {
         settings: TransferSettings::default(),
         local: true,
         outlives: true,
+        passing: false,
         place: String::new(),
         tip: String::new(),
         wrong: String::new(),

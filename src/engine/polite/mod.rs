@@ -9,6 +9,7 @@ mod connection;
 mod counters;
 mod probe;
 mod report;
+mod strain;
 mod thread;
 
 pub(crate) use self::connection::{Ends, Watched};

@@ -11,8 +11,10 @@ use super::counters::Counter;
 use super::is_on_this_machine;
 use super::probe::Probe;
 use super::report::Reports;
+use super::strain;
 use crate::kernel::governor::{
-    Arrived, Blind, FLOOR, Grant, Line, Part, Path, Rival, Seen, Stance, Wants, share_out,
+    Arrived, Blind, Ease, FLOOR, Grant, Line, Part, Path, Pressure, Rival, Scarce, Seen, Stance, Wants,
+    share_out,
 };
 use crate::model::id::DownloadId;
 use crate::model::settings::Eyes;
@@ -38,6 +40,9 @@ const NO_LIMIT: u64 = 1 << 30;
 
 /// The window to a proxy on this machine: what is in it comes before a slower pace shows.
 const TO_A_PROXY: u64 = 256 << 10;
+
+/// What a connection may at least have where others go short of the disk, in bytes a second.
+const LEAST_PACE: u64 = 16 << 10;
 
 /// A transfer's word to the governor.
 pub(super) enum Word {
@@ -86,6 +91,10 @@ struct Governor {
     turned: Instant,
     told: Instant,
     moment: Instant,
+    pressure: Pressure,
+    ease: Ease,
+    /// What all connections together may have while less is taken, in bytes a second.
+    eased: u64,
 }
 
 /// An interface, and the ways over it.
@@ -130,6 +139,9 @@ impl Governor {
             turned: now,
             told: now,
             moment: now,
+            pressure: Pressure::new(now),
+            ease: Ease::Full,
+            eased: 0,
         }
     }
 
@@ -191,7 +203,9 @@ impl Governor {
         let second = now.saturating_duration_since(self.moment) >= Duration::from_secs(1);
         if second {
             self.moment = now;
+            self.mind_pressure(now);
         }
+        let (ease, pace) = (self.ease, self.pace_each());
         for road in self.lines.values_mut() {
             let seen = road.look(now, answer);
             let used = u32::try_from(seen.len()).unwrap_or(1);
@@ -199,16 +213,18 @@ impl Governor {
             for (network, seen) in seen {
                 let Some(way) = road.ways.get_mut(&network) else { continue };
                 if way.is_blind() {
-                    way.pace(now, &mut road.line);
+                    way.pace(now, &mut road.line, pace);
                     continue;
                 }
-                let grant = way.path.tick(now, &seen, &mut road.line, used);
+                let mut grant = way.path.tick(now, &seen, &mut road.line, used);
                 queue |= way.path.has_queue(now);
+                grant.trickle |= matches!(ease, Ease::Trickle(_));
                 // Of all that step aside one has the trickle.
                 let has_turn = !grant.trickle || self.turn % aside == place % aside;
                 place += usize::from(grant.trickle);
                 way.grant = Some(grant);
                 way.carry_out(grant, has_turn, self.turn / aside);
+                way.keep_to(pace);
                 if second {
                     way.remember(now, &road.line);
                 }
@@ -216,6 +232,31 @@ impl Governor {
             road.line.measure(now, queue);
             road.ways
                 .retain(|_, way| !way.lanes.is_empty() || now.saturating_duration_since(way.used) < FORGET);
+        }
+    }
+
+    /// Takes less where others go short of processor, disk or memory, and more again.
+    fn mind_pressure(&mut self, now: Instant) {
+        let Some(strain) = strain::read().filter(|_| self.eyes.pressure) else { return };
+        let ways = self.lines.values().flat_map(|road| road.ways.values());
+        let rate: f64 = ways.map(Way::rate).sum();
+        let before = std::mem::replace(&mut self.ease, self.pressure.look(now, &strain));
+        match (before, self.ease) {
+            (Ease::Full, Ease::Half(_)) => self.eased = whole(rate / 2.0),
+            // As slowly as it was begun with.
+            (Ease::Full, Ease::Trickle(_)) => self.eased = whole(rate / 4.0),
+            _ => {}
+        }
+    }
+
+    /// What each connection may have, in bytes a second; 0 for all that its window gives.
+    fn pace_each(&self) -> u64 {
+        let ways = self.lines.values().flat_map(|road| road.ways.values());
+        let lanes = u64::try_from(ways.map(|way| way.lanes.len()).sum::<usize>()).unwrap_or(1).max(1);
+        match self.ease {
+            Ease::Full => 0,
+            Ease::Half(_) => (self.eased / lanes).max(LEAST_PACE),
+            Ease::Trickle(_) => LEAST_PACE,
         }
     }
 
@@ -255,7 +296,9 @@ impl Governor {
         for road in self.lines.values() {
             for way in road.ways.values() {
                 for lane in &way.lanes {
-                    reports.entry(lane.connection.download).or_insert_with(|| way.tell(now, road, lane));
+                    reports
+                        .entry(lane.connection.download)
+                        .or_insert_with(|| way.tell(now, road, lane, self.ease));
                 }
             }
         }
@@ -394,14 +437,25 @@ impl Way {
         }
     }
 
-    /// Without sight of the sockets: a pace for reading, from what the interface leaves over.
-    fn pace(&mut self, now: Instant, line: &mut Line) {
+    /// Keeps each connection to a pace, beside its window; 0 for none.
+    fn keep_to(&self, pace: u64) {
+        for lane in
+            self.lanes.iter().filter(|lane| !lane.connection.is_gone() && lane.connection.pace.rate() != pace)
+        {
+            lane.connection.pace.set_rate(pace);
+        }
+    }
+
+    /// Without sight of the sockets: a pace for reading, from what the interface leaves over, and at most another one where that is
+    /// not 0.
+    fn pace(&mut self, now: Instant, line: &mut Line, most: u64) {
         let late = self.lanes.iter().any(|lane| is_on_this_machine(&lane.connection.ends));
         let rate = self.blind.tick(now, self.arrived, line, late);
         let each = rate.map_or(0, |rate| {
             let lanes = u64::try_from(self.lanes.len()).unwrap_or(1).max(1);
             (rate / lanes).max(1)
         });
+        let each = [each, most].into_iter().filter(|rate| *rate > 0).min().unwrap_or(0);
         for lane in &self.lanes {
             lane.connection.set_free();
             if let Some(socket) = &lane.connection.socket
@@ -427,7 +481,7 @@ impl Way {
         });
     }
 
-    fn tell(&self, now: Instant, road: &Road, lane: &Lane) -> Politeness {
+    fn tell(&self, now: Instant, road: &Road, lane: &Lane, ease: Ease) -> Politeness {
         let line = &road.line;
         let mut missing = Vec::new();
         if self.is_blind() {
@@ -450,8 +504,8 @@ impl Way {
         }
         let stance = if self.is_blind() { None } else { self.grant.map(|grant| grant.stance) };
         Politeness {
-            doing: words(stance, line).to_owned(),
-            aside: matches!(stance, Some(Stance::Yield(_))),
+            doing: eased_words(ease).unwrap_or_else(|| words(stance, line)).to_owned(),
+            aside: ease != Ease::Full || matches!(stance, Some(Stance::Yield(_))),
             base_us: self.path.base().filter(|_| !self.is_blind()).map(micros),
             delay_us: (!self.is_blind()).then(|| micros(self.path.queue(now))),
             line: Some(whole(line.reached())).filter(|rate| *rate > 0),
@@ -463,6 +517,18 @@ impl Way {
             missing,
             moments: self.moments.iter().copied().collect(),
         }
+    }
+}
+
+/// What it does where others go short, in words.
+fn eased_words(ease: Ease) -> Option<&'static str> {
+    match ease {
+        Ease::Full => None,
+        Ease::Half(scarce) | Ease::Trickle(scarce) => Some(match scarce {
+            Scarce::Processor => "leaves the processor to other programs, which wait for it",
+            Scarce::Disk => "leaves the disk to other programs, which wait for it",
+            Scarce::Memory => "takes less, for other programs wait for memory",
+        }),
     }
 }
 

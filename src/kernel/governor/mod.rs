@@ -46,6 +46,7 @@ mod blind;
 mod history;
 mod line;
 mod path;
+mod pressure;
 mod share;
 #[cfg(test)]
 mod simulated;
@@ -54,4 +55,5 @@ pub use arrived::{Arrived, Step};
 pub use blind::Blind;
 pub use line::Line;
 pub use path::{FLOOR, Grant, Path, Rival, Seen, Stance};
+pub use pressure::{Ease, Pressure, Scarce, Strain};
 pub use share::{Part, Wants, share_out};

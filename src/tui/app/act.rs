@@ -21,6 +21,7 @@ use crate::tui::overlay::pick::Pick;
 use crate::tui::overlay::prompt::{Prompt, Question};
 use crate::tui::overlay::settings::Settings;
 use crate::tui::sort::Sort;
+use crate::tui::words;
 
 impl App {
     /// Carries out a command that can act.
@@ -55,10 +56,12 @@ impl App {
             C::NewMode => {
                 self.new_mode = other(self.new_mode);
                 let said = match self.new_mode {
-                    Mode::Background => "new downloads are background: they go on after you quit",
-                    Mode::RealTime => "new downloads are real time: front first, lost if you quit",
+                    Mode::Background => {
+                        format!("new downloads are background: each {}", words::afterwards(&self.options))
+                    }
+                    Mode::RealTime => "new downloads are real time: front first, lost if you quit".into(),
                 };
-                self.say(Tone::Plain, said.into());
+                self.say(Tone::Plain, said);
             }
             C::Now => self.first_or_not(),
             C::Earlier => self.move_in_queue(Place::Up),
@@ -387,11 +390,8 @@ impl App {
     }
 
     fn enter(&mut self) {
-        if self.shows_since() {
-            return self.show_pane(Pane::Log);
-        }
-        if let Some((_, host)) = self.cursor_cause() {
-            self.filter_by(&format!("state:failed host:{host}"));
+        if let Some((kind, host)) = self.cursor_cause() {
+            self.filter_by(&format!("why:{} host:{host}", kind.word()));
             return;
         }
         let Some(row) = self.cursor_row() else { return };
@@ -414,7 +414,8 @@ impl App {
             self.show_pane(Pane::Downloads);
         } else if !self.options.tip.is_empty() {
             self.options.tip.clear();
-        } else if self.notice.take().is_some() || self.since.is_news() {
+        } else if self.notice.take().is_some() {
+        } else if self.since.is_news() {
             self.since = super::Since::default();
         } else if self.collection_line > 0 {
             self.show_collection(0);

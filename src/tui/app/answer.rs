@@ -27,6 +27,14 @@ impl App {
                     self.detail = Some(detail);
                 }
             }
+            (Purpose::Known(first), Reply::Known(known)) => {
+                if let Some(Overlay::Add(mut add)) =
+                    self.overlay.take_if(|over| matches!(over, Overlay::Add(_)))
+                {
+                    add.mind_known(first, &known, self);
+                    self.overlay = Some(Overlay::Add(add));
+                }
+            }
             (Purpose::Log, Reply::History(lines)) => self.log_read(lines),
             (Purpose::Library(asked), Reply::Library(reply)) => self.shelf_answered(asked, reply),
             (Purpose::Add(mode), Reply::Added(added)) => self.added(mode, &added),
@@ -81,7 +89,7 @@ impl App {
             Purpose::Library(asked) => return self.shelf_refused(asked, &told(refusal)),
             _ => {}
         }
-        if !matches!(purpose, Purpose::Detail(_)) {
+        if !matches!(purpose, Purpose::Detail(_) | Purpose::Known(_)) {
             self.say(Tone::Bad, told(refusal));
         }
     }
@@ -116,13 +124,13 @@ impl App {
             }),
         }
         let word = match mode {
-            Mode::RealTime => "in real time: front first, lost if you quit",
-            Mode::Background => "in the background: goes on after you quit",
+            Mode::RealTime => "in real time: front first, lost if you quit".to_owned(),
+            Mode::Background => format!("in the background: {}", words::afterwards(&self.options)),
         };
-        self.acted(word, acted);
+        self.acted(&word, acted);
     }
 
-    fn acted(&mut self, word: &'static str, acted: &[Acted]) {
+    fn acted(&mut self, word: &str, acted: &[Acted]) {
         let word = &self.options.keymap.fill(word);
         let refused: Vec<&Refusal> = acted.iter().filter_map(|one| one.refused.as_ref()).collect();
         let done = acted.len() - refused.len();
@@ -133,7 +141,7 @@ impl App {
             (0, []) => self.say(Tone::Plain, "there was nothing to do".into()),
             (0, [one]) => self.say(Tone::Bad, told(one)),
             (0, many) => {
-                let text = format!("none of {}: {}", words::downloads(many.len()), told(many[0]));
+                let text = format!("none of {}: {}", words::downloads(many.len()), reasons(many));
                 self.say(Tone::Bad, text);
             }
             (1, []) => {
@@ -143,7 +151,7 @@ impl App {
             (done, []) => self.say(Tone::Good, format!("{} {word}", words::downloads(done))),
             (done, many) => {
                 let text =
-                    format!("{} {word}, {} not: {}", words::downloads(done), many.len(), told(many[0]));
+                    format!("{} {word}, {} not: {}", words::downloads(done), many.len(), reasons(many));
                 self.say(Tone::Warning, text);
             }
         }
@@ -171,5 +179,23 @@ impl App {
 }
 
 fn told(refusal: &Refusal) -> String {
-    if refusal.hint.is_empty() { refusal.text.clone() } else { format!("{}. {}", refusal.text, refusal.hint) }
+    let mut hint = refusal.hint.chars();
+    hint.next().map_or_else(
+        || refusal.text.clone(),
+        |first| format!("{}. {}{}", refusal.text, first.to_uppercase(), hint.as_str()),
+    )
+}
+
+/// Why some were refused: where it is not the same for all, each reason with how many have it, the commonest first.
+fn reasons(refused: &[&Refusal]) -> String {
+    let mut counts = std::collections::BTreeMap::new();
+    for refusal in refused {
+        *counts.entry(refusal.text.as_str()).or_insert(0) += 1;
+    }
+    if let ([first, ..], 1) = (refused, counts.len()) {
+        return told(first);
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.iter().map(|(text, count)| format!("{text} ({count})")).collect::<Vec<_>>().join(", ")
 }

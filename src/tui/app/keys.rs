@@ -41,10 +41,11 @@ impl App {
             return;
         }
         let Some(command) = self.options.keymap.command(key) else {
-            if let Some(digit) = digit(key) {
-                self.say(Tone::Plain, format!("there are four panes: {digit} is none of them"));
-            }
-            return;
+            let said = match digit(key) {
+                Some(digit) => format!("there are four panes: {digit} is none of them"),
+                None => self.options.keymap.fill("nothing is on that key: {help} shows all keys"),
+            };
+            return self.say(Tone::Plain, said);
         };
         match command.why_not(&self.facts()) {
             Some(why) => self.say(Tone::Plain, self.options.keymap.fill(why)),

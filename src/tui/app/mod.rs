@@ -15,6 +15,7 @@ mod shelf;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use news::{Notice, Since, Toast, Tone};
@@ -36,13 +37,16 @@ use crate::model::item::{Mode, TransferSettings};
 use crate::model::page::PageRequest;
 use crate::model::record::HistoryLine;
 use crate::model::request::Request;
+use crate::model::state::StateKind;
 use crate::model::time::UnixMs;
-use crate::model::view::{CollectionRow, DownloadDetail, Totals};
+use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
 
 /// Samples of a speed that are kept: as many as the widest graph has columns.
 pub(crate) const SAMPLES: usize = 240;
 /// How often a speed is sampled.
 const SAMPLE_MS: i64 = 500;
+/// From when on a download of which nothing comes is said to be quiet.
+const QUIET: Duration = Duration::from_millis(1500);
 /// How often the details under the cursor are asked for while it runs.
 const DETAIL_MS: i64 = 500;
 /// How soon a finished file is looked for on its shelf, and again after that: tags of a large one take a while to read.
@@ -73,6 +77,8 @@ pub struct Options {
     pub local: bool,
     /// Whether background downloads go on after this program ends.
     pub outlives: bool,
+    /// Whether everything is thrown away when this program ends, as in the demo.
+    pub passing: bool,
     /// What the engine's place is called in the header; empty for the ordinary one.
     pub place: String,
     /// What a newcomer may try, told until it is hidden; empty for none.
@@ -294,6 +300,7 @@ impl App {
         }
         self.ask_for_detail();
         self.ask_for_shelves();
+        self.ask_what_is_known();
         std::mem::take(&mut self.effects)
     }
 
@@ -353,6 +360,24 @@ impl App {
         for (id, track) in &mut self.tracks {
             push(track, self.list.row(*id).map_or(0, |row| row.speed));
         }
+    }
+
+    /// Links that came into the Add dialog are looked for in the list.
+    fn ask_what_is_known(&mut self) {
+        while self.connected
+            && let Some(Overlay::Add(add)) = &mut self.overlay
+            && let Some((first, urls)) = add.unasked()
+        {
+            self.call(Purpose::Known(first), Request::Known { urls });
+        }
+    }
+
+    /// How long nothing has come of a download that runs, where that is more than a moment.
+    pub(crate) fn quiet_for(&self, row: &DownloadRow) -> Option<Duration> {
+        let track = self.tracks.get(&row.id).filter(|_| row.state.kind() == StateKind::Downloading)?;
+        let still = track.iter().rev().take_while(|speed| **speed == 0).count();
+        let time = Duration::from_millis(SAMPLE_MS.unsigned_abs() * u64::try_from(still).ok()?);
+        (row.speed == 0 && time >= QUIET).then_some(time)
     }
 
     /// The details of the download under the cursor are asked for when it is another one, and now and then while it runs.

@@ -186,6 +186,9 @@ impl App {
             }
             if row.mode != Mode::RealTime || !row.state.kind().is_unfinished() {
                 self.own.remove(&row.id);
+            } else if self.options.passing {
+                // Whoever began it, it is lost with all the rest.
+                self.own.insert(row.id);
             }
             self.list.put(row);
         }
@@ -266,7 +269,6 @@ impl App {
                     self.since.failed += 1;
                     self.since.from.get_or_insert(self.now);
                 }
-                self.ring(format!("{} failed: {}", row.name, failure.text));
             }
             State::Completed if before.is_some() && !self.focused => {
                 self.since.done += 1;

@@ -37,9 +37,10 @@ impl Help {
             Some(KeyCode::Up | KeyCode::Char('k')) => self.top.saturating_sub(1),
             Some(KeyCode::PageDown | KeyCode::Char(' ')) => self.top + 10,
             Some(KeyCode::PageUp) => self.top.saturating_sub(10),
-            Some(KeyCode::Home) => 0,
-            Some(KeyCode::End) => usize::MAX / 2,
-            _ => return None,
+            Some(KeyCode::Home | KeyCode::Char('g')) => 0,
+            Some(KeyCode::End | KeyCode::Char('G')) => usize::MAX / 2,
+            Some(KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?')) => return None,
+            _ => self.top,
         };
         Some(Self { top })
     }

@@ -87,6 +87,13 @@ impl Leave {
                 format!("{rest} background downloads")
             };
             let verb = match (app.options.outlives, rest, width < 48) {
+                _ if app.options.passing => {
+                    if rest == 1 {
+                        "ends with the demo"
+                    } else {
+                        "end with the demo"
+                    }
+                }
                 (true, 1, _) => "goes on",
                 (true, ..) => "go on",
                 (false, 1, true) => "waits",

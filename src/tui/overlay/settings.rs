@@ -38,7 +38,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Takes in the list.
-    pub(crate) fn put(&mut self, all: Vec<Effective>) {
+    pub(crate) fn put(&mut self, mut all: Vec<Effective>) {
+        // Of these there is one for each command, and help shows them too.
+        all.sort_by_key(|one| one.section == "keys");
         self.all = Some(all);
         self.editing = None;
         self.wrong = None;
@@ -168,8 +170,8 @@ impl Settings {
         let whole = frame.area();
         let width = whole.width.saturating_sub(6).min(108);
         let columns = usize::from(width);
-        let room = whole.height.saturating_sub(9).clamp(1, 24);
-        let area = dialog::open(app, frame, hits, "Settings", (width, room + 5));
+        let room = whole.height.saturating_sub(10).clamp(1, 24);
+        let area = dialog::open(app, frame, hits, "Settings", (width, room + 6));
         let line = |y: u16| Rect { y: area.y + y, height: 1, ..area };
         dialog::input(app, frame, line(0), &self.input, self.editing.is_none());
         let found = self.found();
@@ -177,7 +179,7 @@ impl Settings {
             let told = if self.all.is_some() { "nothing is called that" } else { "reading them" };
             dialog::lines(frame, line(2), vec![Line::styled(told, plain(Role::Dim))]);
         }
-        let rows = usize::from(area.height.saturating_sub(5)).max(1);
+        let rows = usize::from(area.height.saturating_sub(6)).max(1);
         let top = (self.at + 1).saturating_sub(rows);
         for (at, one) in found.iter().enumerate().skip(top).take(rows) {
             let here = at == self.at;
@@ -194,7 +196,7 @@ impl Settings {
             }
             hits.add(place, Hit::Choice(at));
         }
-        let bottom = area.height.saturating_sub(2);
+        let bottom = area.height.saturating_sub(3);
         let (told, role) = match (&self.wrong, found.get(self.at)) {
             (Some(wrong), _) => (wrong.clone(), Role::Error),
             (None, Some(one)) if self.editing.is_some() => {
@@ -203,8 +205,14 @@ impl Settings {
             (None, Some(one)) => (format!("{} {}", one.about, place(one, app)), Role::Dim),
             (None, None) => (String::new(), Role::Dim),
         };
-        let told = text::cut_end(&look.glyphs.plain(told.trim()), columns, look.glyphs.ellipsis);
-        dialog::lines(frame, line(bottom), vec![Line::styled(told, plain(role))]);
+        let pieces = text::wrap(&look.glyphs.plain(told.trim()), columns);
+        for (at, piece) in pieces.iter().take(2).enumerate() {
+            let more = if at == 1 && pieces.len() > 2 { look.glyphs.ellipsis } else { "" };
+            let piece =
+                format!("{}{more}", text::cut_end(piece, columns.saturating_sub(text::width(more)), ""));
+            let y = bottom + u16::try_from(at).unwrap_or(0);
+            dialog::lines(frame, line(y), vec![Line::styled(piece, plain(role))]);
+        }
         let enter = if self.editing.is_some() { "keep" } else { "change" };
         let buttons = [("Esc", "back".to_owned(), "esc"), ("Enter", enter.to_owned(), "enter")];
         dialog::buttons(app, frame, hits, area, &buttons);

@@ -46,7 +46,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
         let ink = if here { Role::Strong } else { Role::Text };
         let line = Line::from(vec![
             Span::styled(if here { look.glyphs.cursor } else { " " }, plain(Role::Accent)),
-            Span::styled(format!("{} ", text::fit(name, room, look.glyphs.ellipsis)), plain(ink)),
+            Span::styled(format!("{} ", text::fit_end(name, room, look.glyphs.ellipsis)), plain(ink)),
             Span::styled(note, plain(Role::Warning)),
             Span::styled(wrong, plain(Role::Failed)),
             Span::styled(format!("{count} "), plain(Role::Dim)),

@@ -167,7 +167,7 @@ fn short(
 ) -> Vec<Line<'static>> {
     let glyphs = &app.look.glyphs;
     let mut lines = vec![Line::from(parts(app, row, detail, columns))];
-    lines.push(state_line(app, row, columns));
+    lines.extend(state_lines(app, row, columns, 2));
     let (host, remote) = detail.map(elsewhere).unwrap_or_default();
     let host = host.unwrap_or_else(|| row.host.clone());
     let from = [Some(host), remote].into_iter().flatten().collect::<Vec<_>>().join("  ");
@@ -194,8 +194,8 @@ fn short(
     lines
 }
 
-/// The state in a whole sentence, and the way out.
-fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
+/// The state in a whole sentence, and the way out: in one line where that has room, else in at most so many.
+fn state_lines(app: &App, row: &DownloadRow, columns: usize, most: usize) -> Vec<Line<'static>> {
     let (sentence, hint) = words::sentence(row, app.held(row), app.now, &app.look);
     let hint = app.options.keymap.fill(&hint);
     let kind = row.state.kind();
@@ -204,19 +204,49 @@ fn state_line(app: &App, row: &DownloadRow, columns: usize) -> Line<'static> {
         StateKind::Waiting => Role::Waiting,
         _ => Role::Text,
     };
-    let sentence = match (kind, words::speed(row.speed)) {
-        (StateKind::Downloading, speed) if !speed.is_empty() => format!("{speed}, {sentence}"),
+    let sentence = match (kind, words::speed(row.speed), app.quiet_for(row)) {
+        (StateKind::Downloading, speed, _) if !speed.is_empty() => format!("{speed}, {sentence}"),
+        (_, _, Some(quiet)) => format!("no data for {}", words::span(quiet)),
         _ => sentence,
     };
     let glyphs = &app.look.glyphs;
-    let sentence = text::cut_end(&glyphs.plain(&sentence), columns, glyphs.ellipsis);
-    let room = columns.saturating_sub(text::width(&sentence) + 2);
-    let mut spans = vec![Span::styled(sentence, plain(app, role))];
-    if !hint.is_empty() && room > 12 {
-        let hint = text::cut_end(&glyphs.plain(&hint), room, glyphs.ellipsis);
-        spans.push(Span::styled(format!("  {hint}"), plain(app, Role::Hint)));
+    let (sentence, hint) = (glyphs.plain(&sentence), glyphs.plain(&hint));
+    let styled = |told: String, role: Role| Span::styled(told, plain(app, role));
+    if hint.is_empty() && text::width(&sentence) <= columns {
+        return vec![Line::from(styled(sentence, role))];
     }
-    Line::from(spans)
+    if text::width(&sentence) + 2 + text::width(&hint) <= columns {
+        return vec![Line::from(vec![styled(sentence, role), styled(format!("  {hint}"), Role::Hint)])];
+    }
+    let pieces = |told: &str, role: Role| {
+        let pieces = if told.is_empty() { Vec::new() } else { text::wrap(told, columns) };
+        pieces.into_iter().map(move |piece| (piece, role)).collect::<Vec<_>>()
+    };
+    let mut all = pieces(&sentence, role);
+    let way_out = pieces(&hint, Role::Hint);
+    if all.len() + way_out.len() > most {
+        // The way out keeps a line of its own: of both only the ends are left out.
+        let room = most.saturating_sub(1).max(1);
+        if all.len() > room {
+            all.truncate(room);
+            shorten(&mut all, columns, glyphs.ellipsis);
+        }
+    }
+    let left = most.saturating_sub(all.len());
+    let is_cut = way_out.len() > left;
+    let mut way_out: Vec<_> = way_out.into_iter().take(left).collect();
+    if is_cut {
+        shorten(&mut way_out, columns, glyphs.ellipsis);
+    }
+    all.append(&mut way_out);
+    all.into_iter().map(|(piece, role)| Line::from(styled(piece, role))).collect()
+}
+
+/// Shows that something was left out after the last line.
+fn shorten(lines: &mut [(String, Role)], columns: usize, ellipsis: &str) {
+    if let Some((last, _)) = lines.last_mut() {
+        *last = text::cut_end(&format!("{last} {}", "x".repeat(columns)), columns, ellipsis);
+    }
 }
 
 fn long(
@@ -228,7 +258,13 @@ fn long(
 ) -> Vec<Line<'static>> {
     let glyphs = &app.look.glyphs;
     let value = columns.saturating_sub(LABEL);
-    let mut lines = vec![labelled(app, "state", state_line(app, row, value).spans)];
+    let most = if rows >= 12 { 3 } else { 2 };
+    let most = if rows == usize::MAX { usize::MAX } else { most };
+    let mut lines: Vec<_> = state_lines(app, row, value, most)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| labelled(app, if at == 0 { "state" } else { "" }, line.spans))
+        .collect();
     lines.push(labelled(app, "parts", parts(app, row, detail, value)));
     let tall = if rows >= 15 { 3 } else { 2 };
     if row.state.kind().is_running() {

@@ -46,6 +46,9 @@ fn offered(app: &App, facts: &Facts) -> Vec<Command> {
         commands.push(C::Copy);
     }
     commands.extend([C::Palette, C::Theme]);
+    if app.pane == Pane::Downloads {
+        commands.extend([C::Edit, C::Limit, C::Collection, C::Mark, C::Sort, C::NewMode]);
+    }
     commands.retain(|command| command.why_not(facts).is_none());
     commands
 }
@@ -57,6 +60,13 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
     let plain = |role| Style { bg: None, ..look.style(role) };
     let width = |key: &str, what: &str| text::width(key) + 1 + text::width(what) + 2;
     let mut fixed = Vec::new();
+    if app.overlay.is_some() {
+        // It says itself which keys it takes.
+        return;
+    }
+    if app.filtering.is_some() {
+        return typing(app, frame, area);
+    }
     for command in [Command::Help, Command::Quit] {
         if let Some(key) = app.options.keymap.shown(command) {
             fixed.push((key, command.short(&facts), command));
@@ -102,6 +112,20 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
     }
 }
 
+/// What works while a filter is typed.
+fn typing(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let plain = |role| Style { bg: None, ..app.look.style(role) };
+    let hints = [("Enter", "keeps it"), ("Esc", "shows all")];
+    let hint = |(key, what): &(&'static str, &'static str)| {
+        [
+            Span::raw(" "),
+            Span::styled(*key, plain(Role::Key)),
+            Span::styled(format!(" {what} "), plain(Role::Hint)),
+        ]
+    };
+    frame.render_widget(Paragraph::new(Line::from(hints.iter().flat_map(hint).collect::<Vec<_>>())), area);
+}
+
 /// Draws the line above: the filter, the newest failure, or what happened since.
 pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits) {
     let look = &app.look;
@@ -125,8 +149,8 @@ pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hi
     let filter = app.list.filter();
     if let Some(input) = &app.filtering {
         let problem = app.filter_problem.as_deref();
-        let told = problem.unwrap_or("words, state:failed, host:name, mode:rt, >1GB   Enter keeps it");
-        let typed = columns / 2;
+        let told = problem.unwrap_or("words, state:failed, host:name, mode:rt, >1GB");
+        let typed = (text::width(input.value()) + 2).max(columns / 4).min(columns / 2);
         let role = if problem.is_some() { Role::Warning } else { Role::Dim };
         let line = Line::from(vec![
             Span::styled(" /", plain(Role::Key)),
@@ -154,7 +178,8 @@ pub(crate) fn notice(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hi
         hits.add(area, Hit::Command(Command::NextNeed));
     } else if app.shows_since() {
         let from = app.since.from.map(|from| format!("since {}: ", look.time(from))).unwrap_or_default();
-        said(frame, &format!("{from}{}", app.since.text()), Role::Text, "Enter", "shows");
+        let key = app.options.keymap.shown(Command::PaneLog).unwrap_or_default();
+        said(frame, &format!("{from}{}", app.since.text()), Role::Text, &key, "shows");
         hits.add(area, Hit::Command(Command::Since));
     }
 }

@@ -52,7 +52,9 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     // Where there is room for both, the graph leaves some for the mode.
     let most = if wide { 16 } else { 8 };
     let columns = [most, LEAST_SPARK].into_iter().find(|columns| columns + 1 + used(&mode) <= room);
-    let columns = columns.unwrap_or_else(|| room.saturating_sub(1).min(most));
+    // Where there is not, the mode is worth more.
+    let alone = if mode.is_empty() || used(&mode) > room { room.saturating_sub(1).min(most) } else { 0 };
+    let columns = columns.unwrap_or(alone);
     let spark = spark(app, columns);
     room = room.saturating_sub(used(&spark));
     right.extend(spark);

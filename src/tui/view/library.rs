@@ -145,7 +145,7 @@ fn shelf_line(app: &App, Branch { node, depth }: Branch<'_>, here: bool, columns
     Line::from(vec![
         Span::styled(if here { glyphs.cursor } else { " " }, plain(app, Role::Accent)),
         Span::styled(format!("{lead}{sign} "), plain(app, Role::Dim)),
-        Span::styled(text::fit(&name, room, glyphs.ellipsis), plain(app, ink)),
+        Span::styled(text::fit_end(&name, room, glyphs.ellipsis), plain(app, ink)),
         Span::styled(format!(" {right} "), plain(app, if is_missing { Role::Warning } else { Role::Dim })),
     ])
 }
@@ -209,7 +209,7 @@ fn find_line(app: &App, row: &MediaRow, here: bool, columns: usize) -> Line<'sta
         (_, true) => Role::Strong,
         _ => Role::Text,
     };
-    let title = text::fit(&row.title, room.saturating_sub(by), glyphs.ellipsis);
+    let title = text::fit_end(&row.title, room.saturating_sub(by), glyphs.ellipsis);
     let artist = if by == 0 { String::new() } else { text::fit(&format!(" {artist}"), by, glyphs.ellipsis) };
     Line::from(vec![
         Span::styled(if here { glyphs.cursor } else { " " }, plain(app, Role::Accent)),

@@ -48,7 +48,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, hits: &mut Hits
     let widest = |text: &dyn Fn(&HistoryLine) -> usize| shown().map(text).max().unwrap_or(0);
     let when_room = widest(&|entry| text::width(&look.moment(entry.at, app.now)));
     let word_room = widest(&|entry| text::width(word(entry).1)).max(LEAST_WORD);
-    let left = columns.saturating_sub(1 + when_room + 2 + word_room + 2 + 2);
+    let left = columns.saturating_sub(1 + when_room + 2 + word_room + 2 + 2 + 1);
     let name_room = widest(&|entry| text::width(&entry.name)).min(left * 3 / 5).min(left);
     for (at, entry) in app.log.iter().enumerate().skip(top).take(rows) {
         let here = at == app.log_at;

@@ -135,7 +135,7 @@ fn file(app: &App, detail: &MediaDetail, columns: usize) -> Vec<Line<'static>> {
     }
     lines.push(labelled(app, "kind", row.kind.word(), kind_by(detail.kind_from), columns));
     let path = app.shown_path(&detail.path);
-    lines.push(Line::styled(text::cut_middle(&path, columns, ellipsis), plain(app, Role::Link)));
+    lines.push(labelled(app, "file", &path, "", columns));
     let mut say = |label: &str, value: String| lines.push(labelled(app, label, &value, "", columns));
     let mut format = detail.format.clone();
     if let Some(rate) = detail.bitrate {

@@ -216,9 +216,12 @@ fn one(app: &App, row: &DownloadRow, widths: Widths, here: bool) -> Line<'static
         spans.push(Span::styled(format!("  {size}"), plain(if quiet { Role::Dim } else { Role::Text })));
     }
     spans.push(Span::raw("  "));
-    if let Some(remark) = words::remark(row, app.held(row), app.now, &app.look) {
+    let quiet = app.quiet_for(row).map(|quiet| format!("no data for {}", words::brief(quiet)));
+    let is_quiet = quiet.is_some();
+    if let Some(remark) = quiet.or_else(|| words::remark(row, app.held(row), app.now, &app.look)) {
         let role = match kind {
             _ if stale => Role::Dim,
+            _ if is_quiet => Role::Waiting,
             StateKind::Failed => Role::Failed,
             StateKind::Waiting => Role::Waiting,
             _ => Role::Dim,
@@ -278,6 +281,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
         vec![
             format!("Press {add} to add a link, or paste one."),
             "Any text will do: a list, a page's source, Markdown, \"Copy as cURL\".".into(),
+            "`haul demo` shows everything, with no network.".into(),
         ]
     };
     let top = area.y + area.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(0)) / 3;

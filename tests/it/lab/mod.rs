@@ -16,6 +16,7 @@ mod flow;
 mod lossy;
 mod net;
 mod proxied;
+mod short;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

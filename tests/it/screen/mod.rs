@@ -287,7 +287,11 @@ fn the_demo_shows_everything_and_leaves_nothing_behind() {
     // What is done comes to its shelf by itself, and is seen there.
     terminal.wait_until("it is shelved", |text| text.contains("▾ Purchased") && text.contains("▾ Tailspin"));
     assert_eq!(entries(&folder), 1);
-    leave(&mut terminal, "q");
+    // A real-time download is in sight: it asks.
+    terminal.send("q");
+    terminal
+        .wait_until("it asks", |text| text.contains("will be lost") && text.contains("end with the demo"));
+    leave(&mut terminal, "l");
     assert_eq!(entries(&folder), 0);
     assert_eq!(entries(&machine.downloads()), 0);
 }

@@ -42,7 +42,7 @@ impl Add {
         let is_low = whole.height < 20;
         let rows = self.rows(app, usize::from(width), is_low);
         // What is said has its line above the buttons; it is there for nothing else, where there is room.
-        let said = self.said_below(usize::from(width));
+        let said = self.said_below(app, usize::from(width));
         let below = if is_low { 1 + u16::from(said.is_some()) } else { 3 };
         let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(below);
         let area = dialog::open(app, frame, hits, "Add downloads", (width, height));
@@ -71,9 +71,9 @@ impl Add {
     }
 
     /// What is wrong; else what the chosen way means, where its own line has no room for that.
-    fn said_below(&self, columns: usize) -> Option<(&str, Role)> {
-        let note = words::WAYS[self.way].1;
-        let is_left_out = self.field == Field::How && !has_notes(columns);
+    fn said_below(&self, app: &App, columns: usize) -> Option<(&str, Role)> {
+        let note = words::way_means(self.way, &app.options);
+        let is_left_out = self.field == Field::How && !has_notes(app, columns);
         let wrong = self.wrong.as_deref().map(|wrong| (wrong, Role::Error));
         wrong.or_else(|| is_left_out.then_some((note, Role::Text)))
     }
@@ -194,7 +194,7 @@ impl Add {
 
     fn way(&self, app: &App, at: usize, columns: usize) -> Row<'_> {
         let look = &app.look;
-        let (way, note) = words::WAYS[at];
+        let (way, note) = (words::WAYS[at], words::way_means(at, &app.options));
         let chosen = at == self.way;
         let here = self.field == Field::How && chosen;
         let role = match (here, chosen) {
@@ -206,7 +206,7 @@ impl Add {
             if at == 0 { self.label(app, Field::How) } else { Span::raw(" ".repeat(usize::from(LABEL))) };
         let room = columns.saturating_sub(usize::from(LABEL) + 4);
         let way = text::cut_end(way, room, look.glyphs.ellipsis);
-        let note = if has_notes(columns) { note } else { "" };
+        let note = if has_notes(app, columns) { note } else { "" };
         let line = Line::from(vec![
             label,
             Span::styled(
@@ -221,8 +221,9 @@ impl Add {
 }
 
 /// Whether each way to download has room for what it means: cut, that would say nothing.
-fn has_notes(columns: usize) -> bool {
-    words::WAYS.iter().all(|(_, note)| usize::from(LABEL) + 4 + WAY + text::width(note) <= columns)
+fn has_notes(app: &App, columns: usize) -> bool {
+    let fits = |note: &str| usize::from(LABEL) + 4 + WAY + text::width(note) <= columns;
+    (0..words::WAYS.len()).all(|at| fits(words::way_means(at, &app.options)))
 }
 
 fn plain(app: &App, role: Role) -> Style {

@@ -5,11 +5,12 @@ mod draw;
 use crokey::KeyCombination;
 use crokey::crossterm::event::KeyCode;
 use tui_input::Input;
+use url::Url;
 
 use super::edit::{INFO, absolute, absolute_in, headers};
 use crate::links::entry::Entry;
 use crate::links::find;
-use crate::model::id::CollectionId;
+use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{GivenHeader, Mode, NewDownload, Priority};
 use crate::model::request::{Batch, Request};
 use crate::model::state::StateKind;
@@ -28,6 +29,8 @@ const CHUNK: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct Add {
     links: Vec<Candidate>,
+    /// So many of them were asked about.
+    asked: usize,
     remarks: Vec<String>,
     input: Input,
     folder: Input,
@@ -89,6 +92,7 @@ impl Add {
         let folder = own.unwrap_or_else(|| app.options.folder.clone());
         Self {
             links: Vec::new(),
+            asked: 0,
             remarks: Vec::new(),
             input: Input::default(),
             folder: Input::new(app.shown_path(&folder.display().to_string())),
@@ -108,7 +112,6 @@ impl Add {
     pub(crate) fn with_text(text: &str, app: &App) -> Self {
         let mut add = Self::new(app);
         add.take_in(text);
-        add.mind_known(app);
         if !add.links.is_empty() {
             add.field = Field::Links;
         }
@@ -119,7 +122,6 @@ impl Add {
     pub(crate) fn with_entries(entries: Vec<Entry>, app: &App) -> Self {
         let mut add = Self::new(app);
         add.put(entries);
-        add.mind_known(app);
         add.field = Field::Links;
         add
     }
@@ -143,15 +145,19 @@ impl Add {
         }
     }
 
-    /// Links whose name and host are in the list already are shown, and not taken unless a person wants them again.
-    fn mind_known(&mut self, app: &App) {
-        let mut rows = std::collections::HashMap::new();
-        for row in app.list.rows() {
-            rows.insert((row.host.as_str(), row.name.as_str()), row);
-        }
-        for candidate in self.links.iter_mut().filter(|candidate| candidate.known.is_none()) {
-            let (host, name) = (host(&candidate.link), candidate.link.shown_name());
-            let Some(row) = rows.get(&(host, name.as_str())) else { continue };
+    /// The links that nobody has asked about yet, and the first one's place.
+    pub(crate) fn unasked(&mut self) -> Option<(usize, Vec<Url>)> {
+        let first = self.asked;
+        let urls: Vec<_> = self.links[first..].iter().take(CHUNK).map(|one| one.link.url.clone()).collect();
+        self.asked += urls.len();
+        (!urls.is_empty()).then_some((first, urls))
+    }
+
+    /// Links that are in the list already are shown, and what is done is not taken unless a person wants it again. `first` is the
+    /// place of the first link that was asked about.
+    pub(crate) fn mind_known(&mut self, first: usize, known: &[Option<DownloadId>], app: &App) {
+        for (candidate, known) in self.links.iter_mut().skip(first).zip(known) {
+            let Some(row) = known.and_then(|id| app.list.row(id)) else { continue };
             candidate.known = Some(match row.state.kind() {
                 StateKind::Completed => {
                     candidate.taken = false;
@@ -291,7 +297,6 @@ impl Add {
                 return Some(self);
             }
             self.input = Input::default();
-            self.mind_known(app);
         }
         if self.count() == 0 {
             self.wrong = Some(
