@@ -200,6 +200,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_reason_to_fail_can_be_asked_for() {
+        for kind in FailKind::ALL {
+            assert_eq!(format!("why:{}", kind.word()).parse(), Ok(Term::Why(kind)));
+        }
+        let wrong = "why:because".parse::<Term>().unwrap_err();
+        assert!(wrong.why.contains("gone, refused"), "{}", wrong.why);
+    }
+
+    #[test]
     fn a_range_is_of_numbers_and_no_part_of_a_name() {
         let selector = Selector::parse(&["2", "#5-7", "9-9"]).unwrap();
         assert_eq!(selector.ids, [DownloadId(2)]);

@@ -12,6 +12,7 @@ use crate::model::item::{Mode, Priority};
 use crate::model::policy::{Speeds, Standing};
 use crate::model::request::{Act, Acted, Added, AddedHow, Limits, Place, Reply, Request};
 use crate::model::state::{FailKind, Failure, State, StateKind};
+use crate::model::time::UnixMs;
 use crate::model::update::Update;
 use crate::model::way::Ways;
 
@@ -507,4 +508,70 @@ fn what_somebody_else_opened_fills_the_add_dialog_and_adds_nothing_by_itself() {
     app.update(NOW, Msg::Connected);
     app.update(NOW, Msg::Changed(Box::new(sample::update(sample::rows()))));
     assert!(app.overlay.is_none());
+}
+
+#[test]
+fn what_stalls_says_so_in_its_row_and_in_its_sentence() {
+    let mut app = app();
+    on(&mut app, 1);
+    let mut still = sample::rows().remove(0);
+    (still.speed, still.eta_secs) = (0, None);
+    for step in 1..=10 {
+        let now = UnixMs(NOW.0 + step * 500);
+        app.update(now, Msg::Changed(Box::new(sample::update(vec![still.clone()]))));
+    }
+    let text = shown(&mut app);
+    assert!(text.lines().filter(|line| line.contains("no data for 5 s")).count() >= 2, "{text}");
+    still.speed = 1000;
+    app.update(UnixMs(NOW.0 + 6000), Msg::Changed(Box::new(sample::update(vec![still]))));
+    assert!(!shown(&mut app).contains("no data"));
+}
+
+#[test]
+fn where_several_are_refused_each_reason_is_told_with_how_many_have_it() {
+    use crate::model::request::{Refusal, RefusalKind};
+    let mut app = app();
+    let refused = |id, text: &str| Acted {
+        id: DownloadId(id),
+        refused: Some(Refusal::new(RefusalKind::NotNow, text, "do something else")),
+    };
+    let one = Acted { id: DownloadId(9), refused: None };
+    let acted =
+        vec![one.clone(), refused(1, "it is done"), refused(2, "it is done"), refused(3, "it failed")];
+    answer(&mut app, Purpose::Act("paused"), Reply::Acted(acted));
+    assert_eq!(toast(&app), "1 download paused, 3 not: it is done (2), it failed (1)");
+    answer(&mut app, Purpose::Act("paused"), Reply::Acted(vec![one, refused(1, "it is done")]));
+    assert_eq!(toast(&app), "1 download paused, 1 not: it is done. Do something else");
+}
+
+#[test]
+fn links_that_were_looked_through_are_not_lost_by_leaving_them() {
+    let mut app = app();
+    app.update(NOW, Msg::Paste("https://a.example/x.iso https://a.example/y.iso".into()));
+    keys(&mut app, "space esc");
+    assert!(app.overlay.is_none() && toast(&app).contains("brings the links back"), "{}", toast(&app));
+    app.update(NOW, Msg::Paste("https://a.example/z.iso".into()));
+    let text = shown(&mut app);
+    assert!(text.contains("x.iso") && text.contains("z.iso") && text.contains("add 2"), "{text}");
+    keys(&mut app, "esc a");
+    assert!(shown(&mut app).contains("add 2"));
+    let effects = keys(&mut app, "enter");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Call(Purpose::Add(_), _))), "{effects:?}");
+    keys(&mut app, "a");
+    assert!(!shown(&mut app).contains("x.iso"));
+}
+
+#[test]
+fn one_esc_puts_one_thing_away() {
+    let mut app = app();
+    app.since.done = 3;
+    let mut row = sample::row(2, "Concert.mp4");
+    row.state = State::Failed(Failure { kind: FailKind::Gone, text: "gone".into(), hint: String::new() });
+    app.go_to(0);
+    app.update(NOW, Msg::Changed(Box::new(Update { revision: 2, rows: vec![row], ..Update::default() })));
+    assert!(app.notice.is_some());
+    keys(&mut app, "esc");
+    assert!(app.notice.is_none() && app.since.is_news());
+    keys(&mut app, "esc");
+    assert!(!app.since.is_news());
 }

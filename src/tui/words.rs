@@ -127,10 +127,14 @@ fn waiting(why: &WaitReason, until: Option<UnixMs>, now: UnixMs, look: &Look) ->
     }
 }
 
+/// The status of HTTP that a sentence has in it.
+pub(crate) fn status(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 3)
+}
+
 /// Why it failed, in two words.
 pub(crate) fn failed(failure: &Failure) -> String {
-    let status = failure.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 3);
-    match (failure.kind, status) {
+    match (failure.kind, status(&failure.text)) {
         (FailKind::Gone, Some(status)) => format!("gone: {status}"),
         (FailKind::Gone, None) => "gone".into(),
         (FailKind::Refused, Some(status)) => format!("refused: {status}"),

@@ -33,7 +33,10 @@ impl App {
         let on_collection = command.of_collection().filter(|_| self.pane == Pane::Collections);
         let command = on_collection.unwrap_or(command);
         match command {
-            C::Add => self.overlay = Some(Overlay::Add(Box::new(Add::new(self)))),
+            C::Add => {
+                let draft = self.draft.take();
+                self.overlay = Some(Overlay::Add(draft.unwrap_or_else(|| Box::new(Add::new(self)))));
+            }
             C::Pause => self.pause_or_go_on(),
             C::HoldAll => {
                 // What the plan, the line or the battery holds is released by the same key.
@@ -428,6 +431,12 @@ impl App {
     /// Makes a request for a dialog.
     pub(crate) fn ask(&mut self, purpose: Purpose, request: Request) {
         self.call(purpose, request);
+    }
+
+    /// Keeps links that were looked through and not added: `Esc` loses nothing.
+    pub(crate) fn keep_draft(&mut self, add: Add) {
+        self.draft = Some(Box::new(add));
+        self.say(Tone::Plain, self.options.keymap.fill("nothing is added; {add} brings the links back"));
     }
 
     /// Wants something done for a dialog.

@@ -101,7 +101,7 @@ impl App {
         }
         let parts = [
             (count(AddedHow::New), "added"),
-            (count(AddedHow::Attached), "there already, going on"),
+            (count(AddedHow::Attached), "in the list already"),
             (count(AddedHow::AlreadyHere), "already here"),
         ];
         let told: Vec<_> = parts

@@ -118,7 +118,13 @@ impl App {
         if !self.connected {
             return self.say(Tone::Plain, "the connection is lost: it comes back by itself".into());
         }
-        let add = Add::with_text(text, self);
+        let mut add = Add::with_text(text, self);
+        if !add.is_empty()
+            && let Some(mut draft) = self.draft.take()
+        {
+            draft.paste(text);
+            add = *draft;
+        }
         if add.is_empty() {
             self.say(Tone::Plain, "no link is in what was pasted".into());
         } else {

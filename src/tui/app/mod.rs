@@ -27,6 +27,7 @@ use super::library::Library;
 use super::list::List;
 use super::look::Look;
 use super::overlay::Overlay;
+use super::overlay::add::Add;
 use super::surroundings::Surroundings;
 use crate::config::Ui;
 use crate::config::keymap::Keymap;
@@ -133,6 +134,8 @@ pub struct App {
     held_since: Option<(UnixMs, &'static str)>,
     /// Downloads that are marked.
     pub(crate) marks: HashSet<DownloadId>,
+    /// Links that were looked through in the Add dialog and not added.
+    pub(crate) draft: Option<Box<Add>>,
     /// Collections.
     pub(crate) collections: Vec<CollectionRow>,
     /// The line of the collections pane: 0 is all of them.
@@ -225,6 +228,7 @@ impl App {
             list: List::default(),
             cursor: Cursor::default(),
             held_since: None,
+            draft: None,
             marks: HashSet::new(),
             collections: Vec::new(),
             collection_line: 0,

@@ -184,6 +184,12 @@ impl Pick {
             let here = at == self.at;
             let ground = if here { look.style(Role::Selection) } else { Style::default() };
             let role = if here { Role::Strong } else { Role::Text };
+            let in_use = match &self.of {
+                Of::Themes { before } => before == name,
+                Of::Presets(rows) => rows.get(at).is_some_and(|row| row.in_use),
+                _ => false,
+            };
+            let now = if in_use { "  in use" } else { "" };
             let line = Line::from(vec![
                 Span::styled(
                     if here { look.glyphs.cursor } else { " " },
@@ -193,6 +199,7 @@ impl Pick {
                     format!(" {}", text::cut_end(name, usize::from(width) - 3, look.glyphs.ellipsis)),
                     Style { bg: None, ..look.style(role) },
                 ),
+                Span::styled(now, Style { bg: None, ..look.style(Role::Dim) }),
             ]);
             frame.render_widget(ratatui::widgets::Paragraph::new(line).style(ground), place);
             hits.add(place, Hit::Choice(at));
@@ -232,6 +239,7 @@ fn told(row: &PresetRow, columns: usize) -> Vec<(String, Role)> {
     }
     let mut line = String::new();
     for (name, value) in &row.sets {
+        let name = name.replace('_', " ");
         let one = format!("{name} {}", as_typed("engine", value));
         if !line.is_empty() && text::width(&line) + 2 + text::width(&one) > columns {
             lines.push((std::mem::take(&mut line), Role::Dim));

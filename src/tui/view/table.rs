@@ -251,7 +251,8 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
     let plain = |role| Style { bg: None, ..look.style(role) };
     let (kind, host) = &group.cause;
     let count = words::thousands(group.count);
-    let told = format!("{count} {} {} {host}", look.glyphs.times, words::failure_kind(*kind));
+    let status = words::status(&group.text).map(|status| format!(" ({status})")).unwrap_or_default();
+    let told = format!("{count} {} {} {host}{status}", look.glyphs.times, words::failure_kind(*kind));
     let hint = &app.options.keymap.fill("{enter} shows them  {resume} retries all ");
     let room = columns.saturating_sub(3);
     let with_hint = text::width(&told) + text::width(hint) + 2 <= room;

@@ -202,7 +202,12 @@ impl Add {
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
         let code = typed::plain_code(key);
         match (code, self.field) {
-            (Some(KeyCode::Esc), _) => return None,
+            (Some(KeyCode::Esc), _) => {
+                if !self.links.is_empty() {
+                    app.keep_draft(self);
+                }
+                return None;
+            }
             (Some(KeyCode::Enter), _) => return self.enter(app),
             (Some(KeyCode::Down), Field::Links) if self.at + 1 < self.links.len() => self.at += 1,
             (Some(KeyCode::Up), Field::Links) if self.at > 0 => self.at -= 1,
