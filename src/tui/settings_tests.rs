@@ -150,7 +150,7 @@ fn presets_are_looked_at_and_one_is_taken_for_all() {
     assert!(shown(&mut app).contains("In use now: what haul does by itself"), "{}", shown(&mut app));
     keys(&mut app, "end");
     let text = shown(&mut app);
-    assert!(text.contains("few connections") && text.contains("parallel_per_host 1"), "{text}");
+    assert!(text.contains("few connections") && text.contains("parallel per host 1"), "{text}");
     let effects = keys(&mut app, "enter");
     let taken = effects.iter().any(|effect| {
         matches!(effect, Effect::Call(_, request) if **request == Request::UsePreset { name: "polite".into() })

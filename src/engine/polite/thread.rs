@@ -43,6 +43,8 @@ const TO_A_PROXY: u64 = 256 << 10;
 
 /// What a connection may at least have where others go short of the disk, in bytes a second.
 const LEAST_PACE: u64 = 16 << 10;
+/// What half of a rate is at least, in bytes a second: less than that is no burden.
+const LEAST_HALF: u64 = 256 << 10;
 
 /// A transfer's word to the governor.
 pub(super) enum Word {
@@ -242,9 +244,9 @@ impl Governor {
         let rate: f64 = ways.map(Way::rate).sum();
         let before = std::mem::replace(&mut self.ease, self.pressure.look(now, &strain));
         match (before, self.ease) {
-            (Ease::Full, Ease::Half(_)) => self.eased = whole(rate / 2.0),
+            (Ease::Full, Ease::Half(_)) => self.eased = whole(rate / 2.0).max(LEAST_HALF),
             // As slowly as it was begun with.
-            (Ease::Full, Ease::Trickle(_)) => self.eased = whole(rate / 4.0),
+            (Ease::Full, Ease::Trickle(_)) => self.eased = whole(rate / 4.0).max(LEAST_HALF),
             _ => {}
         }
     }
