@@ -392,7 +392,7 @@ fn info_line(app: &App, detail: &DownloadDetail) -> Option<String> {
 
 fn safety(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> Option<String> {
     if row.state.kind() == StateKind::Completed {
-        return Some("under its name, safe against a power cut".into());
+        return Some("under its own name, and on the disk".into());
     }
     if row.mode == Mode::RealTime {
         return Some("real time: nothing is kept if you quit".into());

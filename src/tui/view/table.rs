@@ -171,10 +171,11 @@ fn one(app: &App, row: &DownloadRow, widths: Widths, here: bool) -> Line<'static
         (_, _, true) => Role::Dim,
         _ => Role::Text,
     };
-    let lead = if here {
-        Span::styled(look.glyphs.cursor, plain(Role::Accent))
-    } else if marked {
+    // The row under the cursor has its own ground: the mark says more.
+    let lead = if marked {
         Span::styled(look.glyphs.mark, plain(Role::Mark))
+    } else if here {
+        Span::styled(look.glyphs.cursor, plain(Role::Accent))
     } else {
         Span::raw(" ")
     };

@@ -92,6 +92,11 @@ fn until(terminal: &mut super::Terminal, keys: &str, is_so: impl FnMut(&str) -> 
     before.elapsed()
 }
 
+/// How many frames the program has drawn: it puts each between two marks, so that none is seen half.
+fn frames(terminal: &super::Terminal) -> usize {
+    terminal.raw().matches("\x1b[?2026h").count()
+}
+
 fn median(mut times: Vec<Duration>) -> (Duration, Duration) {
     times.sort_unstable();
     (times[times.len() / 2], times[times.len() - 1])
@@ -113,6 +118,11 @@ fn a_key_s_frame_is_there_at_once_while_a_thousand_run() {
         let digits: String = count.chars().filter(char::is_ascii_digit).collect();
         digits.parse().is_ok_and(|count: usize| count >= RUNNING * 9 / 10)
     });
+    let (before, began) = (frames(&terminal), Instant::now());
+    std::thread::sleep(Duration::from_secs(2));
+    let (drawn, span) = (frames(&terminal) - before, began.elapsed());
+    eprintln!("{drawn} frames in {span:?}, {RUNNING} running");
+    assert!(drawn > 0 && drawn as u128 <= span.as_millis() * 30 / 1000 + 2, "{drawn} frames in {span:?}");
     let mut times = Vec::new();
     for _ in 0..20 {
         times.push(until(&mut terminal, "?", |text| text.contains("The download under the cursor")));
@@ -121,6 +131,18 @@ fn a_key_s_frame_is_there_at_once_while_a_thousand_run() {
     let (usual, worst) = median(times);
     eprintln!("from key to frame, {RUNNING} running: {usual:?}, at worst {worst:?} of 40");
     assert!(usual < Duration::from_millis(50) * SLACK, "a key takes {usual:?}");
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn where_nothing_happens_nothing_is_drawn() {
+    let machine = Machine::with_agent();
+    let mut terminal = open(&machine, &[], NORMAL, &[]);
+    terminal.wait_until("it is there", |text| text.contains("to add a link"));
+    std::thread::sleep(Duration::from_secs(1));
+    let before = terminal.raw().len();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(terminal.raw()[before..], *"", "it draws though nothing happens");
     leave(&mut terminal, "q");
 }
 
