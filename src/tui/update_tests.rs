@@ -575,3 +575,24 @@ fn one_esc_puts_one_thing_away() {
     keys(&mut app, "esc");
     assert!(!app.since.is_news());
 }
+
+#[test]
+fn a_link_gets_another_name_before_it_is_added() {
+    let mut app = app();
+    app.update(NOW, Msg::Paste("https://a.example/x.iso https://a.example/y.iso".into()));
+    keys(&mut app, "down e home Z enter");
+    assert!(shown(&mut app).contains("Zy.iso"), "{}", shown(&mut app));
+    keys(&mut app, "e / enter");
+    assert!(shown(&mut app).contains("no file's name"), "{}", shown(&mut app));
+    let effects = keys(&mut app, "esc enter");
+    let names = effects.iter().find_map(|effect| match effect {
+        Effect::Call(Purpose::Add(_), request) => match &**request {
+            Request::Add(batch) => {
+                Some(batch.downloads.iter().map(|new| new.name.clone()).collect::<Vec<_>>())
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(names, Some(vec![None, Some("Zy.iso".to_owned())]));
+}

@@ -122,11 +122,22 @@ impl Flow {
     }
 }
 
-/// Whether a rate that was measured for so long is the wanted one, from below as exactly as a busy machine allows.
-fn assert_reached(reached: f64, rate: u64, length: Duration) {
-    let share = reached / rate as f64;
+/// How often a rate is measured that a busy machine gave no time to be reached.
+const TRIES: usize = 4;
+
+/// Holds a flow to a limit, which it must reach too, as exactly as a busy machine allows.
+fn assert_held(flow: &mut Flow, rate: u64, length: Duration) {
     let most = 1.0 + 0.1 / length.as_secs_f64();
-    assert!((0.9..=most).contains(&share), "{reached:.0} B/s of {rate} B/s");
+    for left in (0..TRIES).rev() {
+        let reached = flow.hold_to(rate, length);
+        let share = reached / rate as f64;
+        println!("{reached:.0} B/s of {rate} B/s");
+        assert!(share <= most, "{reached:.0} B/s of {rate} B/s");
+        if share >= 0.9 {
+            return;
+        }
+        assert!(left > 0, "{reached:.0} B/s of {rate} B/s");
+    }
 }
 
 #[test]
@@ -135,9 +146,7 @@ fn no_span_has_more_than_a_tenth_of_a_second_above_the_limit_and_the_whole_has_w
     let mut flow = Flow::start(&["-n", "4", "--limit", "8MB/s"], 1);
     flow.wait_for_bytes();
     let length = Duration::from_secs(5);
-    let reached = flow.hold_to(RATE, length);
-    println!("{reached:.0} B/s of {RATE}");
-    assert_reached(reached, RATE, length);
+    assert_held(&mut flow, RATE, length);
 }
 
 #[test]
@@ -160,9 +169,8 @@ fn every_limit_holds_at_once_for_what_runs_and_for_all_that_it_is_about_together
         flow.haul(words);
         flow.wait_for_rate(rate);
         let length = Duration::from_millis(600);
-        let reached = flow.hold_to(rate, length);
-        println!("{words:?}: {reached:.0} B/s of {rate}");
-        assert_reached(reached, rate, length);
+        println!("{words:?}");
+        assert_held(&mut flow, rate, length);
     }
 }
 
@@ -177,8 +185,7 @@ fn a_limit_set_by_hand_outlives_the_agent_until_it_is_reset() {
     flow.line = Line::hello(&flow.machine.state().join("agent.sock"), "limits");
     flow.wait_for_rate(2_000_000);
     let length = Duration::from_secs(1);
-    let reached = flow.hold_to(2_000_000, length);
-    assert_reached(reached, 2_000_000, length);
+    assert_held(&mut flow, 2_000_000, length);
     flow.haul(&["limit", "reset"]);
     let told = flow.haul(&["limit", "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap();

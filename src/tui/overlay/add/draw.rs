@@ -17,6 +17,8 @@ use crate::tui::{text, words};
 
 /// Links that are shown at once, where there is room.
 const SHOWN: usize = 8;
+/// Columns in which a button for renaming has room too.
+const WITH_RENAME: u16 = 68;
 /// Columns of the labels.
 const LABEL: u16 = 12;
 /// Columns of the names of the ways to download.
@@ -84,8 +86,16 @@ impl Add {
             (count, true) => format!("add {count}"),
             (count, false) => format!("add {}", count + 1),
         };
+        if self.naming.is_some() {
+            let buttons = [("Esc", "as it was".to_owned(), "esc"), ("Enter", "keep".to_owned(), "enter")];
+            return dialog::buttons(app, frame, hits, area, &buttons);
+        }
         let mut buttons = vec![("Esc", "back".to_owned(), "esc"), ("Tab", "next".to_owned(), "tab")];
         match self.field {
+            Field::Links if area.width >= WITH_RENAME => {
+                buttons.push(("Space", "take or skip".to_owned(), "space"));
+                buttons.push(("e", "rename".to_owned(), "e"));
+            }
             Field::Links => buttons.push(("Space", "take or skip".to_owned(), "space")),
             Field::How | Field::Collection => buttons.push(("Space", "another".to_owned(), "space")),
             Field::More => buttons.push(("Space", "show them".to_owned(), "space")),
@@ -168,6 +178,10 @@ impl Add {
     fn link(&self, app: &App, at: usize, candidate: &Candidate, columns: usize) -> Row<'_> {
         let look = &app.look;
         let here = self.field == Field::Links && at == self.at;
+        if let Some(input) = self.naming.as_ref().filter(|_| here) {
+            let label = Span::styled(text::fit("Name", usize::from(LABEL), ""), plain(app, Role::Strong));
+            return Row { line: Line::from(label), input: Some((input, true)), hit: Some(at), here };
+        }
         let sign = if candidate.taken { "+" } else { "=" };
         let right = match &candidate.known {
             Some(known) if candidate.taken => known.clone(),

@@ -44,6 +44,8 @@ pub(crate) struct Add {
     headers: Input,
     field: Field,
     at: usize,
+    /// The name of the link under the cursor, while it is typed.
+    naming: Option<Input>,
     wrong: Option<String>,
 }
 
@@ -104,6 +106,7 @@ impl Add {
             headers: Input::default(),
             field: Field::Link,
             at: 0,
+            naming: None,
             wrong: None,
         }
     }
@@ -201,6 +204,10 @@ impl Add {
     /// Takes in a key.
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
         let code = typed::plain_code(key);
+        if let Some(input) = self.naming.take() {
+            self.name(input, key);
+            return Some(self);
+        }
         match (code, self.field) {
             (Some(KeyCode::Esc), _) => {
                 if !self.links.is_empty() {
@@ -220,6 +227,9 @@ impl Add {
                     candidate.taken = !candidate.taken;
                 }
             }
+            (Some(KeyCode::Char('e')), Field::Links) => {
+                self.naming = self.links.get(self.at).map(|one| Input::new(one.link.shown_name()));
+            }
             (Some(KeyCode::Char(' ')), Field::How) => self.way = (self.way + 1) % words::WAYS.len(),
             (Some(KeyCode::Right | KeyCode::Char(' ')), Field::Collection) => self.turn(1),
             (Some(KeyCode::Left), Field::Collection) => self.turn(self.collections.len().saturating_sub(1)),
@@ -231,6 +241,29 @@ impl Add {
             }
         }
         Some(self)
+    }
+
+    /// Takes in a key while a name is typed.
+    fn name(&mut self, mut input: Input, key: KeyCombination) {
+        self.wrong = None;
+        match typed::plain_code(key) {
+            Some(KeyCode::Esc) => {}
+            Some(KeyCode::Enter) => {
+                let name = input.value().trim().to_owned();
+                if name.is_empty() || name.contains('/') || matches!(name.as_str(), "." | "..") {
+                    self.wrong = Some("that is no file's name".into());
+                    self.naming = Some(input);
+                } else if let Some(one) = self.links.get_mut(self.at)
+                    && one.link.shown_name() != name
+                {
+                    (one.link.name, one.link.name_is_asked) = (Some(name), true);
+                }
+            }
+            _ => {
+                typed::edit(&mut input, key);
+                self.naming = Some(input);
+            }
+        }
     }
 
     fn show_more(&mut self) {
@@ -257,6 +290,7 @@ impl Add {
 
     /// Takes in a click: on a link, on a way, or on a field.
     pub(crate) fn choose(mut self, at: usize) -> Self {
+        self.naming = None;
         if at >= ON_FIELD {
             self.field = self.fields().get(at - ON_FIELD).copied().unwrap_or(self.field);
             if self.field == Field::More {
@@ -274,6 +308,10 @@ impl Add {
 
     /// Takes in a paste: links go to the list, anything else to the line that is typed.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
+        if let Some(input) = &mut self.naming {
+            typed::insert(input, text);
+            return true;
+        }
         let before = self.links.len();
         let own = (self.field != Field::Link).then(|| self.typed_in()).flatten();
         if let Some(input) = own {
