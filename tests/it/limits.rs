@@ -131,7 +131,6 @@ fn assert_held(flow: &mut Flow, rate: u64, length: Duration) {
     for left in (0..TRIES).rev() {
         let reached = flow.hold_to(rate, length);
         let share = reached / rate as f64;
-        println!("{reached:.0} B/s of {rate} B/s");
         assert!(share <= most, "{reached:.0} B/s of {rate} B/s");
         if share >= 0.9 {
             return;
