@@ -83,6 +83,17 @@ fn a_client_that_is_killed_takes_nothing_with_it_but_its_haste() {
 }
 
 #[test]
+fn links_in_the_list_are_known_by_their_address_whatever_their_files_are_called() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "1 KiB" });
+    let url = site.fill("{site}/file.bin");
+    done(&machine.get(&[&url, "-o", "other.bin"]));
+    let mut line = Line::hello(&socket(&machine), "test");
+    let asked = json!({ "urls": [url, site.fill("{site}/new.bin")] });
+    assert_eq!(line.get("known", &asked), json!([1, null]));
+}
+
+#[test]
 fn files_at_once_of_one_get_take_no_place_from_others_and_end_with_it() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     let names = |first: char| (0..6).map(move |number| format!("{first}{number}"));
