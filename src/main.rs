@@ -38,6 +38,16 @@ fn main() -> ExitCode {
     };
     raise_file_limit();
     if let Some(Command::Agent(agent)) = &args.command
+        && args.host.is_some()
+        && let Some(what) = agent.command.only_here()
+    {
+        cli::complain(
+            &format!("`agent {what}` is about this machine"),
+            &format!("run it there: ssh BOX haul agent {what}"),
+        );
+        return Status::Usage.into();
+    }
+    if let Some(Command::Agent(agent)) = &args.command
         && let AgentCommand::Run { on_demand, door, detached } = agent.command
     {
         return be_the_agent(&place, on_demand, door, detached);
@@ -62,7 +72,7 @@ fn main() -> ExitCode {
 async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if let Some(Command::Agent(agent)) = &args.command {
         let ended = match agent.command {
-            AgentCommand::Stdio => bridge(&place).await,
+            AgentCommand::Stdio { no_start } => bridge(&place, !no_start).await,
             AgentCommand::Install { print } => install(&place, print).await,
             AgentCommand::Uninstall => uninstall(&place).await,
             ref other => control(other, args.host.as_deref(), &place).await,
@@ -88,6 +98,9 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
         Ok(client) => client,
         Err(error) => return refuse(&error).into(),
     };
+    if let Some(warning) = client.welcome().and_then(|welcome| welcome.warning) {
+        cli::complain(&warning, "");
+    }
     // The folder is there now, made by whoever has the store.
     let spool = Spool::of(args.command.as_ref().filter(|_| args.host.is_none()), &place.state);
     let code = match context(&spool, args.host.is_some()) {

@@ -55,6 +55,8 @@ pub struct Facts {
     pub stays: bool,
     /// Whether it is an agent, which can be asked to stop and has a log.
     pub is_agent: bool,
+    /// What every client is told as long as it runs.
+    pub warning: Option<String>,
 }
 
 /// An update as its subscribers share it.
@@ -126,6 +128,7 @@ impl House {
             protocol: self.facts.protocol.unwrap_or(PROTOCOL),
             capabilities: capabilities(),
             pid: std::process::id(),
+            warning: self.facts.warning.clone(),
         }
     }
 

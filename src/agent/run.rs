@@ -68,6 +68,9 @@ pub enum Ready {
     },
 }
 
+/// How long clients have to let go when the agent ends.
+const GOODBYES: Duration = Duration::from_secs(5);
+
 /// Why there is no agent.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -96,7 +99,13 @@ impl RunError {
             Self::Store(error) if error.kind == StoreKind::Refused => {
                 "check who may write there, or name another folder with --state"
             }
-            Self::Store(error) => error.hint(),
+            Self::Store(error) => match error.kind {
+                StoreKind::FolderAway => {
+                    "make the folder or mount its disk, or name another one with --state"
+                }
+                StoreKind::Full => "make room, or name a folder on another disk with --state",
+                _ => error.hint(),
+            },
             Self::System { .. } => "check that the state folder can be written and that the system has room",
         }
     }
@@ -203,8 +212,14 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
         tracing::warn!("there is no log: {error}");
     }
     tracing::info!("haul {} begins, process {}", run.version, std::process::id());
-    if let Some(aside) = damaged {
-        tracing::warn!("the store was damaged; it is set aside as {}", aside.display());
+    let warning = damaged.map(|aside| {
+        format!(
+            "the store was damaged; it is set aside as {}. Rebuild the downloads from their parts with `haul adopt FOLDER`",
+            aside.display()
+        )
+    });
+    if let Some(warning) = &warning {
+        tracing::warn!("{warning}");
     }
     let house = House::new(
         engine.clone(),
@@ -214,6 +229,7 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
             state: run.state.clone(),
             stays: run.leaves_after.is_none(),
             is_agent: true,
+            warning,
         },
     );
     let driving = tokio::task::spawn_local(drive);
@@ -239,10 +255,15 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
         }
         Err(error) => {
             engine.stop();
+            // The lock can't be taken away while somebody is on the way to it.
+            drop(gate);
             let _ = driving.await;
             Err(error)
         }
     };
+    if let Err(error) = &served {
+        tracing::error!("{error}");
+    }
     tracing::info!("haul ends");
     served
 }
@@ -273,7 +294,12 @@ async fn serve_all(
     // A panic in there has been told by the hook.
     let _ = driving.await;
     closing.cancel();
-    while sessions.join_next().await.is_some() {}
+    let all_left = async { while sessions.join_next().await.is_some() {} };
+    if tokio::time::timeout(GOODBYES, all_left).await.is_err() {
+        tracing::warn!("a client doesn't let go");
+        sessions.abort_all();
+        while sessions.join_next().await.is_some() {}
+    }
     served
 }
 

@@ -76,18 +76,28 @@ async fn take_in(
         tokio::select! {
             biased;
             Some(answer) = asked.next() => {
-                if let Some(answer) = answer
-                    && answers.send(answer).await.is_err()
-                {
-                    return;
+                if let Some(answer) = answer {
+                    // Whoever reads nothing must not outlive the engine, nor stay without a word who it is.
+                    let out_of_time = async {
+                        closing.cancelled().await;
+                        tokio::time::sleep(LAST_WORDS).await;
+                    };
+                    tokio::select! {
+                        biased;
+                        sent = answers.send(answer) => if sent.is_err() {
+                            return;
+                        },
+                        () = out_of_time => return,
+                        () = &mut patience, if !session.is_greeted() => return,
+                    }
                 }
                 if session.is_over() {
                     return;
                 }
             }
             () = closing.cancelled() => {
-                // A client that is gone needs no last word.
-                let _ = answers.send(leaving()).await;
+                // A client that is gone, or reads nothing, needs no last word.
+                let _ = tokio::time::timeout(LAST_WORDS, answers.send(leaving())).await;
                 return;
             }
             read = reader.read(&mut chunk), if !is_ended && asked.len() < AT_ONCE => match read {

@@ -151,6 +151,7 @@ fn unit(program: &Path) -> String {
          ExecStart={} agent run\n\
          Restart=on-failure\n\
          RestartSec=5\n\
+         RestartPreventExitStatus=2 3\n\
          TimeoutStopSec=60\n\
          Delegate=cpu\n\
          NoNewPrivileges=yes\n\

@@ -54,7 +54,11 @@ pub enum AgentCommand {
         lines: u32,
     },
     /// Connect stdin and stdout to it: what `--host` runs on the other machine
-    Stdio,
+    Stdio {
+        /// Only where one runs: it was told to stop, and nobody asked for it since
+        #[arg(long, hide = true)]
+        no_start: bool,
+    },
     /// Start it at every login: a systemd user unit, an autostart entry or a launchd agent
     Install {
         /// Show what would be written, and where
@@ -63,6 +67,18 @@ pub enum AgentCommand {
     },
     /// Take away what `install` wrote
     Uninstall,
+}
+
+impl AgentCommand {
+    /// The word, of what is about this machine and no other.
+    pub fn only_here(&self) -> Option<&'static str> {
+        match self {
+            Self::Run { .. } => Some("run"),
+            Self::Install { .. } => Some("install"),
+            Self::Uninstall => Some("uninstall"),
+            _ => None,
+        }
+    }
 }
 
 /// Tells how the agent is.

@@ -88,6 +88,13 @@ pub struct GetArgs {
     pub(crate) transfer: TransferArgs,
 }
 
+impl GetArgs {
+    /// Whether the bytes go to stdout.
+    pub fn is_streamed(&self) -> bool {
+        self.out.as_deref() == Some("-")
+    }
+}
+
 /// Adds downloads and returns at once; their numbers go to stdout.
 ///
 /// # Errors

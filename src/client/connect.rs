@@ -70,6 +70,8 @@ pub struct ConnectError {
 pub enum ConnectKind {
     /// It may be better later.
     Away,
+    /// It is there, and doesn't answer.
+    Silent,
     /// It will not get better by itself: there is no use in trying on.
     Final,
 }
@@ -78,6 +80,11 @@ impl ConnectError {
     /// Returns trouble that may pass.
     pub fn away(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: ConnectKind::Away, text: text.into(), hint: hint.into() }
+    }
+
+    /// Returns that something is there which doesn't answer.
+    pub fn silent(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: ConnectKind::Silent, text: text.into(), hint: hint.into() }
     }
 
     /// Returns trouble that stays.

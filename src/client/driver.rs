@@ -125,8 +125,9 @@ impl Driver {
         self.last_id += 1;
         let text = request(self.last_id, &Own::Hello(self.hello.clone()));
         let greeted = tokio::time::timeout(WELCOME_WITHIN, wire.exchange(&text)).await;
-        let greeted = greeted
-            .unwrap_or_else(|_| Err(ConnectError::away("the engine takes too long to answer", "try again")));
+        let greeted = greeted.unwrap_or_else(|_| {
+            Err(ConnectError::silent("the engine is there and doesn't answer", "try again"))
+        });
         let welcome: Welcome = match greeted {
             Ok(welcome) => welcome,
             Err(error) => return Err(wire.connection.explain(error).await),

@@ -32,7 +32,7 @@ impl Ssh {
         Ok(Self { program, host: host.to_owned(), has_worked: Cell::new(false) })
     }
 
-    fn spawn(&self) -> Result<Connection, ConnectError> {
+    fn spawn(&self, may_start: bool) -> Result<Connection, ConnectError> {
         let Some((program, given)) = self.program.split_first() else {
             return Err(ConnectError::lasting("there is no ssh", "install it"));
         };
@@ -42,7 +42,8 @@ impl Ssh {
             command.args(["-o", "BatchMode=yes"]).stderr(Stdio::null());
         }
         let mut child = command
-            .args([&self.host, "haul agent stdio"])
+            .arg(&self.host)
+            .arg(if may_start { "haul agent stdio" } else { "haul agent stdio --no-start" })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -57,8 +58,8 @@ impl Ssh {
 }
 
 impl Connect for Ssh {
-    fn connect(&self, _may_start: bool) -> Connecting<'_> {
-        Box::pin(async { self.spawn() })
+    fn connect(&self, may_start: bool) -> Connecting<'_> {
+        Box::pin(async move { self.spawn(may_start) })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::media::Field;
 use crate::model::page::PageOrigin;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
+use crate::model::selector::Selector;
 use crate::model::settings::Login;
 use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
@@ -75,6 +76,16 @@ impl Core {
         let ticket = (!records.is_empty()).then(|| self.db.insert(records));
         self.pump();
         Ok((added, ticket))
+    }
+
+    /// Takes out again what was added and could not be stored: whoever asked is told that it was not added, and after a restart
+    /// nobody would know of it.
+    pub(super) fn take_out_unstored(&mut self, client: u64, added: &[Added]) {
+        let new = added.iter().filter(|one| one.how == AddedHow::New);
+        let select = Selector { ids: new.map(|one| one.id).collect(), ..Selector::default() };
+        if !select.ids.is_empty() {
+            self.act(client, &select, &Act::Remove);
+        }
     }
 
     fn check(&self, new: &NewDownload, settings: usize) -> Result<(), Refusal> {

@@ -363,7 +363,10 @@ impl Engine {
                 let batch = self.core.borrow().settle(batch)?;
                 let proven = self.compare_finished(&batch).await;
                 let (added, ticket) = self.core.borrow_mut().add(client, batch, &proven)?;
-                stored(ticket).await?;
+                if let Err(refusal) = stored(ticket).await {
+                    self.core.borrow_mut().take_out_unstored(client, &added);
+                    return Err(refusal);
+                }
                 Ok(Reply::Added(added))
             }
             Request::List { select } => Ok(Reply::Rows(self.core.borrow().rows(&select))),

@@ -11,6 +11,9 @@ use super::method::{MODEL, OWN, knows};
 use super::session::Own;
 use crate::model::request::Request;
 
+/// Requests in one batch, at most.
+const MOST_PARTS: usize = 100;
+
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
@@ -62,6 +65,10 @@ impl Line {
             Ok(parts) if parts.is_empty() => {
                 Self::One(Asked::broken(RpcError::new(INVALID_REQUEST, "the batch is empty")))
             }
+            Ok(parts) if parts.len() > MOST_PARTS => Self::One(Asked::broken(RpcError::new(
+                INVALID_REQUEST,
+                format!("a batch has at most {MOST_PARTS} requests"),
+            ))),
             Ok(parts) => {
                 Self::Many(parts.iter().map(|part| Asked::read(part.to_string().as_bytes())).collect())
             }

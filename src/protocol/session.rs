@@ -95,6 +95,9 @@ pub struct Welcome {
     pub capabilities: Vec<String>,
     /// Its process.
     pub pid: u32,
+    /// What its owner must know and may have missed: where a damaged store was set aside, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// What was decided about a page that asked.

@@ -10,6 +10,7 @@ use haul::agent::run::{Beside, Run, run as run_agent};
 use haul::agent::{service, socket};
 use haul::cli::{self, AgentCommand, Status};
 use haul::client::{ClientError, ConnectError, ConnectKind};
+use haul::engine::Holder;
 use haul::model::time::UnixMs;
 
 use super::here::PIPE;
@@ -57,6 +58,17 @@ pub(crate) fn be_the_agent(place: &Place, on_demand: bool, door: bool, detached:
     }
 }
 
+/// Says which process it is that doesn't answer.
+fn with_process(mut error: ConnectError, place: &Place) -> ConnectError {
+    if error.kind == ConnectKind::Silent
+        && let Some(pid) = Holder::read(&place.state).pid
+    {
+        error.text = format!("the agent, process {pid}, doesn't answer");
+        error.hint = format!("try again, or end it: kill {pid}; downloads go on from their checkpoints");
+    }
+    error
+}
+
 /// What is done with the agent itself.
 pub(crate) async fn control(
     command: &AgentCommand,
@@ -70,7 +82,7 @@ pub(crate) async fn control(
     let present = || async {
         match host {
             Some(host) => open_host(host).await,
-            None => open_any(place).await,
+            None => open_any(place).await.map_err(|error| with_process(error, place)),
         }
     };
     match command {
@@ -110,7 +122,11 @@ pub(crate) async fn control(
             }
             match present().await {
                 Ok(client) => {
-                    client.stop(false).await.map_err(lost)?;
+                    match client.stop(false).await {
+                        // Somebody else stopped it in that moment.
+                        Ok(()) | Err(ClientError::Lost { .. }) => {}
+                        Err(refused) => return Err(lost(refused)),
+                    }
                     if host.is_none() {
                         wait_until_gone(client, place).await?;
                     }
@@ -127,16 +143,16 @@ pub(crate) async fn control(
             Box::pin(control(&AgentCommand::Start, host, place)).await
         }
         AgentCommand::Run { .. }
-        | AgentCommand::Stdio
+        | AgentCommand::Stdio { .. }
         | AgentCommand::Install { .. }
         | AgentCommand::Uninstall => Ok(Status::Done),
     }
 }
 
 /// Connects stdin and stdout to the agent: the far end of `--host`.
-pub(crate) async fn bridge(place: &Rc<Place>) -> Result<Status, ConnectError> {
-    // It is there after this, started where it wasn't.
-    drop(place.agent(true).connect(true).await?);
+pub(crate) async fn bridge(place: &Rc<Place>, starts: bool) -> Result<Status, ConnectError> {
+    // It is there after this, started where it wasn't and may be.
+    drop(place.agent(starts).connect(starts).await?);
     let path = socket::find(&place.state, &place.runtime);
     let away =
         |error: std::io::Error| ConnectError::away(format!("the agent went away: {error}"), "try again");

@@ -15,7 +15,7 @@ pub(crate) struct Spool(pub(crate) Option<std::io::Result<tempfile::TempDir>>);
 
 impl Spool {
     pub(crate) fn of(command: Option<&Command>, state: &Path) -> Self {
-        let needs_one = matches!(command, Some(Command::Get(_)));
+        let needs_one = matches!(command, Some(Command::Get(get)) if get.is_streamed());
         Self(needs_one.then(|| tempfile::Builder::new().prefix("haul-").tempdir_in(state)))
     }
 }

@@ -34,7 +34,10 @@ impl Place {
         let config = etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir());
         let file =
             args.config.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
-        Ok(Self { is_default_state: Some(&state) == default.as_ref(), state, runtime, config, file })
+        let is_default_state = Some(&state) == default.as_ref();
+        // A folder that is a link to another one is that one; one that isn't there yet is as it is called.
+        let state = state.canonicalize().unwrap_or(state);
+        Ok(Self { state, is_default_state, runtime, config, file })
     }
 
     /// The way to the agent; `starts` says whether one is started where none answers.
@@ -53,7 +56,7 @@ impl Place {
 
     fn start(&self) -> Start {
         Start {
-            program: std::env::current_exe().unwrap_or_else(|_| "haul".into()),
+            program: own_program(),
             state: self.state.clone(),
             is_default_state: self.is_default_state,
             units: self.config.as_ref().map(|config| config.join("systemd/user")),
@@ -68,10 +71,17 @@ impl Place {
     pub(crate) fn service(&self) -> Service {
         let home = std::env::home_dir().unwrap_or_else(|| "/".into());
         let config = self.config.clone().unwrap_or_else(|| home.join(".config"));
-        let program = std::env::current_exe().unwrap_or_else(|_| "haul".into());
+        let program = own_program();
         Service::new(Way::of_machine(), &program, &home, &config)
     }
 }
+/// This program's path, also where a newer one was put in its place since it was started.
+pub(crate) fn own_program() -> PathBuf {
+    let Ok(path) = std::env::current_exe() else { return "haul".into() };
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    replaced.filter(|path| path.exists()).unwrap_or(path)
+}
+
 /// `~/.local/state/haul`, or where the platform keeps such things.
 fn default_state() -> Option<PathBuf> {
     use etcetera::BaseStrategy;

@@ -36,7 +36,7 @@ pub(crate) async fn on_desktop(what: OnDesktop) -> Result<Status, ConnectError> 
     let data = etcetera::choose_base_strategy()
         .map_err(|error| ConnectError::lasting(format!("there is no home folder: {error}"), ""))?
         .data_dir();
-    let program = std::env::current_exe().unwrap_or_else(|_| "haul".into());
+    let program = super::place::own_program();
     let entry = DesktopEntry::new(&program, &data);
     let fail = |what: &str| {
         let text = format!("{} can't be {what}", entry.path.display());

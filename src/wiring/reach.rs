@@ -12,6 +12,8 @@ use super::place::Place;
 
 /// How often a connection is tried to an agent that leaves in that very moment.
 const TRIES: usize = 4;
+/// Keeps the version of an older agent that came back when it was stopped.
+const OLDER: &str = "agent.older";
 
 /// Connects to this machine's agent. An older one makes way where nobody loses anything by it.
 pub(crate) async fn open_agent(place: &Rc<Place>) -> Result<Client, ConnectError> {
@@ -24,8 +26,26 @@ pub(crate) async fn open_agent(place: &Rc<Place>) -> Result<Client, ConnectError
     if !client.welcome().is_some_and(|welcome| is_older(&welcome.version)) {
         return Ok(client);
     }
+    let version = client.welcome().map(|welcome| welcome.version).unwrap_or_default();
+    let known = place.state.join(OLDER);
+    // One that comes back however often it is stopped, as its unit has it, is spoken to as it is.
+    if std::fs::read_to_string(&known).is_ok_and(|known| known == version) {
+        return Ok(client);
+    }
     match client.stop(true).await {
-        Ok(()) => instead_of(client, place).await,
+        Ok(()) => {
+            let client = instead_of(client, place).await?;
+            let again = client.welcome().map(|welcome| welcome.version).filter(|version| is_older(version));
+            if let Some(version) = again {
+                // What can't be kept is found out again.
+                let _ = std::fs::write(&known, &version);
+                cli::complain(
+                    &format!("the agent that starts here is haul {version}, older than this program"),
+                    "`haul agent install` puts this one in its place",
+                );
+            }
+            Ok(client)
+        }
         // It is spoken to as it is until nobody needs it.
         Err(_) => Ok(client),
     }

@@ -2,7 +2,9 @@
 //! agent itself, and nothing is left behind.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -297,6 +299,25 @@ fn is_alive(pid: u32) -> bool {
 }
 
 #[test]
+fn a_client_that_reads_nothing_does_not_keep_the_agent() {
+    let machine = Machine::with_agent();
+    done(&machine.run(&["list"]));
+    let pid = agent(&machine);
+    let mut deaf = UnixStream::connect(socket(&machine)).unwrap();
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "hello",
+        "params": { "name": "deaf", "version": "0", "protocol": 1, "key": "deaf" } });
+    deaf.write_all(format!("{hello}\n").as_bytes()).unwrap();
+    let status = json!({ "jsonrpc": "2.0", "id": 2, "method": "status" }).to_string() + "\n";
+    let asks = status.repeat(100);
+    while deaf.write_all(asks.as_bytes()).is_ok() {}
+    let began = Instant::now();
+    done(&machine.run(&["agent", "stop"]));
+    until("it is gone", || !is_alive(pid));
+    assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+}
+
+#[test]
 fn sigterm_is_as_good_as_stop() {
     let machine = Machine::with_agent();
     done(&machine.run(&["list"]));
@@ -415,6 +436,7 @@ fn broken_messages_are_answered_and_hurt_nobody() {
     tell(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"undo\"}\n", json!(1), -32001);
     tell(b"nonsense\n", Value::Null, -32700);
     tell(b"[]\n", Value::Null, -32600);
+    tell(format!("[{}1]\n", "1,".repeat(100)).as_bytes(), Value::Null, -32600);
     tell(&[vec![b'x'; (1 << 20) + 1], vec![b'\n']].concat(), Value::Null, -32600);
     tell(b"\xff\xfe\n", Value::Null, -32700);
     tell(b"{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"fly\"}\n", json!("a"), -32601);

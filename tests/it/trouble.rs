@@ -1,6 +1,7 @@
 //! What a machine may do to a download: quotas, disks that fail or go away, links in its way, limits on files.
 
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -172,6 +173,49 @@ fn links_where_its_files_would_be_are_never_written_through() {
     assert!(!nowhere.exists());
 }
 
+/// Leaves no room on a disk. Returns the file that takes it.
+fn fill(folder: &Path) -> PathBuf {
+    let filler = folder.join("filler");
+    let mut size = 16 << 20;
+    while size >= 4096 {
+        let mut file = std::fs::File::options().append(true).create(true).open(&filler).unwrap();
+        if std::io::Write::write_all(&mut file, &vec![7; size]).is_err() {
+            size /= 2;
+        }
+    }
+    filler
+}
+
+#[test]
+fn what_an_agent_can_not_store_is_not_added() {
+    let Some(disk) = require_small(16) else { return };
+    let machine = Machine::with_agent();
+    std::fs::remove_dir(machine.state()).unwrap();
+    symlink(disk.folder(), machine.state()).unwrap();
+    assert!(machine.run(&["hold"]).status.success());
+    let filler = fill(disk.folder());
+    let there = machine.downloads().display().to_string();
+    let mut stored = 0;
+    let refused = (0..60).find_map(|batch| {
+        let links: String = (0..200).map(|number| format!("http://127.0.0.1:9/{batch}/{number}\n")).collect();
+        let list = machine.put("list", &links);
+        let outcome = machine.run(&["add", "-d", &there, "-i", list.to_str().unwrap()]);
+        stored += 200 * usize::from(outcome.status.success());
+        (!outcome.status.success()).then_some(outcome)
+    });
+    let refused = refused.expect("the disk is never full");
+    assert_eq!(refused.status.code(), Some(3), "{}", refused.told());
+    let count = || {
+        let listed = machine.run(&["list", "--json"]);
+        assert!(listed.status.success(), "{}", listed.told());
+        String::from_utf8_lossy(&listed.stdout).lines().count()
+    };
+    assert_eq!(count(), stored, "{}", refused.told());
+    std::fs::remove_file(filler).unwrap();
+    assert!(machine.run(&["agent", "stop"]).status.success());
+    assert_eq!(count(), stored);
+}
+
 #[test]
 fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
     let Some(disk) = require_small(16) else { return };
@@ -186,14 +230,7 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
     assert!(site.wait_until_held(|| running.is_over()));
     running.interrupt();
     site.release();
-    let filler = disk.folder().join("filler");
-    let mut size = 16 << 20;
-    while size >= 4096 {
-        let mut file = std::fs::File::options().append(true).create(true).open(&filler).unwrap();
-        if std::io::Write::write_all(&mut file, &vec![7; size]).is_err() {
-            size /= 2;
-        }
-    }
+    let filler = fill(disk.folder());
     let outcome = machine.run(&["get", &url, "-n", "1"]);
     assert!(!outcome.status.success(), "{}", outcome.told());
     assert!(
