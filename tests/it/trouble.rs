@@ -1,6 +1,6 @@
 //! What a machine may do to a download: quotas, disks that fail or go away, links in its way, limits on files.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -191,13 +191,16 @@ fn what_an_agent_can_not_store_is_not_added() {
     let Some(disk) = require_small(16) else { return };
     let machine = Machine::with_agent();
     std::fs::remove_dir(machine.state()).unwrap();
+    std::fs::set_permissions(disk.folder(), std::fs::Permissions::from_mode(0o700)).unwrap();
     symlink(disk.folder(), machine.state()).unwrap();
-    assert!(machine.run(&["hold"]).status.success());
+    let held = machine.run(&["hold"]);
+    assert!(held.status.success(), "{}", held.told());
     let filler = fill(disk.folder());
     let there = machine.downloads().display().to_string();
     let mut stored = 0;
     let refused = (0..60).find_map(|batch| {
-        let links: String = (0..200).map(|number| format!("http://127.0.0.1:9/{batch}/{number}\n")).collect();
+        let links: Vec<_> = (0..200).map(|number| format!("http://127.0.0.1:9/{batch}/{number}")).collect();
+        let links = links.join("\n");
         let list = machine.put("list", &links);
         let outcome = machine.run(&["add", "-d", &there, "-i", list.to_str().unwrap()]);
         stored += 200 * usize::from(outcome.status.success());
