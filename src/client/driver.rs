@@ -22,6 +22,8 @@ use crate::protocol::session::{Hello, Own, Pushed, Subscribed, Welcome};
 
 /// How long an engine may take to answer a hello.
 const WELCOME_WITHIN: Duration = Duration::from_secs(20);
+/// How long a person may take to log in to another machine.
+const LOGIN_WITHIN: Duration = Duration::from_mins(3);
 /// The first wait before a lost engine is sought again; doubles from try to try.
 const SEEK_FIRST: Duration = Duration::from_millis(250);
 /// The longest wait between two tries.
@@ -122,9 +124,12 @@ impl Driver {
     async fn greet(&mut self) -> Result<Welcome, ConnectError> {
         let connection = self.connect.connect(!self.was_told_to_end).await?;
         let mut wire = Wire { connection, frames: Frames::new(MAX_ANSWER) };
+        // Whoever comes back is not asked for a password again.
+        let may_be_asked = self.last_id == 0 && wire.connection.carrier.is_some();
+        let within = if may_be_asked { LOGIN_WITHIN } else { WELCOME_WITHIN };
         self.last_id += 1;
         let text = request(self.last_id, &Own::Hello(self.hello.clone()));
-        let greeted = tokio::time::timeout(WELCOME_WITHIN, wire.exchange(&text)).await;
+        let greeted = tokio::time::timeout(within, wire.exchange(&text)).await;
         let greeted = greeted.unwrap_or_else(|_| {
             Err(ConnectError::silent("the engine is there and doesn't answer", "try again"))
         });

@@ -95,6 +95,12 @@ impl Config {
     /// # Errors
     /// It can't be read, or something in it is wrong: then everything that is.
     pub fn load(place: &Place) -> Result<Self, ConfigError> {
+        use std::os::unix::fs::FileTypeExt as _;
+        if std::fs::metadata(&place.path).is_ok_and(|facts| facts.file_type().is_fifo()) {
+            // Nobody may ever write into it.
+            let why = std::io::Error::other("it is a pipe, and no file");
+            return Err(ConfigError::File { path: place.path.clone(), what: "read", why });
+        }
         let text = match std::fs::read_to_string(&place.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !place.is_named => String::new(),

@@ -442,6 +442,10 @@ impl Engine {
                 Ok(Reply::Done)
             }
             Request::SetLimits(limits) => {
+                if [limits.parallel, limits.parallel_per_host].contains(&Some(0)) {
+                    let text = "no download at once is no limit";
+                    return Err(Refusal::new(RefusalKind::BadRequest, text, "`hold` stops everything"));
+                }
                 self.core.borrow_mut().set_limits(&limits);
                 Ok(Reply::Done)
             }

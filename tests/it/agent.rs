@@ -78,6 +78,12 @@ fn a_client_that_is_killed_takes_nothing_with_it_but_its_haste() {
     let mut line = Line::hello(&socket(&machine), "test");
     assert_eq!(line.row(1).unwrap()["priority"], "now");
     getting.kill();
+    let left = std::fs::read_dir(machine.state()).unwrap().flatten();
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().starts_with("haul-"))
+        .collect();
+    assert_eq!(left, Vec::<std::ffi::OsString>::new());
     line.wait_for(1, "normal", |row| row["priority"] == "normal");
     site.release();
     done(&machine.run(&["wait"]));
@@ -315,6 +321,32 @@ fn a_client_that_reads_nothing_does_not_keep_the_agent() {
     done(&machine.run(&["agent", "stop"]));
     until("it is gone", || !is_alive(pid));
     assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+}
+
+#[test]
+fn an_agent_that_hangs_is_named_and_never_called_absent() {
+    let machine = Machine::with_agent();
+    done(&machine.run(&["list"]));
+    let pid = agent(&machine);
+    let process = Pid::from_raw(pid.cast_signed()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let outcome = machine.run(&["agent", "stop"]);
+    kill_process(process, Signal::CONT).unwrap();
+    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
+    assert!(outcome.stderr.contains(&format!("process {pid}, doesn't answer")), "{}", outcome.told());
+    done(&machine.run(&["agent", "stop"]));
+}
+
+#[test]
+fn what_is_about_this_machine_is_not_done_here_for_another_one() {
+    let machine = Machine::with_agent();
+    for words in [&["run"][..], &["install", "--print"], &["uninstall"]] {
+        let outcome = machine.run(&[&["--host", "box", "agent"], words].concat());
+        assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+        let way_out = format!("ssh BOX haul agent {}", words[0]);
+        assert!(outcome.stderr.contains(&way_out), "{}", outcome.told());
+        assert!(outcome.stdout.is_empty());
+    }
 }
 
 #[test]

@@ -247,3 +247,13 @@ fn a_hook_that_fails_or_hangs_is_told_and_harms_nothing() {
     }
     assert!(machine.file("f").exists());
 }
+
+#[test]
+fn a_config_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let machine = Machine::new();
+    let pipe = machine.root().join("pipe.toml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let outcome = machine.run(&["--config", pipe.to_str().unwrap(), "list"]);
+    assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+    assert!(outcome.stderr.contains("it is a pipe"), "{}", outcome.told());
+}
