@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use haul::cli::{self, AgentCommand, Args, Command, Status};
+use haul::client::ConnectError;
 use haul::tui::{self, Surroundings};
 
 use crate::wiring::agent::{be_the_agent, bridge, control, install, uninstall};
@@ -15,6 +16,7 @@ use crate::wiring::context::{Spool, context, ended_from_outside, raise_file_limi
 use crate::wiring::here::run_here;
 use crate::wiring::place::Place;
 use crate::wiring::reach::{open_agent, open_host, refuse};
+use crate::wiring::settings::settings;
 use crate::wiring::{porch, stage};
 
 fn main() -> ExitCode {
@@ -87,6 +89,13 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     if args.here {
         return run_here(args.command, &place).await;
     }
+    // An agent that runs has read its own; a name that leads nowhere is a mistake all the same.
+    if args.host.is_none()
+        && place.file.as_ref().is_some_and(|file| !file.exists())
+        && let Err(wrong) = settings(place.file.clone())
+    {
+        return cli::tell_config(&wrong).into();
+    }
     if let Some(surroundings) = console::wanted(args.command.as_ref()) {
         return show(args, surroundings, &place).await;
     }
@@ -96,7 +105,7 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
     };
     let client = match client {
         Ok(client) => client,
-        Err(error) => return refuse(&error).into(),
+        Err(error) => return refuse_agent(&error, args.host.as_deref(), &place).into(),
     };
     if let Some(warning) = client.welcome().and_then(|welcome| welcome.warning) {
         cli::complain(&warning, "");
@@ -111,6 +120,14 @@ async fn run(args: Args, place: Rc<Place>) -> ExitCode {
         Err(code) => code,
     };
     ExitCode::from(code)
+}
+
+/// Says why there is no agent. Where it can't start with this config, that says it better.
+fn refuse_agent(error: &ConnectError, host: Option<&str>, place: &Place) -> Status {
+    match settings(place.file.clone()) {
+        Err(wrong) if host.is_none() => cli::tell_config(&wrong),
+        _ => refuse(error),
+    }
 }
 
 /// Opens the screen on this machine's agent, or another one's.

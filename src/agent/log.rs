@@ -1,6 +1,6 @@
 //! The agent's log: a file a day in the state folder, the oldest of them deleted.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -10,6 +10,9 @@ use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 const PREFIX: &str = "agent";
 /// The end of their names.
 const SUFFIX: &str = "log";
+
+/// Bytes of the log that are read for its last lines, at most: they go into one message.
+const MOST: u64 = 4 << 20;
 
 /// Sends the process's log to its file, of which those of so many days are kept, and to stderr too where somebody may read that.
 ///
@@ -32,21 +35,28 @@ pub(super) fn start(state: &Path, days: usize, to_stderr: bool) -> std::io::Resu
     begun.map_err(std::io::Error::other)
 }
 
-/// Returns the last lines of the log, oldest first.
+/// Returns the last lines of the log, oldest first, and no more than the last [`MOST`] of its bytes have.
 ///
 /// # Errors
 /// A file of it can't be read.
 pub fn last_lines(state: &Path, count: u32) -> std::io::Result<Vec<String>> {
     let count = count as usize;
     let mut lines: Vec<String> = Vec::new();
+    let mut room = MOST;
     for file in files(state).into_iter().rev() {
-        let mut older = Vec::new();
-        for line in BufReader::new(std::fs::File::open(file)?).split(b'\n') {
-            older.push(String::from_utf8_lossy(&line?).into_owned());
-        }
+        let mut file = std::fs::File::open(file)?;
+        let length = file.metadata()?.len();
+        let from = length.saturating_sub(room);
+        room -= length - from;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(length - from).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        // The first line of a file that is not read from its beginning is the end of one.
+        let mut older: Vec<_> = text.lines().skip(usize::from(from > 0)).map(str::to_owned).collect();
         older.append(&mut lines);
         lines = older;
-        if lines.len() >= count {
+        if lines.len() >= count || room == 0 {
             break;
         }
     }
@@ -89,5 +99,17 @@ mod tests {
         for (count, lines) in [(0, ""), (1, "d"), (2, "c d"), (3, "b c d"), (9, "a b c d")] {
             assert_eq!(last_lines(folder.path(), count).unwrap().join(" "), lines);
         }
+    }
+
+    #[test]
+    fn a_large_log_is_read_from_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("{}\n", "x".repeat(1023));
+        std::fs::write(folder.path().join("agent.2026-01-01.log"), "old\n").unwrap();
+        std::fs::write(folder.path().join("agent.2026-01-02.log"), line.repeat(5000) + "last\n").unwrap();
+        let lines = last_lines(folder.path(), u32::MAX).unwrap();
+        assert_eq!(lines.last().unwrap(), "last");
+        assert!((4090..4097).contains(&lines.len()), "{}", lines.len());
+        assert!(lines[..lines.len() - 1].iter().all(|line| line.len() == 1023));
     }
 }

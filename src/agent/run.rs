@@ -233,7 +233,7 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
         },
     );
     let driving = tokio::task::spawn_local(drive);
-    let served = match listen(&run.state, &socket) {
+    let served = match listen(&engine, &socket) {
         Ok(listener) => {
             house.listens_at(socket.clone());
             let closing = CancellationToken::new();
@@ -268,10 +268,10 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
     served
 }
 
-fn listen(state: &Path, path: &Path) -> Result<UnixListener, RunError> {
+fn listen(engine: &Engine, path: &Path) -> Result<UnixListener, RunError> {
     let listener =
         socket::bind(path).map_err(RunError::system(format!("can't listen at {}", path.display())))?;
-    Holder::announce(state, path).map_err(RunError::system("can't say where the agent listens"))?;
+    engine.hold().announce(path).map_err(RunError::system("can't say where the agent listens"))?;
     Ok(listener)
 }
 
@@ -288,8 +288,11 @@ async fn serve_all(
     let served = accept_all(run, house, listener, path, &closing, &mut sessions).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // New clients find nobody, and whoever they start waits for the store. One that can't be told looks for a while, and then gives up.
-    let _ = Holder::announce_end(&run.state);
-    let _ = std::fs::remove_file(path);
+    let hold = house.engine.hold();
+    let _ = hold.announce_end();
+    if hold.check().is_ok() {
+        let _ = std::fs::remove_file(path);
+    }
     house.engine.stop();
     // A panic in there has been told by the hook.
     let _ = driving.await;
@@ -313,7 +316,7 @@ async fn accept_all(
 ) -> Result<(), RunError> {
     let mut ends = pin!(told_to_end(house)?);
     let mut idle = house.engine.idle();
-    let mut watch = socket::Watch::new(path).ok();
+    let mut watch = socket::Watch::new(path, &run.state).ok();
     let mut leaves_at: Option<Instant> = None;
     let mut had_nothing = false;
     loop {
@@ -345,10 +348,14 @@ async fn accept_all(
             () = &mut ends => return Ok(()),
             _ = idle.changed() => {}
             () = gone(watch.as_ref()) => {
-                tracing::warn!("the socket vanished; it is made again");
-                listener = listen(&run.state, path)?;
-                watch = socket::Watch::new(path).ok();
+                house.engine.hold().check()?;
+                if !path.exists() {
+                    tracing::warn!("the socket vanished; it is made again");
+                    listener = listen(&house.engine, path)?;
+                }
+                watch = socket::Watch::new(path, &run.state).ok();
             }
+            lost = house.engine.hold().lost() => return Err(lost.into()),
             () = until(leaves_at) => {
                 tracing::info!("nothing is left to do and nobody is here");
                 return Ok(());

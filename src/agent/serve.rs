@@ -55,9 +55,11 @@ async fn take_in(
     let mut chunk = vec![0; READ];
     let mut asked = FuturesUnordered::new();
     let mut is_ended = false;
+    let mut is_closing = false;
+    let mut last_words = pin!(tokio::time::sleep(LAST_WORDS));
     let mut patience = pin!(tokio::time::sleep(HELLO_WITHIN));
     loop {
-        while asked.len() < AT_ONCE {
+        while asked.len() < AT_ONCE && !is_closing {
             let Some(next) = frames.next() else { break };
             let next = next.map(<[u8]>::to_vec);
             asked.push(async move {
@@ -69,6 +71,11 @@ async fn take_in(
                     }
                 }
             });
+        }
+        if asked.is_empty() && is_closing {
+            // What has no answer by now was not done. A client that is gone, or reads nothing, needs no last word.
+            let _ = tokio::time::timeout(LAST_WORDS, answers.send(leaving())).await;
+            return;
         }
         if asked.is_empty() && is_ended {
             return;
@@ -95,12 +102,12 @@ async fn take_in(
                     return;
                 }
             }
-            () = closing.cancelled() => {
-                // A client that is gone, or reads nothing, needs no last word.
-                let _ = tokio::time::timeout(LAST_WORDS, answers.send(leaving())).await;
-                return;
+            () = closing.cancelled(), if !is_closing => {
+                is_closing = true;
+                last_words.as_mut().reset(tokio::time::Instant::now() + LAST_WORDS);
             }
-            read = reader.read(&mut chunk), if !is_ended && asked.len() < AT_ONCE => match read {
+            () = &mut last_words, if is_closing => return,
+            read = reader.read(&mut chunk), if !is_ended && !is_closing && asked.len() < AT_ONCE => match read {
                 Ok(0) | Err(_) => is_ended = true,
                 Ok(count) => frames.push(&chunk[..count]),
             },

@@ -50,13 +50,14 @@ impl Way {
 }
 
 impl Service {
-    /// Returns the service of a program, for the user with these folders.
-    pub fn new(way: Way, program: &Path, home: &Path, config: &Path) -> Self {
+    /// Returns the service of a program, for the user with these folders; `given` is what its agent is told beside `agent run`: another
+    /// store, another config than it would find by itself.
+    pub fn new(way: Way, program: &Path, given: &[PathBuf], home: &Path, config: &Path) -> Self {
         let (path, text) = match way {
-            Way::Systemd => (config.join("systemd/user").join(UNIT), unit(program)),
-            Way::Autostart => (config.join("autostart").join(ENTRY), entry(program)),
+            Way::Systemd => (config.join("systemd/user").join(UNIT), unit(program, given)),
+            Way::Autostart => (config.join("autostart").join(ENTRY), entry(program, given)),
             Way::Launchd => {
-                (home.join("Library/LaunchAgents").join(format!("{LABEL}.plist")), plist(program))
+                (home.join("Library/LaunchAgents").join(format!("{LABEL}.plist")), plist(program, given))
             }
         };
         Self { way, path, text }
@@ -139,8 +140,19 @@ pub fn take_away(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Whether a unit's agent is told the same.
+pub(super) fn unit_means(unit: &str, given: &[PathBuf]) -> bool {
+    let command = format!(" {}", unit_command(given));
+    unit.lines().any(|line| line.starts_with("ExecStart=") && line.trim_end().ends_with(&command))
+}
+
+/// What comes after the program in a unit.
+fn unit_command(given: &[PathBuf]) -> String {
+    given.iter().fold("agent run".into(), |command, word| format!("{command} {}", systemd_quoted(word)))
+}
+
 /// Hardened, but with nothing that hides or forbids a folder that its user can write: downloads may go anywhere.
-fn unit(program: &Path) -> String {
+fn unit(program: &Path, given: &[PathBuf]) -> String {
     format!(
         "[Unit]\n\
          Description=haul, the download agent\n\
@@ -148,7 +160,7 @@ fn unit(program: &Path) -> String {
          \n\
          [Service]\n\
          Type=notify\n\
-         ExecStart={} agent run\n\
+         ExecStart={} {}\n\
          Restart=on-failure\n\
          RestartSec=5\n\
          RestartPreventExitStatus=2 3\n\
@@ -163,7 +175,8 @@ fn unit(program: &Path) -> String {
          \n\
          [Install]\n\
          WantedBy=default.target\n",
-        systemd_quoted(program)
+        systemd_quoted(program),
+        unit_command(given)
     )
 }
 
@@ -198,23 +211,29 @@ pub fn desktop_quoted(program: &Path) -> String {
     quoted
 }
 
-fn entry(program: &Path) -> String {
+fn entry(program: &Path, given: &[PathBuf]) -> String {
     let quoted = desktop_quoted(program);
+    let given: String =
+        given.iter().flat_map(|word| [" \"".into(), desktop_quoted(word), "\"".into()]).collect();
     format!(
         "[Desktop Entry]\n\
          Type=Application\n\
          Name=haul agent\n\
          Comment=Goes on with downloads in the background\n\
-         Exec=\"{quoted}\" agent start\n\
+         Exec=\"{quoted}\" agent start{given}\n\
          Terminal=false\n\
          NoDisplay=true\n\
          X-GNOME-Autostart-enabled=true\n"
     )
 }
 
-fn plist(program: &Path) -> String {
-    let program =
-        program.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+fn plist(program: &Path, given: &[PathBuf]) -> String {
+    let text = |path: &Path| {
+        path.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    };
+    let program = text(program);
+    let given: String =
+        given.iter().flat_map(|word| ["<string>".into(), text(word), "</string>".into()]).collect();
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -222,7 +241,7 @@ fn plist(program: &Path) -> String {
 <dict>
     <key>Label</key><string>{LABEL}</string>
     <key>ProgramArguments</key>
-    <array><string>{program}</string><string>agent</string><string>run</string></array>
+    <array><string>{program}</string><string>agent</string><string>run</string>{given}</array>
     <key>RunAtLoad</key><true/>
     <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>
     <key>ProcessType</key><string>Background</string>
@@ -237,7 +256,11 @@ mod tests {
     use super::*;
 
     fn service(way: Way, program: &str) -> Service {
-        Service::new(way, Path::new(program), Path::new("/home/me"), Path::new("/home/me/.config"))
+        with(way, program, &[])
+    }
+
+    fn with(way: Way, program: &str, given: &[PathBuf]) -> Service {
+        Service::new(way, Path::new(program), given, Path::new("/home/me"), Path::new("/home/me/.config"))
     }
 
     #[test]
@@ -267,9 +290,29 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_is_for_the_store_and_the_config_that_it_names() {
+        let given = |words: &[&str]| words.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let usual = service(Way::Systemd, "/usr/bin/haul").text;
+        assert!(unit_means(&usual, &[]));
+        let words = given(&["--state", "/mnt/a b"]);
+        let other = with(Way::Systemd, "/usr/bin/haul", &words).text;
+        assert!(other.contains(r#"ExecStart="/usr/bin/haul" agent run "--state" "/mnt/a b""#), "{other}");
+        assert!(unit_means(&other, &words));
+        assert!(!unit_means(&other, &[]) && !unit_means(&usual, &words));
+        assert!(!unit_means(&other, &given(&["--state", "/mnt/a"])));
+        let entry = with(Way::Autostart, "/usr/bin/haul", &words).text;
+        assert!(entry.contains(r#"agent start "--state" "/mnt/a b""#), "{entry}");
+        let plist = with(Way::Launchd, "/usr/bin/haul", &words).text;
+        assert!(
+            plist.contains("<string>run</string><string>--state</string><string>/mnt/a b</string>"),
+            "{plist}"
+        );
+    }
+
+    #[test]
     fn what_is_installed_can_be_taken_away_again() {
         let folder = tempfile::tempdir().unwrap();
-        let unit = Service::new(Way::Systemd, Path::new("/usr/bin/haul"), folder.path(), folder.path());
+        let unit = Service::new(Way::Systemd, Path::new("/usr/bin/haul"), &[], folder.path(), folder.path());
         unit.install().unwrap();
         unit.install().unwrap();
         assert_eq!(std::fs::read_to_string(&unit.path).unwrap(), unit.text);

@@ -84,31 +84,34 @@ pub(super) fn is_same_user(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
 }
 
-/// Tells when the socket's file is gone: by an event of the file system, so that nothing ticks.
+/// Tells when the socket's file or the store's lock is gone: by an event of the file system, so that nothing ticks.
 #[cfg(target_os = "linux")]
 pub(super) struct Watch {
     events: tokio::net::unix::pipe::Receiver,
     socket: PathBuf,
+    lock: PathBuf,
 }
 
 #[cfg(target_os = "linux")]
 impl Watch {
-    /// Watches a socket's folder.
+    /// Watches a socket's folder and the state folder.
     ///
     /// # Errors
     /// The system has no more watches.
-    pub(super) fn new(socket: &Path) -> io::Result<Self> {
+    pub(super) fn new(socket: &Path, state: &Path) -> io::Result<Self> {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let events = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        if let Some(folder) = socket.parent() {
-            add_watch(&events, folder, WatchFlags::DELETE | WatchFlags::MOVED_FROM)?;
+        let gone =
+            WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+        for folder in socket.parent().into_iter().chain([state]) {
+            add_watch(&events, folder, gone)?;
         }
         // Not a pipe, but read like one: bytes when there are events.
         let events = tokio::net::unix::pipe::Receiver::from_owned_fd_unchecked(events)?;
-        Ok(Self { events, socket: socket.to_owned() })
+        Ok(Self { events, socket: socket.to_owned(), lock: state.join(Holder::FILE) })
     }
 
-    /// Waits until it is gone.
+    /// Waits until one of them is gone.
     pub(super) async fn vanished(&self) {
         while self.socket.exists() {
             if self.events.readable().await.is_err() {
@@ -117,6 +120,10 @@ impl Watch {
             // What happened to which file is told by looking.
             let mut buffer = [0; 4096];
             while self.events.try_read(&mut buffer).is_ok_and(|count| count > 0) {}
+            // One that can't be made again is looked for at the next event, and before each commit.
+            if !self.lock.exists() {
+                return;
+            }
         }
     }
 }
@@ -127,7 +134,7 @@ pub(super) struct Watch;
 
 #[cfg(not(target_os = "linux"))]
 impl Watch {
-    pub(super) fn new(_socket: &Path) -> io::Result<Self> {
+    pub(super) fn new(_socket: &Path, _state: &Path) -> io::Result<Self> {
         Ok(Self)
     }
 
@@ -176,7 +183,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.sock");
         let _listener = bind(&path).unwrap();
-        let watch = Watch::new(&path).unwrap();
+        std::fs::write(folder.path().join(Holder::FILE), "").unwrap();
+        let watch = Watch::new(&path, folder.path()).unwrap();
         std::fs::write(folder.path().join("other"), "").unwrap();
         std::fs::remove_file(folder.path().join("other")).unwrap();
         tokio::select! {
@@ -184,6 +192,8 @@ mod tests {
             () = watch.vanished() => panic!("it is there"),
             () = tokio::task::yield_now() => {}
         }
+        std::fs::remove_file(folder.path().join(Holder::FILE)).unwrap();
+        watch.vanished().await;
         std::fs::rename(&path, folder.path().join("away")).unwrap();
         watch.vanished().await;
     }

@@ -24,8 +24,8 @@ pub struct Start {
     pub program: PathBuf,
     /// The state folder, absolute.
     pub state: PathBuf,
-    /// Whether that is the folder that an installed unit means.
-    pub is_default_state: bool,
+    /// What a unit's agent has to be told so that it is the one that is wanted.
+    pub given: Vec<PathBuf>,
     /// The folder of the user's systemd units.
     pub units: Option<PathBuf>,
     /// The runtime folder of the user's session, where the service manager listens.
@@ -57,8 +57,10 @@ impl Start {
     }
 
     async fn by_unit(&self) -> bool {
-        let is_installed = self.units.as_ref().is_some_and(|units| units.join(service::UNIT).is_file());
-        if !(is_installed && self.is_default_state && self.has_manager()) {
+        let unit =
+            self.units.as_ref().and_then(|units| std::fs::read_to_string(units.join(service::UNIT)).ok());
+        // One of another store, or another config, is no help.
+        if !(unit.is_some_and(|unit| service::unit_means(&unit, &self.given)) && self.has_manager()) {
             return false;
         }
         self.ends_well(Command::new("systemctl").args(["--user", "start", service::UNIT])).await
@@ -172,7 +174,7 @@ mod tests {
         let start = Start {
             program: "haul".into(),
             state: "/s".into(),
-            is_default_state: true,
+            given: Vec::new(),
             units: None,
             session: "/nowhere".into(),
             environment: ["HOME", "AWS_SECRET", "LC_ALL", "HTTPS_PROXY", "LD_PRELOAD", "XDG_CONFIG_HOME"]

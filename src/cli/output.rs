@@ -1,8 +1,12 @@
 //! Where a command writes: data to stdout, talk to stderr. A closed stdout ends a command quietly.
 
 use std::io::{self, BufWriter, Write};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd as _;
 
 use serde::Serialize;
+#[cfg(target_os = "linux")]
+use tokio::io::Interest;
 
 use super::context::Surface;
 use super::error::{CliError, sentences};
@@ -70,6 +74,18 @@ impl Output {
     /// Takes stdout back.
     pub(crate) fn take_back(&mut self, data: Data) {
         self.data = data;
+    }
+
+    /// Waits until nobody reads stdout any more, where it is a pipe or a socket that tells.
+    pub(crate) async fn abandoned(&self) {
+        #[cfg(target_os = "linux")]
+        if let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned()
+            && let Ok(stdout) = tokio::net::unix::pipe::Sender::from_owned_fd_unchecked(stdout)
+            && stdout.ready(Interest::ERROR).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Hands all data on to whoever reads it.

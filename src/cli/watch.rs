@@ -45,7 +45,14 @@ pub(crate) async fn watch<E: Engine>(
     let mut feed = interrupts.unless(engine.subscribe()).await?;
     let mut last: HashMap<DownloadId, (StateKind, Option<u64>)> = HashMap::new();
     loop {
-        let mut update = match interrupts.unless(feed.next()).await {
+        let update = async {
+            tokio::select! {
+                update = feed.next() => update,
+                // Whoever has seen enough need not wait for the next change to be rid of this.
+                () = output.abandoned() => Err(CliError::ClosedPipe),
+            }
+        };
+        let mut update = match interrupts.unless(update).await {
             Err(CliError::Interrupted) => return Ok(Status::Interrupted),
             update => update?,
         };

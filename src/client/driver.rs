@@ -1,6 +1,6 @@
 //! What carries a client's connection: sends its wishes, hands answers and changes out, and seeks a lost engine again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -71,8 +71,14 @@ pub(super) struct Driver {
     readers: Vec<Weak<Feed>>,
     /// The same by the number that this connection gave them.
     feeds: HashMap<u64, Weak<Feed>>,
-    /// Whether the engine said that it was told to end.
+    /// Whether the engine was told to end after it had served this client: it is gone because somebody wanted that.
     was_told_to_end: bool,
+    /// Whether this engine did anything for this client.
+    is_served: bool,
+    /// Whether the engine took leave: what it has not answered by then it has not done.
+    took_leave: bool,
+    /// What it refused to do any more.
+    undone: HashSet<u64>,
     /// What was promised to be stayed with, to be promised again to an engine that knows nothing of it.
     attends: Vec<DownloadId>,
     /// Whether an engine of another protocol will do.
@@ -111,6 +117,9 @@ impl Driver {
             readers: Vec::new(),
             feeds: HashMap::new(),
             was_told_to_end: false,
+            is_served: false,
+            took_leave: false,
+            undone: HashSet::new(),
             attends: Vec::new(),
             any_protocol,
         };
@@ -141,6 +150,9 @@ impl Driver {
             return Err(super::other_protocol(&welcome));
         }
         self.wire = Some(wire);
+        self.is_served = false;
+        self.took_leave = false;
+        self.undone.clear();
         Ok(welcome)
     }
 
@@ -190,13 +202,16 @@ impl Driver {
         self.last_id
     }
 
-    /// Lets go of what was on its way. What may be asked twice is asked again; whether the rest was done, nobody knows.
+    /// Lets go of what was on its way. What was not done, or may be asked twice, is asked again; whether the rest was done, nobody knows.
     fn drop_awaited(&mut self, why: &str) -> Vec<Awaited> {
         let lost = || Err(ClientError::Lost { why: why.to_owned() });
         let mut repeat = Vec::new();
-        for (_, awaited) in self.awaited.drain() {
+        for (id, awaited) in self.awaited.drain() {
+            let is_undone = self.took_leave || self.undone.contains(&id);
             match awaited {
-                Awaited::Answer { ask, answer } if self.seek.is_some() && may_be_asked_twice(&ask) => {
+                Awaited::Answer { ask, answer }
+                    if self.seek.is_some() && (is_undone || may_be_asked_twice(&ask)) =>
+                {
                     repeat.push(Awaited::Answer { ask, answer });
                 }
                 Awaited::Subscription { feed, answer: Some(answer) } if self.seek.is_some() => {
@@ -354,7 +369,9 @@ impl Driver {
                 Ok(())
             }
             Incoming::Leaving => {
-                self.was_told_to_end = true;
+                self.took_leave = true;
+                // Whoever came while it was ending came a moment too early, and starts the next one.
+                self.was_told_to_end = self.is_served;
                 Ok(())
             }
             Incoming::Other(_) => Ok(()),
@@ -362,8 +379,16 @@ impl Driver {
     }
 
     fn answered(&mut self, id: u64, error: Option<RpcError>, line: &[u8]) -> Result<(), End> {
+        let is_ending = error.as_ref().and_then(|error| error.data.as_ref()).map(|refusal| refusal.kind)
+            == Some(RefusalKind::Stopping);
+        self.is_served |= !is_ending;
         // Whoever gave up waiting needs no answer.
         match self.awaited.remove(&id) {
+            // It was not done, and is asked again when that one is gone.
+            Some(awaited @ Awaited::Answer { .. }) if is_ending && self.seek.is_some() => {
+                self.awaited.insert(id, awaited);
+                self.undone.insert(id);
+            }
             Some(Awaited::Answer { answer, .. }) => {
                 let result = error.map_or_else(|| Ok(line.to_vec()), |error| Err(refused(error)));
                 drop(answer.send(result));

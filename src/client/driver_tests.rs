@@ -135,3 +135,34 @@ async fn a_subscription_that_was_on_its_way_is_asked_for_again() {
     });
     assert!(subscribed.await.is_ok());
 }
+
+#[tokio::test]
+async fn what_an_engine_on_its_way_out_refused_is_asked_of_the_next_one() {
+    let (connect, mut first, mut second) = two();
+    let client = async {
+        let client = crate::client::Client::open(connect, key(), Some(Duration::from_mins(1))).await.unwrap();
+        let (refused, unheard) = tokio::join!(client.call(adding(true)), client.call(adding(true)));
+        (refused, unheard)
+    };
+    let engine = async {
+        first.welcomes().await;
+        let asked = first.hears().await;
+        first.hears().await;
+        let data = Refusal::new(RefusalKind::Stopping, "the engine is stopping", "");
+        let error = json!({"code": -32000, "message": "the engine is stopping", "data": data});
+        let mut text = json!({"jsonrpc": "2.0", "id": asked["id"], "error": error}).to_string();
+        text.push_str("\n{\"jsonrpc\":\"2.0\",\"method\":\"leaving\",\"params\":{}}\n");
+        first.0.write_all(text.as_bytes()).await.unwrap();
+        drop(first);
+        second.welcomes().await;
+        for _ in 0..2 {
+            let asked = second.hears().await;
+            assert_eq!(asked["method"], "add");
+            let reply = Reply::Added(vec![Added { id: DownloadId(7), how: AddedHow::New }]);
+            second.answers(&asked, serde_json::to_value(reply).unwrap()).await;
+        }
+        second
+    };
+    let ((refused, unheard), _) = LocalSet::new().run_until(async { tokio::join!(client, engine) }).await;
+    assert!(refused.is_ok() && unheard.is_ok(), "{refused:?} {unheard:?}");
+}

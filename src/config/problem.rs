@@ -54,6 +54,9 @@ pub enum ConfigError {
     Wrong(Box<Report>),
 }
 
+/// Problems that are shown; the rest is counted.
+const SHOWN: usize = 20;
+
 impl Report {
     /// Writes every problem with the lines that it is in, for a terminal that takes colours or not.
     pub fn render(&self, colour: bool) -> String {
@@ -62,8 +65,8 @@ impl Report {
         let path = printable(&self.path.display().to_string()).into_owned();
         // One byte for one, so that the places stay where they are.
         let text: String = self.text.replace(|c: char| c.is_ascii_control() && c != '\n', " ");
-        let mut all = Vec::with_capacity(self.problems.len());
-        for problem in &self.problems {
+        let mut all = Vec::new();
+        for problem in self.problems.iter().take(SHOWN) {
             let end = problem.span.end.min(text.len());
             let span = problem.span.start.min(end)..end;
             let marked = AnnotationKind::Primary.span(span).label(printable(&problem.label).into_owned());
@@ -73,6 +76,11 @@ impl Report {
                 group = group.element(Level::HELP.message(printable(help).into_owned()));
             }
             all.push(renderer.render(&[group]));
+        }
+        match self.problems.len().saturating_sub(SHOWN) {
+            0 => {}
+            1 => all.push("and 1 more problem".into()),
+            more => all.push(format!("and {more} more problems")),
         }
         all.join("\n\n")
     }

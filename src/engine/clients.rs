@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_client_that_comes_back_is_the_same_owner_whichever_end_is_noticed_first() {
         let folder = tempfile::tempdir().unwrap();
-        let Started { engine, .. } = Engine::start(
+        let Started { engine, drive: _drive, .. } = Engine::start(
             folder.path(),
             Settings::default(),
             std::rc::Rc::new(std::cell::RefCell::new(Settings::default())),

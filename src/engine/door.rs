@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn who_asks_waits_until_somebody_decides_and_asks_once() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = start(folder.path()).engine;
+        let Started { engine, drive: _drive, .. } = start(folder.path());
         let shop = origin("https://shop.example");
         let Ok(Knock::Asked(first)) = engine.knock(&shop) else { panic!("not asked") };
         let Ok(Knock::Asked(second)) = engine.knock(&shop) else { panic!("not asked") };
@@ -322,7 +322,7 @@ mod tests {
             })
             .await;
         drop(engine);
-        let engine = start(folder.path()).engine;
+        let Started { engine, drive: _drive, .. } = start(folder.path());
         assert!(engine.lets_in(&always));
         assert!(matches!(engine.knock(&once), Ok(Knock::Asked(_))));
         assert!(matches!(engine.knock(&never), Ok(Knock::Never)));
@@ -331,7 +331,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn leave_that_was_given_once_ends_when_its_last_page_has_been_closed_for_a_while() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = start(folder.path()).engine;
+        let Started { engine, drive: _drive, .. } = start(folder.path());
         let shop = origin("https://shop.example");
         engine.answer_the_door(DoorRequest::Allow { origin: shop.clone(), once: true }).await.unwrap();
         engine.page_came(&shop);
@@ -350,7 +350,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn questions_are_few_and_do_not_stand_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = start(folder.path()).engine;
+        let Started { engine, drive: _drive, .. } = start(folder.path());
         let knock = |number: usize| engine.knock(&origin(&format!("https://p{number}.example")));
         let asked: Vec<_> = (0..MOST_ASKING).map(|number| knock(number).ok().unwrap()).collect();
         assert!(knock(99).is_err());

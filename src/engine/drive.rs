@@ -84,6 +84,10 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
             Some(done) = ears.published.recv() => engine.core.borrow_mut().published(done),
             Some(news) = ears.shelved.recv() => engine.core.borrow_mut().hear_librarian(news),
             Some(news) = ears.hooked.recv() => engine.core.borrow_mut().hear_hook(news),
+            error = lock.hold().lost(), if !engine.core.borrow().stopping => {
+                tracing::error!("{error}");
+                engine.stop();
+            }
             () = engine.wake.notified() => {}
             () = sleep => {
                 let now = Instant::now();

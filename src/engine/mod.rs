@@ -66,7 +66,7 @@ use crate::model::way::Ways;
 use crate::store::db::{Db, Ticket};
 pub use crate::store::error::{StoreError, StoreKind};
 use crate::store::lock::Lock;
-pub use crate::store::lock::{Gate, Holder};
+pub use crate::store::lock::{Gate, Hold, Holder};
 
 /// Where an engine's settings come from.
 pub type Source = Rc<RefCell<dyn SettingsSource>>;
@@ -79,6 +79,7 @@ pub struct Engine {
     wake: Rc<Notify>,
     newest: watch::Receiver<u64>,
     idle: watch::Receiver<bool>,
+    hold: Hold,
 }
 
 /// A started engine, and what was found at its start.
@@ -125,7 +126,7 @@ impl Engine {
         let lock = Lock::take(gate)?;
         let state = gate.state();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ").to_string();
-        let (db, opened) = Db::open(state, &date)?;
+        let (db, opened) = Db::open(state, &date, Some(lock.hold().clone()))?;
         let pages = db.pages()?;
         let (news, incoming) = mpsc::unbounded_channel();
         let (to_saved, saved) = mpsc::unbounded_channel();
@@ -208,7 +209,8 @@ impl Engine {
             }
         }
         let (to_idle, idle) = watch::channel(false);
-        let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle };
+        let hold = lock.hold().clone();
+        let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle, hold };
         let drive = Box::pin(drive::drive(
             engine.clone(),
             drive::Ears { incoming, saved, published, shelved, hooked },
@@ -247,6 +249,11 @@ impl Engine {
     /// Days whose logs the settings want kept.
     pub fn log_days(&self) -> usize {
         usize::try_from(self.core.borrow().settings.log_days).unwrap_or(usize::MAX)
+    }
+
+    /// Tells whether the store is this engine's still. One that isn't ends by itself.
+    pub fn hold(&self) -> &Hold {
+        &self.hold
     }
 
     /// Whether nothing will ever happen by itself, whenever that changes.

@@ -2,7 +2,7 @@
 //! they carry.
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -61,14 +61,17 @@ impl Line {
         if !is_batch {
             return Self::One(Asked::read(line));
         }
-        match serde_json::from_slice::<Vec<Value>>(line) {
-            Ok(parts) if parts.is_empty() => {
-                Self::One(Asked::broken(RpcError::new(INVALID_REQUEST, "the batch is empty")))
+        let refused = |text: String| Self::One(Asked::broken(RpcError::new(INVALID_REQUEST, text)));
+        // Counted first: a line of millions of small parts is refused without a copy of them.
+        let parts = match serde_json::from_slice::<Vec<IgnoredAny>>(line).map(|parts| parts.len()) {
+            Ok(0) => return refused("the batch is empty".into()),
+            Ok(count) if count > MOST_PARTS => {
+                return refused(format!("a batch has at most {MOST_PARTS} requests"));
             }
-            Ok(parts) if parts.len() > MOST_PARTS => Self::One(Asked::broken(RpcError::new(
-                INVALID_REQUEST,
-                format!("a batch has at most {MOST_PARTS} requests"),
-            ))),
+            Ok(_) => serde_json::from_slice::<Vec<Value>>(line),
+            Err(error) => Err(error),
+        };
+        match parts {
             Ok(parts) => {
                 Self::Many(parts.iter().map(|part| Asked::read(part.to_string().as_bytes())).collect())
             }
@@ -84,9 +87,13 @@ impl Asked {
 
     fn read(text: &[u8]) -> Self {
         let head: Head = match serde_json::from_slice(text) {
+            Ok(_) if text.trim_ascii_start().first() != Some(&b'{') => {
+                return Self::broken(RpcError::new(INVALID_REQUEST, "a request is an object"));
+            }
             Ok(head) => head,
             Err(error) if error.is_data() => {
-                return Self::broken(RpcError::new(INVALID_REQUEST, format!("this is no request: {error}")));
+                let text = format!("this is no request: {}", without_names(&error.to_string()));
+                return Self::broken(RpcError::new(INVALID_REQUEST, text));
             }
             Err(error) => return Self::broken(not_json(&error)),
         };
@@ -129,13 +136,20 @@ struct Params {
 /// Reads the parameters. Where a method needs none, none, `{}`, `[]` and `null` are the same.
 fn typed<T: DeserializeOwned>(method: &str, text: &[u8]) -> Result<T, RpcError> {
     let wrong = |error: &serde_json::Error| {
-        RpcError::new(INVALID_PARAMS, format!("`{method}` can't take these parameters: {error}"))
+        let text = format!("`{method}` can't take these parameters: {}", without_names(&error.to_string()));
+        RpcError::new(INVALID_PARAMS, text)
     };
+    let params = || serde_json::from_slice::<Params>(text).map_or(Value::Null, |given| given.params);
     let error = match serde_json::from_slice(text) {
+        // By order they would depend on how the types here happen to be written.
+        Ok(_) if params().as_array().is_some_and(|items| !items.is_empty()) => {
+            let text = format!("the parameters of `{method}` have names: they are an object");
+            return Err(RpcError::new(INVALID_PARAMS, text));
+        }
         Ok(ask) => return Ok(ask),
         Err(error) => error,
     };
-    let params = serde_json::from_slice::<Params>(text).map_or(Value::Null, |given| given.params);
+    let params = params();
     let is_empty = match &params {
         Value::Null => true,
         Value::Object(fields) => fields.is_empty(),
@@ -148,6 +162,26 @@ fn typed<T: DeserializeOwned>(method: &str, text: &[u8]) -> Result<T, RpcError> 
     serde_json::from_value(serde_json::json!({ "method": method }))
         .or_else(|_| serde_json::from_value(serde_json::json!({ "method": method, "params": {} })))
         .map_err(|error| wrong(&error))
+}
+
+/// Takes the names that only the program's own types have out of what serde says.
+fn without_names(text: &str) -> String {
+    let mut told = text.to_owned();
+    for (kind, plain) in [
+        ("internally tagged enum ", "an object"),
+        ("adjacently tagged enum ", "an object"),
+        ("tuple struct ", "a list"),
+        ("struct ", "an object"),
+        ("enum ", "one of the known words"),
+    ] {
+        while let Some(at) = told.find(&format!("expected {kind}")) {
+            let at = at + "expected ".len();
+            let name = told[at + kind.len()..].find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
+            let end = name.map_or(told.len(), |length| at + kind.len() + length);
+            told.replace_range(at..end, plain);
+        }
+    }
+    told
 }
 
 /// A message to a client, in pieces so that many can share what is long. The line's end is in it.

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, StoreKind};
+use super::lock::Hold;
 use super::rows::{self, Loaded};
 use super::spent::at_disk;
 use crate::model::id::DownloadId;
@@ -167,11 +168,12 @@ pub struct Opened {
 }
 
 impl Db {
-    /// Opens the database of a state folder, or makes it. A damaged one is set aside under a dated name.
+    /// Opens the database of a state folder, or makes it. A damaged one is set aside under a dated name. Nothing is committed where the
+    /// hold on the store is lost.
     ///
     /// # Errors
     /// [`StoreKind::Newer`]: a newer haul made it; it stays untouched. Or it can't be read or written.
-    pub fn open(state: &Path, date: &str) -> Result<(Self, Opened), StoreError> {
+    pub fn open(state: &Path, date: &str, hold: Option<Hold>) -> Result<(Self, Opened), StoreError> {
         let path = state.join(FILE);
         let open = || -> Result<(Connection, Loaded), StoreError> {
             let connection = connect(&path)?;
@@ -192,7 +194,7 @@ impl Db {
         let at = path.clone();
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_all(connection, &incoming, &tell, &at))
+            .spawn(move || write_all(connection, &incoming, &tell, &at, hold.as_ref()))
             .map_err(|error| StoreError::io("can't start the thread of", path.display(), &error))?;
         let inner = Inner {
             jobs: Some(jobs),
@@ -333,6 +335,7 @@ fn write_all(
     incoming: &mpsc::Receiver<Job>,
     written: &watch::Sender<u64>,
     path: &Path,
+    hold: Option<&Hold>,
 ) {
     let mut now = Durability::Durable;
     while let Ok(first) = incoming.recv() {
@@ -348,20 +351,23 @@ fn write_all(
         } else {
             Durability::Relaxed
         };
-        if wanted != now {
+        let mut ready = hold.map_or(Ok(()), Hold::check);
+        if ready.is_ok() && wanted != now {
             let level = if wanted == Durability::Durable { "FULL" } else { "NORMAL" };
-            if let Err(error) = connection.pragma_update(None, "synchronous", level) {
-                let error = sort("write", path, &error);
-                for job in group {
-                    // Whoever no longer waits needs no answer.
-                    let _ = job.done.send(Err(error.clone()));
-                }
-                if let Some(insertion) = insertion {
-                    written.send_replace(insertion);
-                }
-                continue;
+            match connection.pragma_update(None, "synchronous", level) {
+                Ok(()) => now = wanted,
+                Err(error) => ready = Err(sort("write", path, &error)),
             }
-            now = wanted;
+        }
+        if let Err(error) = ready {
+            for job in group {
+                // Whoever no longer waits needs no answer.
+                let _ = job.done.send(Err(error.clone()));
+            }
+            if let Some(insertion) = insertion {
+                written.send_replace(insertion);
+            }
+            continue;
         }
         match commit(&connection, &mut group) {
             Ok(()) => group.into_iter().for_each(|job| {

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_decision_is_kept_until_it_is_revoked() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Db::open(folder.path(), "2026-01-01").unwrap().0;
+        let open = || Db::open(folder.path(), "2026-01-01", None).unwrap().0;
         let origin = |text: &str| text.parse::<PageOrigin>().unwrap();
         let db = open();
         db.put_page(origin("https://a.example"), Verdict::Never, UnixMs(1)).wait().unwrap();

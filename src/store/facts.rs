@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn open(folder: &std::path::Path) -> Db {
-        Db::open(folder, "2026-01-01").unwrap().0
+        Db::open(folder, "2026-01-01", None).unwrap().0
     }
 
     #[test]

@@ -3,16 +3,22 @@
 //! Coming and going is ordered by two locks. The *gate* is a lock on the state folder itself: whoever wants the store's lock
 //! passes it, and an agent that starts holds it until it can be reached. So two that start at once end with one, without polling. The *lock*
 //! is held as long as the store is open; its file says who holds it, and goes with its holder.
+//!
+//! A file can be taken away from under its lock, by hand or with the whole folder, and then somebody else could take another one.
+//! So the holder looks before each of its commits ([`Hold::check`]): it makes the file again where it can, and else ends.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
 
 use super::error::{StoreError, StoreKind};
 
 /// The lock's file in the state folder.
-const FILE: &str = "lock";
+const FILE: &str = Holder::FILE;
 /// The line of a holder that is about to let go.
 const LEAVING: &str = "leaving";
 
@@ -65,6 +71,9 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// The file in the state folder that says it.
+    pub const FILE: &str = "lock";
+
     /// Reads who holds the store of a state folder, or held it when it was killed.
     pub fn read(state: &Path) -> Self {
         // Who holds it is a help, no more: a lock file that can't be read is still held.
@@ -75,22 +84,6 @@ impl Holder {
             socket: value("socket").map(PathBuf::from),
             is_leaving: text.lines().any(|line| line == LEAVING),
         }
-    }
-
-    /// Says where the holder of a store listens; to be called by the holder.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn announce(state: &Path, socket: &Path) -> std::io::Result<()> {
-        append(state, &format!("socket {}\n", socket.display()))
-    }
-
-    /// Says that the holder of a store is about to let go; to be called by the holder.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn announce_end(state: &Path) -> std::io::Result<()> {
-        append(state, &format!("{LEAVING}\n"))
     }
 
     /// Waits until nobody holds the store. Blocks the thread.
@@ -106,17 +99,9 @@ impl Holder {
     }
 }
 
-/// One write, so that no reader sees half of it.
-fn append(state: &Path, line: &str) -> std::io::Result<()> {
-    OpenOptions::new().append(true).open(state.join(FILE))?.write_all(line.as_bytes())
-}
-
 /// The lock of a store, held until it is dropped.
 #[derive(Debug)]
-pub struct Lock {
-    _file: File,
-    state: PathBuf,
-}
+pub struct Lock(Hold);
 
 impl Lock {
     /// Takes the lock of the store behind a gate.
@@ -125,49 +110,205 @@ impl Lock {
     /// [`StoreKind::Locked`] names who holds it.
     pub fn take(gate: &Gate) -> Result<Self, StoreError> {
         let state = gate.state();
-        let path = state.join(FILE);
-        let fail = |error: &std::io::Error| StoreError::io("can't lock the store", path.display(), error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| fail(&error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let who = match Holder::read(state) {
-                    Holder { pid: None, .. } => "another haul".to_owned(),
-                    Holder { pid: Some(pid), socket: None, .. } => format!("haul (pid {pid})"),
-                    Holder { pid: Some(pid), socket: Some(_), .. } => format!("the agent (pid {pid})"),
-                };
-                let text = format!("the store in {} is in use by {who}", state.display());
-                return Err(StoreError::new(StoreKind::Locked, text));
-            }
-            Err(TryLockError::Error(error)) => return Err(fail(&error)),
-        }
-        let mut say = || -> std::io::Result<()> {
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(format!("pid {}\n", std::process::id()).as_bytes())
+        let fail = |error: &std::io::Error| {
+            StoreError::io("can't lock the store", state.join(FILE).display(), error)
         };
-        say().map_err(|error| fail(&error))?;
-        Ok(Self { _file: file, state: state.to_owned() })
+        let folder = std::fs::metadata(state).map_err(|error| fail(&error))?;
+        let Some(file) = take_file(state).map_err(|error| fail(&error))? else {
+            let who = match Holder::read(state) {
+                Holder { pid: None, .. } => "another haul".to_owned(),
+                Holder { pid: Some(pid), socket: None, .. } => format!("haul (pid {pid})"),
+                Holder { pid: Some(pid), socket: Some(_), .. } => format!("the agent (pid {pid})"),
+            };
+            let text = format!("the store in {} is in use by {who}", state.display());
+            return Err(StoreError::new(StoreKind::Locked, text));
+        };
+        let hold = Held { file: Some(file), said: format!("pid {}\n", std::process::id()) };
+        hold.say().map_err(|error| fail(&error))?;
+        Ok(Self(Hold(Arc::new(Inner {
+            state: state.to_owned(),
+            folder: identity(&folder),
+            held: Mutex::new(hold),
+            lost: watch::Sender::new(None),
+        }))))
+    }
+
+    /// What tells whether it is held still.
+    pub fn hold(&self) -> &Hold {
+        &self.0
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The file goes too, unless somebody is on the way and may have opened it.
-        if let Ok(folder) = File::open(&self.state)
+        let inner = &self.0.0;
+        let mut held = inner.held();
+        // The file goes too, unless it is another one, or somebody is on the way and may have opened it.
+        if held.file.as_ref().is_some_and(|file| is_at(file, &inner.state.join(FILE)))
+            && let Ok(folder) = File::open(&inner.state)
             && folder.try_lock().is_ok()
         {
             // One that stays is no harm: it says who held it, and nobody does.
-            let _ = std::fs::remove_file(self.state.join(FILE));
+            let _ = std::fs::remove_file(inner.state.join(FILE));
+        }
+        held.file = None;
+    }
+}
+
+/// What tells whether the lock of a store is held still. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hold(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: PathBuf,
+    folder: (u64, u64),
+    held: Mutex<Held>,
+    /// Why it is held no more, once that is so.
+    lost: watch::Sender<Option<StoreError>>,
+}
+
+impl Inner {
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    /// The locked file, until it is let go.
+    file: Option<File>,
+    /// What it says.
+    said: String,
+}
+
+impl Held {
+    /// One write, so that no reader sees half of it.
+    fn say(&self) -> std::io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.write_all_at(self.said.as_bytes(), 0)?;
+        file.set_len(self.said.len() as u64)
+    }
+}
+
+impl Hold {
+    /// Says where the holder listens.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn announce(&self, socket: &Path) -> std::io::Result<()> {
+        self.append(&format!("socket {}\n", socket.display()))
+    }
+
+    /// Says that the holder is about to let go.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn announce_end(&self) -> std::io::Result<()> {
+        self.append(&format!("{LEAVING}\n"))
+    }
+
+    fn append(&self, line: &str) -> std::io::Result<()> {
+        let mut held = self.0.held();
+        if !held.said.contains(line) {
+            held.said.push_str(line);
+        }
+        held.say()
+    }
+
+    /// Makes sure that nobody else can take the store: a lock whose file was taken away is made again.
+    ///
+    /// # Errors
+    /// Somebody else has it by now, or its folder is gone. It is never held again then.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let inner = &self.0;
+        let mut held = inner.held();
+        let Some(file) = &held.file else {
+            return Err(StoreError::new(StoreKind::Other, "the store is closed"));
+        };
+        if let Some(lost) = &*inner.lost.borrow() {
+            return Err(lost.clone());
+        }
+        let path = inner.state.join(FILE);
+        if is_at(file, &path) {
+            return Ok(());
+        }
+        match self.take_again() {
+            // A file system that doesn't answer is no reason: what is written there then fails by itself.
+            Err(error) if error.kind == StoreKind::Other => Ok(()),
+            Err(error) => {
+                inner.lost.send_replace(Some(error.clone()));
+                Err(error)
+            }
+            Ok(file) => {
+                tracing::warn!("{} was taken away; it is made again", path.display());
+                held.file = Some(file);
+                // What it says is a help, no more.
+                let _ = held.say();
+                Ok(())
+            }
         }
     }
+
+    fn take_again(&self) -> Result<File, StoreError> {
+        let state = &self.0.state;
+        let gone = |why: &str| {
+            StoreError::new(
+                StoreKind::Locked,
+                format!("the store in {} can't be written any more: {why}", state.display()),
+            )
+        };
+        match std::fs::metadata(state) {
+            Ok(folder) if identity(&folder) == self.0.folder => {}
+            Ok(_) => return Err(gone("another folder was put in its place")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(gone("the folder was moved or removed"));
+            }
+            Err(error) => return Err(StoreError::new(StoreKind::Other, error.to_string())),
+        }
+        match take_file(state) {
+            Ok(Some(file)) => Ok(file),
+            Ok(None) => Err(gone("its lock was removed, and another haul has it now")),
+            Err(error) => Err(StoreError::new(StoreKind::Other, error.to_string())),
+        }
+    }
+
+    /// Waits until it is held no more, and returns why.
+    pub async fn lost(&self) -> StoreError {
+        let mut lost = self.0.lost.subscribe();
+        match lost.wait_for(Option::is_some).await.map(|lost| lost.clone()) {
+            Ok(Some(error)) => error,
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// Opens and locks the lock's file; none where somebody else has it.
+fn take_file(state: &Path) -> std::io::Result<Option<File>> {
+    let path = state.join(FILE);
+    loop {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        match file.try_lock() {
+            // One that was taken away in between locks nobody out.
+            Ok(()) if is_at(&file, &path) => return Ok(Some(file)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// Whether a path leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(file), Ok(there)) => identity(&file) == identity(&there),
+        _ => false,
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 #[cfg(test)]
@@ -185,11 +326,11 @@ mod tests {
         assert_eq!(refused.kind, StoreKind::Locked);
         let pid = std::process::id();
         assert!(refused.text.contains(&format!("haul (pid {pid})")), "{refused}");
-        Holder::announce(&state, Path::new("/run/a b.sock")).unwrap();
+        lock.hold().announce(Path::new("/run/a b.sock")).unwrap();
         assert!(take().unwrap_err().text.contains(&format!("the agent (pid {pid})")));
         let holder = Holder { pid: Some(pid), socket: Some("/run/a b.sock".into()), is_leaving: false };
         assert_eq!(Holder::read(&state), holder);
-        Holder::announce_end(&state).unwrap();
+        lock.hold().announce_end().unwrap();
         assert_eq!(Holder::read(&state), Holder { is_leaving: true, ..holder });
         drop(lock);
         assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
@@ -212,5 +353,54 @@ mod tests {
         drop(lock);
         assert_eq!(heard.recv().unwrap(), "free");
         waiting.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().to_owned();
+        let lock = Lock::take(&Gate::enter(&state).unwrap()).unwrap();
+        lock.hold().announce(Path::new("/run/a.sock")).unwrap();
+        let said = Holder::read(&state);
+        std::fs::remove_file(state.join(FILE)).unwrap();
+        lock.hold().check().unwrap();
+        assert_eq!(Holder::read(&state), said);
+        let refused = Lock::take(&Gate::enter(&state).unwrap()).unwrap_err();
+        assert_eq!(refused.kind, StoreKind::Locked);
+        drop(lock);
+        assert!(!state.join(FILE).exists());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_lost_it_is_told_and_leaves_what_is_others_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().to_owned();
+        let take = || Lock::take(&Gate::enter(&state).unwrap()).unwrap();
+        let first = take();
+        std::fs::remove_file(state.join(FILE)).unwrap();
+        let second = take();
+        second.hold().announce(Path::new("/run/b.sock")).unwrap();
+        let error = first.hold().check().unwrap_err();
+        assert_eq!(error.kind, StoreKind::Locked);
+        assert!(error.text.contains("another haul has it now"), "{error}");
+        assert_eq!(first.hold().lost().await.text, error.text);
+        first.hold().announce_end().unwrap();
+        drop(first);
+        let holder = Holder::read(&state);
+        assert!(!holder.is_leaving && holder.socket.is_some());
+        second.hold().check().unwrap();
+    }
+
+    #[test]
+    fn a_store_whose_folder_is_gone_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let lock = Lock::take(&Gate::enter(&state).unwrap()).unwrap();
+        std::fs::rename(&state, folder.path().join("away")).unwrap();
+        assert!(lock.hold().check().unwrap_err().text.contains("moved or removed"));
+        std::fs::create_dir(&state).unwrap();
+        assert!(lock.hold().check().is_err(), "for good");
+        drop(lock);
+        assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
     }
 }

@@ -35,7 +35,7 @@ fn record(id: u64) -> DownloadRecord {
 }
 
 fn open(state: &std::path::Path) -> (Db, crate::store::db::Opened) {
-    Db::open(state, "2026-01-01T000000Z").unwrap()
+    Db::open(state, "2026-01-01T000000Z", None).unwrap()
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_newer_store_is_refused_and_left_alone() {
     let path = folder.path().join(FILE);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
-    let error = Db::open(folder.path(), "x").err().unwrap();
+    let error = Db::open(folder.path(), "x", None).err().unwrap();
     assert_eq!(error.kind, StoreKind::Newer);
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -247,7 +247,7 @@ pub(super) mod tests {
 
     pub(in crate::store) fn open() -> (tempfile::TempDir, Db) {
         let folder = tempfile::tempdir().unwrap();
-        let (db, _) = Db::open(folder.path(), "2026-01-02").unwrap();
+        let (db, _) = Db::open(folder.path(), "2026-01-02", None).unwrap();
         (folder, db)
     }
 

@@ -13,7 +13,6 @@ use haul::client::{Connect, ConnectError};
 /// Where the engine of this command is.
 pub(crate) struct Place {
     pub(crate) state: PathBuf,
-    is_default_state: bool,
     pub(crate) runtime: PathBuf,
     config: Option<PathBuf>,
     /// The config file, where one was named.
@@ -24,8 +23,7 @@ impl Place {
     pub(crate) fn of(args: &Args) -> Result<Self, Status> {
         use etcetera::BaseStrategy as _;
 
-        let default = default_state();
-        let Some(state) = args.state.clone().or_else(|| default.clone()) else {
+        let Some(state) = args.state.clone().or_else(default_state) else {
             cli::complain("there is no home folder to keep the store in", "name a folder with --state");
             return Err(Status::Usage);
         };
@@ -34,10 +32,9 @@ impl Place {
         let config = etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir());
         let file =
             args.config.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
-        let is_default_state = Some(&state) == default.as_ref();
         // A folder that is a link to another one is that one; one that isn't there yet is as it is called.
         let state = state.canonicalize().unwrap_or(state);
-        Ok(Self { state, is_default_state, runtime, config, file })
+        Ok(Self { state, runtime, config, file })
     }
 
     /// The way to the agent; `starts` says whether one is started where none answers.
@@ -58,7 +55,7 @@ impl Place {
         Start {
             program: own_program(),
             state: self.state.clone(),
-            is_default_state: self.is_default_state,
+            given: self.given(),
             units: self.config.as_ref().map(|config| config.join("systemd/user")),
             session: self.runtime.clone(),
             environment: std::env::vars_os()
@@ -72,7 +69,16 @@ impl Place {
         let home = std::env::home_dir().unwrap_or_else(|| "/".into());
         let config = self.config.clone().unwrap_or_else(|| home.join(".config"));
         let program = own_program();
-        Service::new(Way::of_machine(), &program, &home, &config)
+        Service::new(Way::of_machine(), &program, &self.given(), &home, &config)
+    }
+
+    /// What an agent has to be told that knows nothing of this command's environment.
+    fn given(&self) -> Vec<PathBuf> {
+        let usual = std::env::home_dir().map(|home| home.join(".local/state/haul"));
+        let usual = usual.map(|usual| usual.canonicalize().unwrap_or(usual));
+        let state = (usual.as_ref() != Some(&self.state)).then(|| ["--state".into(), self.state.clone()]);
+        let file = self.file.clone().map(|file| ["--config".into(), file]);
+        state.into_iter().chain(file).flatten().collect()
     }
 }
 /// This program's path, also where a newer one was put in its place since it was started.

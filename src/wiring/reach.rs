@@ -120,17 +120,46 @@ fn is_older(version: &str) -> bool {
     numbers(version) < numbers(env!("CARGO_PKG_VERSION"))
 }
 
-/// Waits until an agent that was told to stop has let go of everything.
+/// Waits until an agent that was told to stop has let go of everything. The next one may be there by then.
 pub(crate) async fn wait_until_gone(client: Client, place: &Place) -> Result<(), ConnectError> {
+    let pid = client.welcome().map(|welcome| welcome.pid);
     let mut link = client.link();
     // A driver that has ended knows that it is gone.
     let _ = link.wait_for(|link| matches!(link, Link::Down { .. })).await;
     drop(client);
     let state = place.state.clone();
-    let waited = tokio::task::spawn_blocking(move || Holder::wait_until_free(&state)).await;
-    waited
-        .unwrap_or_else(|error| Err(error.into()))
-        .map_err(|error| ConnectError::lasting(format!("the agent's end can't be seen: {error}"), ""))
+    let free = tokio::task::spawn_blocking(move || Holder::wait_until_free(&state));
+    tokio::select! {
+        free = free => free
+            .unwrap_or_else(|error| Err(error.into()))
+            .map_err(|error| ConnectError::lasting(format!("the agent's end can't be seen: {error}"), "")),
+        () = ended(pid, place) => Ok(()),
+    }
+}
+
+/// Waits for the end of the process that had the store, where the system tells.
+async fn ended(pid: Option<u32>, place: &Place) {
+    if Holder::read(&place.state).pid != pid {
+        return;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        use tokio::net::unix::pipe::Receiver;
+
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        // Not a pipe, but readable like one: when the process has ended.
+        if let Some(Ok(process)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty()))
+            && let Ok(process) = Receiver::from_owned_fd_unchecked(process)
+            && process.readable().await.is_ok()
+        {
+            return;
+        }
+        if Holder::read(&place.state).pid != pid.map(|pid| pid.as_raw_nonzero().get().cast_unsigned()) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 pub(crate) fn refuse(error: &ConnectError) -> Status {

@@ -242,6 +242,89 @@ fn the_same_agent_is_found_from_a_terminal_from_cron_and_from_next_to_nothing() 
 }
 
 #[test]
+fn a_command_that_meets_an_agent_on_its_way_out_waits_for_the_next_one() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(3 << 20);
+    done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &site.fill("{site}/file.bin")]));
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    for round in 0..6 {
+        let stopping = machine.spawn(&["agent", "stop"]);
+        let commands: [&[&str]; 6] = [
+            &["list"],
+            &["pause", "1"],
+            &["show", "1"],
+            &["set", "1", "--limit", "900MB"],
+            &["resume", "1"],
+            &["list"],
+        ];
+        let asked = (0..).zip(commands).map(|(number, command)| {
+            let which = format!("{round}-{number}");
+            (command, machine.spawn_beside(&which, command))
+        });
+        for (command, one) in asked.collect::<Vec<_>>() {
+            let outcome = one.wait();
+            assert!(outcome.status.success(), "round {round}, {command:?}: {}", outcome.told());
+        }
+        stopping.wait();
+    }
+    site.release();
+    done(&machine.run(&["resume", "1"]));
+    done(&machine.run(&["wait", "1"]));
+    whole(&machine, &site, "file.bin");
+}
+
+#[test]
+fn a_lock_that_was_removed_lets_nobody_else_in() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(3 << 20);
+    done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &site.fill("{site}/file.bin")]));
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    let pid = agent(&machine);
+    std::fs::remove_file(machine.state().join("lock")).unwrap();
+    until("it is made again", || Holder::read(&machine.state()).pid == Some(pid));
+    let outcome = machine.run(&["--here", "list"]);
+    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
+    std::fs::remove_file(machine.state().join("agent.sock")).unwrap();
+    done(&machine.run(&["list"]));
+    assert_eq!(agent(&machine), pid);
+    // A folder that is gone is no place for a store: it ends, and makes none of its own.
+    let away = machine.state().with_extension("away");
+    std::fs::rename(machine.state(), &away).unwrap();
+    until("it ends", || {
+        rustix::process::test_kill_process(Pid::from_raw(pid.cast_signed()).unwrap()).is_err()
+    });
+    assert!(!machine.state().exists());
+    std::fs::rename(&away, machine.state()).unwrap();
+    site.release();
+    done(&machine.run(&["wait", "1"]));
+    whole(&machine, &site, "file.bin");
+}
+
+#[test]
+fn whoever_watches_for_a_reader_that_left_ends_with_it() {
+    let machine = Machine::with_agent();
+    done(&machine.run(&["list"]));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#""$0" "$@" | head -n 1"#]);
+    // It ends, though nothing changes.
+    let told = done(&machine.spawn_under(shell, &["watch", "--json"]).wait());
+    assert!(told.contains("revision"), "{told}");
+}
+
+#[test]
+fn a_config_that_is_not_there_is_wrong_usage_with_and_without_an_agent() {
+    let machine = Machine::with_agent();
+    for _ in 0..2 {
+        let outcome = machine.run(&["--config", "/nowhere/haul.toml", "list"]);
+        assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+        assert!(outcome.stderr.contains("/nowhere/haul.toml"), "{}", outcome.told());
+        done(&machine.run(&["list"]));
+    }
+}
+
+#[test]
 fn an_agent_and_an_engine_in_a_console_never_share_a_store() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     done(&machine.run(&["list"]));
@@ -578,7 +661,7 @@ fn the_unit_is_one_that_systemd_takes() {
     }
     let folder = tempfile::tempdir().unwrap();
     let unit =
-        Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), folder.path(), folder.path());
+        Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), &[], folder.path(), folder.path());
     unit.install().unwrap();
     let outcome = Command::new("systemd-analyze")
         .args(["verify", "--user", "--man=no"])
