@@ -35,7 +35,7 @@ pub(super) fn start(state: &Path, days: usize, to_stderr: bool) -> std::io::Resu
     begun.map_err(std::io::Error::other)
 }
 
-/// Returns the last lines of the log, oldest first, and no more than the last [`MOST`] of its bytes have.
+/// Returns the last lines of the log, oldest first, and no more than its last 4 MiB have.
 ///
 /// # Errors
 /// A file of it can't be read.
