@@ -186,6 +186,7 @@ impl Core {
                 });
                 self.complete(id, size, UnixMs::from(super::wall()));
                 self.store(id);
+                self.take_out_succeeded(id);
             }
             // Somebody wanted it stopped in the moment that it ended otherwise.
             _ if run.stopping && run.then != Then::Queue => self.let_go(id, run.then, save),
@@ -387,6 +388,7 @@ impl Core {
                     if moved {
                         self.store(id);
                     }
+                    self.take_out_succeeded(id);
                     self.hook_done(id);
                 }
                 // Its bytes are here: only its name is still to be given.

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::item::{Item, Then};
 use super::news::discard;
 use crate::model::id::DownloadId;
+use crate::model::item::Taken;
 use crate::model::record::DownloadRecord;
 use crate::model::request::Acted;
 use crate::model::state::{State, StateKind};
@@ -97,6 +98,32 @@ impl Core {
             && let What::Removed(record, _) = self.undo.remove(place).what
         {
             discard(&record);
+        }
+    }
+
+    /// Takes finished ones out of the list whose file is another one's by now: the same link was fetched anew into their place.
+    pub(super) fn take_out_succeeded(&mut self, by: DownloadId) {
+        let Some(item) = self.items.get(&by) else { return };
+        let record = &item.record;
+        if !matches!(record.settings.taken, Taken::Replace | Taken::IfChanged) {
+            return;
+        }
+        let hash = super::add::source_hash(&record.source_url);
+        let is_succeeded = |id: &DownloadId| {
+            *id != by
+                && self.items.get(id).is_some_and(|old| {
+                    let old = &old.record;
+                    old.state == State::Completed
+                        && old.source_url == record.source_url
+                        && old.folder == record.folder
+                        && old.name == record.name
+                })
+        };
+        let same = self.by_source.range((hash, DownloadId(0))..=(hash, DownloadId(u64::MAX)));
+        let succeeded: Vec<_> = same.map(|(_, id)| *id).filter(is_succeeded).collect();
+        for id in succeeded {
+            self.take_out(id);
+            self.undo.retain(|undo| !matches!(&undo.what, What::Removed(record, _) if record.id == id));
         }
     }
 

@@ -273,6 +273,19 @@ fn if_changed_fetches_only_what_changed() {
     stage.get(&["--if-changed"]);
     stage.assert_held("file.bin", "file.bin");
     assert_eq!(stage.machine.names(), ["file.bin"]);
+    // One file, one line: what was fetched before it is in the history.
+    let listed = said(&stage.machine.run(&["list", "--json"]));
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let gone = stage.machine.run(&["undo"]);
+    assert!(!gone.told().contains("1 download"), "{}", gone.told());
+    // Another name is another file.
+    stage.get(&["-o", "other.bin"]);
+    stage.get(&["--replace"]);
+    let names: Vec<_> = said(&stage.machine.run(&["list", "--json"]))
+        .iter()
+        .map(|row| row["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["other.bin", "file.bin"]);
 }
 
 #[test]
