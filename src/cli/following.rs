@@ -2,12 +2,13 @@
 //! what changed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::batch::Target;
 use super::status::Status;
 use crate::model::id::DownloadId;
 use crate::model::item::Mode;
+use crate::model::printable::printable;
 use crate::model::request::AddedHow;
 use crate::model::state::{FailKind, State, WaitReason};
 use crate::model::update::Update;
@@ -181,9 +182,13 @@ impl Following {
         }
         match phase {
             Phase::Completed => {
-                let name = |target: &Target| target.name.as_deref().unwrap_or(&row.name).to_owned();
-                let path =
-                    one.target.as_ref().and_then(|target| Some(target.folder.as_ref()?.join(name(target))));
+                // What it is called now is the truth: the name that was asked for may have been taken.
+                let target = one.target.as_ref();
+                let asked = target.and_then(|target| target.name.as_deref());
+                let name = asked.filter(|asked| printable(asked) == row.name).unwrap_or(&row.name);
+                let folder =
+                    row.moved_to.as_deref().map(Path::new).or(target.and_then(|of| of.folder.as_deref()));
+                let path = folder.map(|folder| folder.join(name));
                 events.push(Event::Completed { row: row.clone(), path, already: one.already });
             }
             Phase::Failed | Phase::GaveUp => events.push(Event::Failed(row.clone())),

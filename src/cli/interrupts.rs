@@ -6,6 +6,8 @@ use super::error::CliError;
 
 /// The presses of Ctrl-C from now on.
 pub(crate) enum Interrupts {
+    /// This process's own, not taken over yet: until then Ctrl-C ends the process as ever.
+    Later,
     /// This process's own.
     Process(Signal),
     /// Scripted ones.
@@ -14,19 +16,21 @@ pub(crate) enum Interrupts {
 }
 
 impl Interrupts {
-    /// Takes Ctrl-C over.
-    ///
-    /// # Errors
-    /// The system has no room for another signal's pipe.
-    pub(crate) fn of_process() -> Result<Self, CliError> {
-        signal(SignalKind::interrupt())
-            .map(Self::Process)
-            .map_err(|error| CliError::Unreachable { why: format!("can't watch for Ctrl-C: {error}") })
+    /// Takes Ctrl-C over as soon as somebody waits for it: while a command reads what it is to do nobody does.
+    pub(crate) fn of_process() -> Self {
+        Self::Later
     }
 
     /// Waits for the next press. Giving up this future loses none.
     pub(crate) async fn next(&mut self) {
+        if matches!(self, Self::Later)
+            && let Ok(own) = signal(SignalKind::interrupt())
+        {
+            *self = Self::Process(own);
+        }
         let pressed = match self {
+            // The system has no room for it: Ctrl-C ends the process.
+            Self::Later => None,
             Self::Process(signal) => signal.recv().await,
             #[cfg(test)]
             Self::Scripted(presses) => presses.recv().await,

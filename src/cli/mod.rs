@@ -138,7 +138,7 @@ async fn dispatch<E: Engine + Files>(
     output: &mut Output,
 ) -> Result<Status, CliError> {
     match command {
-        Command::Get(args) => get::get(&args, engine, context, output, &mut Interrupts::of_process()?).await,
+        Command::Get(args) => get::get(&args, engine, context, output, &mut Interrupts::of_process()).await,
         Command::Add(args) | Command::Links(args) => get::add(&args, engine, context, output).await,
         Command::List(args) => list::list(&args, engine, context, output).await,
         Command::Show(args) => show::show(&args, engine, context, output).await,
@@ -162,10 +162,10 @@ async fn dispatch<E: Engine + Files>(
         Command::Library(args) => library::library(args, engine, context, output).await,
         Command::Adopt(args) => adopt::adopt(&args, engine, context, output).await,
         Command::Watch(args) => {
-            watch::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
+            watch::watch(&args, engine, context, output, &mut Interrupts::of_process()).await
         }
         Command::Wait(args) => {
-            wait::wait(&args, engine, context, output, &mut Interrupts::of_process()?).await
+            wait::wait(&args, engine, context, output, &mut Interrupts::of_process()).await
         }
         Command::Door(args) => door::door(args, engine, context, output).await,
         Command::Preset(args) => preset::preset(&args, engine, output).await,
@@ -173,7 +173,7 @@ async fn dispatch<E: Engine + Files>(
             Err(CliError::usage("the demo has an engine of its own", "Run `haul demo` by itself"))
         }
         Command::Pull(args) => {
-            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()?).await
+            pull::pull(&args, engine, context, output, &mut Interrupts::of_process()).await
         }
         Command::Offer(_) => Err(CliError::usage(
             "such a link fills the Add dialog, and this is no terminal for a screen",

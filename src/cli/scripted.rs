@@ -159,6 +159,7 @@ pub(crate) fn row(id: u64, word: &str) -> DownloadRow {
         order: 0.0,
         name: format!("file-{id}"),
         provisional: false,
+        moved_to: None,
         host: "a.example".into(),
         mode: Mode::Background,
         priority: Priority::Normal,

@@ -128,7 +128,8 @@ impl Stay {
                 "It stays in the list",
             ));
         }
-        Status::GaveUp
+        let sums = following.sums();
+        if sums.failed > sums.gave_up { Status::Failed } else { Status::GaveUp }
     }
 
     fn tell(&self, events: &[Event], progress: &Progress, output: &mut Output) -> Result<(), CliError> {

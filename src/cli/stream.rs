@@ -104,6 +104,11 @@ async fn hand_on<E: Engine>(
             Reply::Detail(detail) => detail,
             other => return Err(unexpected(&other)),
         };
+        // It may have failed in the meantime: what is there of it then is gone.
+        if matches!(detail.row.state, State::Failed(_) | State::Cancelled) {
+            output.complain(&failure(&detail.row));
+            return Ok(Status::Failed);
+        }
         let before = front.sent;
         front.advance(&detail, output).await?;
         if front.sent > before {

@@ -1,7 +1,7 @@
 //! The librarian: a thread that shelves finished media, looks through folders and finds what moved. It never holds a download up:
 //! what is to be shelved is in the store, and what a kill interrupts is done after the next start.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +12,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::rewriting;
 use crate::library::walk::Walk;
-use crate::library::{self, Reader, Rewriter, Trouble};
+use crate::library::{self, Reader, Rewriter, Room, Trouble};
 use crate::model::id::DownloadId;
 use crate::model::media::{FileFacts, Info, MediaFacts, MediaId, MediaRecord, ToShelve};
 use crate::model::printable::printable;
-use crate::model::settings::LibrarySettings;
+use crate::model::settings::{EngineSettings, LibrarySettings};
 use crate::model::shelf::ScanProgress;
 use crate::model::time::UnixMs;
 use crate::store::db::{Db, Durability};
 use crate::store::error::StoreError;
-use crate::store::library::{Known, MediaReader};
+use crate::store::library::MediaReader;
 
 /// Entries that are stored together.
 const GROUP: usize = 200;
@@ -37,6 +37,11 @@ const LAST_WORK: Duration = Duration::from_secs(3);
 const MOST_SCANS: usize = 16;
 /// Troubles of a scan that are told.
 const MOST_TROUBLE: usize = 50;
+
+/// Entries of the same samples that are compared byte for byte, at most.
+const MOST_COMPARED: u32 = 10_000;
+/// Those among which a moved file's entry is looked for.
+const MOST_MOVED: u32 = 100;
 
 /// Something for the librarian to do.
 enum Job {
@@ -98,13 +103,14 @@ impl Librarian {
     /// Starts the thread. Without a program that reads tags, files are shelved by their names.
     pub(super) fn start(
         db: Db,
-        program: Option<PathBuf>,
+        engine: &EngineSettings,
         settings: LibrarySettings,
         news: mpsc::UnboundedSender<News>,
     ) -> std::io::Result<Self> {
         let (jobs, incoming) = channel();
         let desk = Arc::<Desk>::default();
         let shared = Arc::clone(&desk);
+        let (program, reserve) = (engine.tag_reader.clone(), engine.reserve);
         let thread = std::thread::Builder::new().name("librarian".into()).spawn(move || {
             Work {
                 db,
@@ -112,6 +118,7 @@ impl Librarian {
                 reader: program.map(Reader::new),
                 watched: None,
                 settings,
+                reserve,
                 news,
                 desk: shared,
                 shelved: Vec::new(),
@@ -197,6 +204,8 @@ struct Work {
     reader: Option<Reader>,
     rewriter: Option<Rewriter>,
     settings: LibrarySettings,
+    /// Bytes of every disk that stay free, where that is configured.
+    reserve: Option<u64>,
     /// When the watched folders are to be looked through again.
     watched: Option<Instant>,
     news: mpsc::UnboundedSender<News>,
@@ -322,8 +331,10 @@ impl Work {
         if let Some(file) = library::look(&to.path) {
             let (mut facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
             let is_wanted = self.settings.write_tags && trouble.is_none() && facts.kind.is_some();
+            let desk = Arc::clone(&self.desk);
+            let room = Room { reserve: self.reserve, is_over: &|| desk.is_over() };
             if let (true, Some(rewriter), Some(reader)) = (is_wanted, &mut self.rewriter, &mut self.reader)
-                && let Some(news) = rewriting::rewrite(&self.db, rewriter, reader, &to, &mut facts)
+                && let Some(news) = rewriting::rewrite(&self.db, rewriter, reader, &to, &mut facts, &room)
             {
                 // An engine that is gone needs no news.
                 let _ = self.news.send(news);
@@ -333,7 +344,7 @@ impl Work {
                 source: Some(to.source),
                 given: to.given,
                 set_by: to.set_by,
-                ..record(to.path, facts, trouble)
+                ..record(library::true_path(&to.path), facts, trouble)
             };
             self.keep(record);
         }
@@ -400,7 +411,7 @@ impl Work {
         let Ok(reader) = self.db.media_reader() else { return };
         let mut hashes = Vec::new();
         for print in prints {
-            let same = reader.of_print(&print);
+            let same = reader.of_print(&print, MOST_COMPARED);
             if same.len() < 2 {
                 continue;
             }
@@ -450,6 +461,9 @@ impl Work {
             }
             !work.desk.is_ending()
         };
+        let folders: Vec<PathBuf> =
+            folders.iter().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone())).collect();
+        let mut gone_now = HashSet::new();
         let places: Vec<Option<&Path>> = if folders.is_empty() {
             vec![None]
         } else {
@@ -465,7 +479,7 @@ impl Work {
                 let (mut gone, mut back) = (Vec::new(), Vec::new());
                 for (path, known) in page {
                     match library::look(&path) {
-                        None if !known.is_missing => gone.push(known.id),
+                        None if !known.is_missing && library::is_gone(&path) => gone.push(known.id),
                         None => {}
                         Some(file) => {
                             if known.is_missing {
@@ -473,7 +487,7 @@ impl Work {
                             }
                             // Folders that are walked through meet it again.
                             if place.is_none() {
-                                self.meet(&store, path, file, progress);
+                                self.meet(&store, path, file, false, progress, &mut gone_now);
                             }
                         }
                     }
@@ -482,17 +496,23 @@ impl Work {
                     }
                 }
                 progress.missing += gone.len() as u64;
+                gone_now.extend(gone.iter().copied());
                 progress.found += back.len() as u64;
                 if !(gone.is_empty() && back.is_empty()) {
                     self.db.mark_missing(gone, back, now()).wait()?;
                 }
             }
         }
-        for folder in folders {
+        for folder in &folders {
+            // One that is named by itself is meant, whatever was said of it before.
+            if let Some(file) = library::look(folder) {
+                self.meet(&store, folder.clone(), file, true, progress, &mut gone_now);
+                continue;
+            }
             let mut walk = Walk::new(folder);
             for (path, file) in walk.by_ref() {
                 progress.at = printable(&path.to_string_lossy()).into_owned();
-                self.meet(&store, path, file, progress);
+                self.meet(&store, path, file, false, progress, &mut gone_now);
                 if !breathe(self, progress) {
                     return Ok(());
                 }
@@ -505,10 +525,19 @@ impl Work {
     }
 
     /// Takes in a file that a scan met.
-    fn meet(&mut self, store: &MediaReader, path: PathBuf, file: FileFacts, progress: &mut ScanProgress) {
+    fn meet(
+        &mut self,
+        store: &MediaReader,
+        path: PathBuf,
+        file: FileFacts,
+        is_named: bool,
+        progress: &mut ScanProgress,
+        gone_now: &mut HashSet<MediaId>,
+    ) {
         progress.seen += 1;
         let known = store.known(&path);
-        if known.is_some_and(|known| known.file == file && !known.had_trouble) {
+        let is_known = known.is_some_and(|known| known.file == file && !known.had_trouble);
+        if is_known || (!is_named && known.is_none() && store.is_passed_over(&path, file)) {
             progress.unchanged += 1;
             return;
         }
@@ -517,15 +546,23 @@ impl Work {
             trouble(progress, &format!("{}: {text}", path.display()));
         }
         if known.is_none()
-            && let Some(id) = moved(store, &facts)
+            && let Some((id, hash)) = moved(store, &path, &facts, &|| self.desk.is_ending())
         {
             progress.found += 1;
+            if gone_now.remove(&id) {
+                progress.missing = progress.missing.saturating_sub(1);
+            }
             // What could not be stored is found by the next scan.
-            let _ = self.db.move_media(id, path, facts.file).wait();
+            let _ = self.db.move_media(id, path, facts.file, hash).wait();
             return;
         }
         match (&facts.kind, known) {
-            (None, _) => progress.not_media += 1,
+            // An entry of what is no media any more stands for nothing; and the file is not read again before it changes.
+            (None, known) => {
+                progress.not_media += 1;
+                let _ = self.db.pass_over(known.map(|known| known.id), path, facts.file).wait();
+                return;
+            }
             (_, Some(_)) => progress.updated += 1,
             (_, None) => progress.added += 1,
         }
@@ -542,16 +579,34 @@ impl Work {
     }
 }
 
-/// The entry of a file that is not where it was and whose bytes were met elsewhere.
-fn moved(store: &MediaReader, facts: &MediaFacts) -> Option<MediaId> {
+/// The entry of a file that is not where it was and whose bytes were met elsewhere, and its sum where it has one; or the entry of
+/// this very file under another way to it.
+fn moved(
+    store: &MediaReader,
+    path: &Path,
+    facts: &MediaFacts,
+    is_stopped: &dyn Fn() -> bool,
+) -> Option<(MediaId, Option<String>)> {
     if facts.print.is_empty() {
         return None;
     }
-    let same = store.of_print(&facts.print);
-    let gone = |(_, path, known, _): &&(MediaId, PathBuf, Known, Option<String>)| {
-        known.file.size == facts.file.size && library::look(path).is_none()
-    };
-    same.iter().find(gone).map(|(id, ..)| *id)
+    let mut sum = None;
+    for (id, old, known, hash) in store.of_print(&facts.print, MOST_MOVED) {
+        let is_this = known.file == facts.file && library::true_path(&old) == path;
+        if is_this {
+            return Some((id, hash));
+        }
+        if known.file.size != facts.file.size || !library::is_gone(&old) {
+            continue;
+        }
+        let Some(hash) = hash else { return Some((id, None)) };
+        // There are files of the same samples and other bytes: it has a sum because there were two of them.
+        let sum = sum.get_or_insert_with(|| library::hash(path, is_stopped).ok().flatten());
+        if sum.as_ref() == Some(&hash) {
+            return Some((id, Some(hash)));
+        }
+    }
+    None
 }
 
 fn record(path: PathBuf, facts: MediaFacts, trouble: Option<String>) -> MediaRecord {

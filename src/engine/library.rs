@@ -71,7 +71,8 @@ impl Engine {
                     Err(_) => Ok(LibraryReply::Cover(None)),
                 }
             }
-            LibraryRequest::Edit { ids, edit } => {
+            LibraryRequest::Edit { ids, mut edit } => {
+                edit.set.values_mut().for_each(|text| *text = printable(text).into_owned());
                 let found = self.media_paths(ids).await?;
                 let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
                 let count = ids.len() as u64;
@@ -117,11 +118,12 @@ impl Engine {
     }
 
     fn scan(&self, folders: Vec<PathBuf>) -> Result<ScanProgress, Refusal> {
-        if let Some(folder) = folders.iter().find(|folder| !folder.is_absolute() || !folder.is_dir()) {
+        let is_wrong = |folder: &&PathBuf| !folder.is_absolute() || !(folder.is_dir() || folder.is_file());
+        if let Some(folder) = folders.iter().find(is_wrong) {
             return Err(Refusal::new(
                 RefusalKind::BadRequest,
-                format!("{} is no folder", folder.display()),
-                "name a folder that is there",
+                format!("{} is no folder and no file", folder.display()),
+                "name one that is there",
             ));
         }
         let core = self.core.borrow();

@@ -137,8 +137,7 @@ impl Engine {
         let publisher =
             Publisher::start(db.clone(), to_published, settings.tag_reader.clone()).map_err(no_thread)?;
         let librarian =
-            Librarian::start(db.clone(), settings.tag_reader.clone(), config.library.clone(), to_shelved)
-                .map_err(no_thread)?;
+            Librarian::start(db.clone(), &settings, config.library.clone(), to_shelved).map_err(no_thread)?;
         let polite = polite::Polite::start(settings.eyes).map_err(no_thread)?;
         let transfer = |name: &str, class| TransferThread::start(name, class).map_err(no_thread);
         let background = if settings.idle { Class::Idle } else { Class::FullShare };

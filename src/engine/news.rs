@@ -101,7 +101,6 @@ impl Core {
             record.name_is_final = true;
         }
         record.size = answered.size;
-        record.dry_since = None;
         if let Some(mut copied) = answered.copy {
             // Nothing of this run is safe yet: only what was before, of the same version.
             let same = record

@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::librarian::News;
-use crate::library::{self, Reader, Rewriter, Unwritten};
+use crate::library::{self, Reader, Rewriter, Room, Unwritten};
 use crate::model::media::{MediaFacts, ToShelve};
 use crate::model::printable::printable;
 use crate::model::state::StateKind;
@@ -17,9 +17,10 @@ pub(super) fn rewrite(
     reader: &mut Reader,
     to: &ToShelve,
     facts: &mut MediaFacts,
+    room: &Room<'_>,
 ) -> Option<News> {
     let mut is_noted = false;
-    let rewritten = rewriter.rewrite(&to.path, facts, &to.given, reader, &mut |copy, file| {
+    let rewritten = rewriter.rewrite(&to.path, facts, &to.given, reader, room, &mut |copy, file| {
         is_noted = true;
         let rewrite = Rewrite { download: to.download, copy: copy.to_owned(), file };
         db.note_rewrite(rewrite).wait().map_err(|error| error.text)

@@ -35,6 +35,11 @@ impl Core {
             order: record.order,
             name: printable(&record.name).into_owned(),
             provisional: !record.name_is_final,
+            moved_to: record
+                .extras
+                .as_ref()
+                .filter(|extras| extras.asked_into.is_some())
+                .and_then(|_| record.folder.to_str().map(str::to_owned)),
             host: item.host().to_owned(),
             mode: record.mode,
             priority: record.priority,

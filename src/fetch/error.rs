@@ -112,6 +112,11 @@ impl FetchError {
         }
     }
 
+    /// Whether another place of the same file may do better.
+    pub fn is_the_places(&self) -> bool {
+        !matches!(self.kind, Kind::OutOfReach | Kind::Local | Kind::InterfaceAway | Kind::Stopped)
+    }
+
     /// Whether trying again may help, with nothing changed on our side.
     pub fn is_transient(&self) -> bool {
         !matches!(

@@ -16,6 +16,8 @@ use crate::model::time::UnixMs;
 use crate::model::validators::Validators;
 
 /// The longest entity tag that is kept, in bytes; a longer one counts as none.
+/// Longest media type that is believed: two names of 127 letters (RFC 6838, section 4.2).
+const LONGEST_TYPE: usize = 255;
 const LONGEST_TAG: usize = 1024;
 
 /// Reads an answer. `now` is the wall clock, for Retry-After dates and for servers that send no Date.
@@ -40,7 +42,7 @@ pub fn hear(answer: &Answer, now: SystemTime) -> Heard {
         media_type: text(headers, &CONTENT_TYPE)
             .and_then(|kind| kind.split(';').next())
             .map(|essence| essence.trim().to_ascii_lowercase())
-            .filter(|essence| !essence.is_empty()),
+            .filter(|essence| !essence.is_empty() && essence.len() <= LONGEST_TYPE),
         validators: validators(headers, answer.status.as_u16() == 200, now),
         retry_after: headers.get(RETRY_AFTER).and_then(|value| retry_after::parse(value.as_bytes(), now)),
         strange_host: false,

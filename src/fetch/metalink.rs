@@ -36,6 +36,14 @@ pub enum MetalinkError {
     /// A file in it has no http or https address.
     #[error("the Metalink document names no http or https address for `{0}`")]
     NoUrl(String),
+    /// A sum in it can't be one.
+    #[error("the Metalink document has a sum of `{file}` that can't be used: {what}")]
+    BadSum {
+        /// The file's name.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -132,20 +140,32 @@ fn read(file: &File) -> Result<Listed, MetalinkError> {
     places.sort_by_key(|(priority, _)| *priority);
     let mut urls = places.into_iter().map(|(_, url)| url);
     let url = urls.next().ok_or(MetalinkError::NoUrl(file.name.clone()))?;
-    let sum = |hash: &Hash| Checksum::parse(Algorithm::named(&hash.kind)?, &hash.sum).ok();
-    let pieces = file.pieces.iter().find_map(|list| {
-        let algorithm = Algorithm::named(&list.kind)?;
-        let sums: Option<Vec<_>> =
-            list.hash.iter().map(|hash| Checksum::parse(algorithm, &hash.sum).ok()).collect();
-        Some(Pieces { length: list.length, sums: sums? }).filter(|pieces| pieces.length > 0)
-    });
-    let extras = Extras {
-        mirrors: urls.collect(),
-        size: file.size,
-        checksum: file.hash.iter().filter_map(sum).max_by_key(Checksum::algorithm),
-        pieces,
-        ..Extras::default()
-    };
+    // One of a kind that nobody here can compute is none; one that can't be read is a mistake, and not to be taken for none.
+    let wrong = |what: String| MetalinkError::BadSum { file: file.name.clone(), what };
+    let sum =
+        |algorithm, text: &str| Checksum::parse(algorithm, text).map_err(|error| wrong(error.to_string()));
+    let mut checksum: Option<Checksum> = None;
+    for hash in &file.hash {
+        let Some(algorithm) = Algorithm::named(&hash.kind) else { continue };
+        let next = sum(algorithm, &hash.sum)?;
+        checksum = checksum.into_iter().chain([next]).max_by_key(Checksum::algorithm);
+    }
+    let mut pieces = None;
+    for list in &file.pieces {
+        let Some(algorithm) = Algorithm::named(&list.kind) else { continue };
+        let sums = list.hash.iter().map(|hash| sum(algorithm, &hash.sum)).collect::<Result<Vec<_>, _>>()?;
+        if list.length == 0 {
+            return Err(wrong("its pieces have no length".into()));
+        }
+        let wanted = file.size.map(|size| size.div_ceil(list.length));
+        if wanted.is_some_and(|wanted| wanted != sums.len() as u64) {
+            let text =
+                format!("it has sums of {} pieces, and {} pieces", sums.len(), wanted.unwrap_or_default());
+            return Err(wrong(text));
+        }
+        pieces = pieces.or(Some(Pieces { length: list.length, sums }));
+    }
+    let extras = Extras { mirrors: urls.collect(), size: file.size, checksum, pieces, ..Extras::default() };
     Ok(Listed { name: name::sanitise(&file.name), url, extras })
 }
 
@@ -156,7 +176,7 @@ mod tests {
     const DOCUMENT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
   <file name="../../etc/example.ext">
-    <size>14471447</size>
+    <size>1048576</size>
     <url priority="2">http://b.example/example.ext</url>
     <metaurl mediatype="torrent">http://t.example/example.torrent</metaurl>
     <url location="de" priority="1">https://a.example/example.ext</url>

@@ -71,13 +71,13 @@ pub(super) fn of_media_type(media_type: &str) -> Option<MediaKind> {
 
 /// The kind of a name's extension.
 pub(super) fn of_extension(extension: &str) -> Option<MediaKind> {
-    const MUSIC: [&str; 24] = [
-        "aac", "ac3", "aif", "aifc", "aiff", "ape", "dsf", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "mpc",
-        "oga", "ogg", "opus", "spx", "tta", "wav", "wave", "wma", "wv", "dts",
+    const MUSIC: [&str; 27] = [
+        "aac", "ac3", "aif", "aifc", "aiff", "ape", "dsf", "flac", "m4a", "m4b", "m4p", "m4r", "mka", "mp2",
+        "mp3", "mpc", "oga", "ogg", "opus", "spx", "tta", "wav", "wave", "weba", "wma", "wv", "dts",
     ];
-    const VIDEO: [&str; 21] = [
-        "3g2", "3gp", "asf", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpe", "mpeg", "mpg",
-        "mts", "ogm", "ogv", "ts", "vob", "webm", "wmv",
+    const VIDEO: [&str; 24] = [
+        "3g2", "3gp", "asf", "avi", "dvr-ms", "f4v", "flv", "m2ts", "m4v", "mk3d", "mkv", "mov", "mp4",
+        "mpe", "mpeg", "mpg", "mts", "ogm", "ogv", "ogx", "ts", "vob", "webm", "wmv",
     ];
     let lower = extension.to_ascii_lowercase();
     if MUSIC.contains(&lower.as_str()) {

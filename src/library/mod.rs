@@ -21,11 +21,11 @@ mod wire;
 mod write;
 
 pub use reader::{Reader, Trouble};
-pub use rewrite::{Rewriter, Unwritten};
+pub use rewrite::{Rewriter, Room, Unwritten};
 pub use serve::serve;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use file_format::FileFormat;
 
@@ -81,6 +81,25 @@ pub fn by_name(path: &Path, media_type: Option<&str>) -> MediaFacts {
 pub fn look(path: &Path) -> Option<FileFacts> {
     let found = std::fs::symlink_metadata(path).ok()?;
     found.is_file().then(|| source::facts_of(&found))
+}
+
+/// Whether there is no regular file at a path: one that can't be looked at may be there.
+pub fn is_gone(path: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => !found.is_file(),
+        Err(error) => {
+            matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+        }
+    }
+}
+
+/// The one way to a file, whatever links lead to its folder; as it is where the folder can't be looked into.
+pub fn true_path(path: &Path) -> PathBuf {
+    let real = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (real, path.file_name()) {
+        (Some(real), Some(name)) => real.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// The sum of all bytes of a file, to tell whether two are the same; none where it was stopped before the end.

@@ -36,6 +36,28 @@ pub(super) fn read(source: &mut Source, found: &mut Found) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file has its bytes in fragments, or an index of such.
+pub(super) fn is_in_fragments(source: &mut Source) -> io::Result<bool> {
+    let end = source.len();
+    let mut walk = Walk { source, left: MOST_BOXES };
+    let mut at = 0;
+    while let Some(found) = walk.next(&mut at, end)? {
+        match &found.kind {
+            b"moof" | b"sidx" | b"mfra" => return Ok(true),
+            b"moov" => {
+                let mut at = found.start;
+                while let Some(inside) = walk.next(&mut at, found.end)? {
+                    if &inside.kind == b"mvex" {
+                        return Ok(true);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
 struct Box4 {
     kind: [u8; 4],
     /// Where what is in it begins and ends.

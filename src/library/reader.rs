@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 
+use super::serve::MOST_LINE;
 use super::wire::{Answer, Ask};
 use crate::model::media::{Info, MediaFacts};
 
@@ -116,6 +117,11 @@ impl Reader {
 
     fn ask(&mut self, ask: &Ask) -> Result<Answer, Trouble> {
         let mut how = String::new();
+        let mut line = serde_json::to_vec(ask).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        line.push(b'\n');
+        if line.len() as u64 > MOST_LINE {
+            return Err(Trouble::Unreadable("more is known of it than its reader takes".into()));
+        }
         for _ in 0..TRIES {
             let running = match &mut self.running {
                 Some(running) => running,
@@ -124,7 +130,7 @@ impl Reader {
                     none.insert(started.map_err(|error| Trouble::NoReader(error.to_string()))?)
                 }
             };
-            match running.ask(ask, self.patience) {
+            match running.ask(&line, self.patience) {
                 Ok(answer) => return Ok(answer),
                 Err(why) => how = why,
             }
@@ -135,11 +141,9 @@ impl Reader {
 }
 
 impl Running {
-    fn ask(&mut self, ask: &Ask, patience: Duration) -> Result<Answer, String> {
-        let mut line = serde_json::to_vec(ask).map_err(|error| error.to_string())?;
-        line.push(b'\n');
+    fn ask(&mut self, line: &[u8], patience: Duration) -> Result<Answer, String> {
         // A process that is gone can't be written to; what it last said tells no more.
-        self.asks.write_all(&line).map_err(|_| self.end())?;
+        self.asks.write_all(line).map_err(|_| self.end())?;
         match self.answers.recv_timeout(patience) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(format!("answered nonsense: {error}")),

@@ -18,7 +18,7 @@ const MOST_WRITTEN: u64 = 4 << 30;
 /// Seconds of processor time for one file.
 const MOST_SECONDS: u64 = 10;
 /// Longest question.
-const MOST_LINE: u64 = 64 << 10;
+pub(super) const MOST_LINE: u64 = 256 << 10;
 
 /// Answers questions until there are no more; only where `writes` it may change a file. To be called in a process that does nothing
 /// else.
@@ -36,6 +36,10 @@ pub fn serve(writes: bool) -> io::Result<()> {
         line.clear();
         if asked.by_ref().take(MOST_LINE).read_line(&mut line)? == 0 {
             return Ok(());
+        }
+        // The rest of a question that is too long would be taken for another one, and each answer for that of the next.
+        if !line.ends_with('\n') {
+            return Err(io::Error::other("that is no question"));
         }
         let used = u64::try_from(clock_gettime(ClockId::ProcessCPUTime).tv_sec).unwrap_or(0);
         let hard = getrlimit(Resource::Cpu).maximum;

@@ -41,7 +41,13 @@ pub(super) fn read(source: &mut Source, format: FileFormat, found: &mut Found) {
         let attempt = AssertUnwindSafe(|| attempt(source, format, options, found));
         catch_unwind(attempt).is_ok_and(|read| read.is_ok())
     };
-    let _ = with(ParseOptions::new()) || with(ParseOptions::new().read_properties(false));
+    let without = |cover: bool, properties: bool| {
+        let mut options = ParseOptions::new();
+        options = options.read_cover_art(cover);
+        options.read_properties(properties)
+    };
+    // A cover that is too large is left out before all else is.
+    let _ = with(without(true, true)) || with(without(false, true)) || with(without(false, false));
 }
 
 fn attempt(
@@ -125,22 +131,24 @@ fn attempt(
     Ok(())
 }
 
+/// The many names of MP4.
+pub(super) const MP4: [FileFormat; 11] = [
+    FileFormat::Mpeg4Part14,
+    FileFormat::Mpeg4Part14Audio,
+    FileFormat::Mpeg4Part14Video,
+    FileFormat::Mpeg4Part14Subtitles,
+    FileFormat::AppleItunesAudio,
+    FileFormat::AppleItunesAudiobook,
+    FileFormat::AppleItunesProtectedAudio,
+    FileFormat::AppleItunesVideo,
+    FileFormat::AppleQuicktime,
+    FileFormat::ThirdGenerationPartnershipProject,
+    FileFormat::ThirdGenerationPartnershipProject2,
+];
+
 /// Whether a format is MP4 in one of its many names.
 pub(super) fn is_mp4(format: FileFormat) -> bool {
-    matches!(
-        format,
-        FileFormat::Mpeg4Part14
-            | FileFormat::Mpeg4Part14Audio
-            | FileFormat::Mpeg4Part14Video
-            | FileFormat::Mpeg4Part14Subtitles
-            | FileFormat::AppleItunesAudio
-            | FileFormat::AppleItunesAudiobook
-            | FileFormat::AppleItunesProtectedAudio
-            | FileFormat::AppleItunesVideo
-            | FileFormat::AppleQuicktime
-            | FileFormat::ThirdGenerationPartnershipProject
-            | FileFormat::ThirdGenerationPartnershipProject2
-    )
+    MP4.contains(&format)
 }
 
 fn take_in(tagged: &TaggedFile, found: &mut Found) {

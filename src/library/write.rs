@@ -2,6 +2,7 @@
 //! may be hostile.
 
 use std::borrow::Cow;
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{BufReader, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,7 @@ use std::path::Path;
 use file_format::FileFormat;
 use lofty::aac::AacFile;
 use lofty::ape::{ApeFile, ApeItem, ApeTag};
-use lofty::config::{GlobalOptions, ParseOptions, WriteOptions, apply_global_options};
+use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, WriteOptions, apply_global_options};
 use lofty::file::AudioFile;
 use lofty::flac::FlacFile;
 use lofty::id3::v2::{Frame, FrameId, Id3v2Tag, Id3v2Version, PrivateFrame, TextInformationFrame};
@@ -20,11 +21,13 @@ use lofty::mp4::{Atom, AtomData, AtomIdent, Ilst, Mp4File};
 use lofty::mpeg::MpegFile;
 use lofty::musepack::MpcFile;
 use lofty::ogg::tag::VorbisComments;
-use lofty::ogg::{OpusFile, SpeexFile, VorbisFile};
+use lofty::ogg::{OggPictureStorage as _, OpusFile, SpeexFile, VorbisFile};
 use lofty::tag::{Accessor, ItemValue};
 use lofty::wavpack::WavPackFile;
 
-use super::tags::{MOST_ITEM, is_mp4};
+use super::mp4;
+use super::source::Source;
+use super::tags::{MOST_ITEM, MP4, is_mp4};
 use crate::model::media::{Field, Info, leading_number};
 
 /// The name that shops use for who sold a file.
@@ -43,96 +46,196 @@ pub(super) fn write(path: &Path, set: &Info) -> Result<(), String> {
     catch_unwind(attempt).unwrap_or_else(|_| Err("its tags make no sense".into()))
 }
 
-/// Reads, changes and writes a file of one kind.
+/// How a file is read that is to be written: what lofty would leave out or put otherwise makes it fail, and the file stays.
+fn exactly() -> ParseOptions {
+    let mut options = ParseOptions::new();
+    options = options.parsing_mode(ParsingMode::Strict);
+    options.implicit_conversions(false)
+}
+
+/// Reads, changes and writes a file of one kind, and looks whether everything that was in it before still is. `$all` lists that.
 macro_rules! through {
-    ($file:ident, $kind:ty, $options:expr, |$tags:ident| $change:expr) => {{
-        let mut $tags = <$kind>::read_from(&mut BufReader::new(&mut *$file), ParseOptions::new())
-            .map_err(|error| error.to_string())?;
+    ($file:ident, $kind:ty, $options:expr, $all:expr, |$tags:ident| $change:expr) => {{
+        let read = |file: &mut File| {
+            file.rewind().map_err(|error| error.to_string())?;
+            <$kind>::read_from(&mut BufReader::new(file), exactly()).map_err(|error| error.to_string())
+        };
+        let mut $tags = read($file)?;
+        let before: Vec<String> = $all(&$tags);
         let mut options = WriteOptions::new();
         options = $options(&$tags, options);
         $change;
         $file.rewind().map_err(|error| error.to_string())?;
-        $tags.save_to($file, options).map_err(|error| error.to_string())
+        $tags.save_to($file, options).map_err(|error| error.to_string())?;
+        same(before, $all(&read($file)?))
     }};
 }
 
+/// Whether all that was in a file's tags before still is.
+fn same(before: Vec<String>, mut after: Vec<String>) -> Result<(), String> {
+    for item in before {
+        let Some(at) = after.iter().position(|now| *now == item) else {
+            return Err("something else in its tags would not stay as it is".into());
+        };
+        after.swap_remove(at);
+    }
+    Ok(())
+}
+
+/// What a list of frames, items or atoms has, each in full.
+fn each<T: Debug>(all: impl IntoIterator<Item = T>) -> impl Iterator<Item = String> {
+    all.into_iter().map(|one| format!("{one:?}"))
+}
+
+/// What the tags of MPEG audio have.
+macro_rules! of_id3 {
+    ($of:ident) => {
+        each($of.id3v2().into_iter().flatten()).chain(each($of.id3v1()))
+    };
+}
+
+/// What Vorbis comments have.
+fn of_comments(comments: &VorbisComments) -> impl Iterator<Item = String> {
+    each(comments.items()).chain(each(comments.pictures()))
+}
+
 fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String> {
-    file.rewind().map_err(|error| error.to_string())?;
     match format {
         FileFormat::Mpeg12AudioLayer3 | FileFormat::Mpeg12AudioLayer2 | FileFormat::Id3v2 => {
-            through!(file, MpegFile, |of: &MpegFile, options| as_it_was(of.id3v2(), options), |tags| {
+            let all =
+                |of: &MpegFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
+            through!(file, MpegFile, |of: &MpegFile, options| as_it_was(of.id3v2(), options), all, |tags| {
                 let tag = tags.id3v2().cloned().unwrap_or_default();
                 tags.set_id3v2(with_id3v2(tag, set));
             })
         }
         FileFormat::AdvancedAudioCoding => {
-            through!(file, AacFile, |of: &AacFile, options| as_it_was(of.id3v2(), options), |tags| {
+            let all = |of: &AacFile| of_id3!(of).collect::<Vec<_>>();
+            through!(file, AacFile, |of: &AacFile, options| as_it_was(of.id3v2(), options), all, |tags| {
                 let tag = tags.id3v2().cloned().unwrap_or_default();
                 tags.set_id3v2(with_id3v2(tag, set));
             })
         }
         FileFormat::AudioInterchangeFileFormat => {
-            through!(file, AiffFile, |of: &AiffFile, options| as_it_was(of.id3v2(), options), |tags| {
+            let all = |of: &AiffFile| {
+                each(of.id3v2().into_iter().flatten()).chain(each(of.text_chunks())).collect::<Vec<_>>()
+            };
+            through!(file, AiffFile, |of: &AiffFile, options| as_it_was(of.id3v2(), options), all, |tags| {
                 let tag = tags.id3v2().cloned().unwrap_or_default();
                 tags.set_id3v2(with_id3v2(tag, set));
             })
         }
         FileFormat::WaveformAudio => {
-            through!(file, WavFile, |of: &WavFile, options| as_it_was(of.id3v2(), options), |tags| {
+            let all = |of: &WavFile| {
+                each(of.id3v2().into_iter().flatten()).chain(each(of.riff_info())).collect::<Vec<_>>()
+            };
+            through!(file, WavFile, |of: &WavFile, options| as_it_was(of.id3v2(), options), all, |tags| {
                 let tag = tags.id3v2().cloned().unwrap_or_default();
                 tags.set_id3v2(with_id3v2(tag, set));
             })
         }
         FileFormat::FreeLosslessAudioCodec => {
-            through!(file, FlacFile, |_: &FlacFile, options| options, |tags| {
+            let all = |of: &FlacFile| {
+                let comments = of.vorbis_comments().into_iter().flat_map(of_comments);
+                comments.chain(each(of.pictures())).collect::<Vec<_>>()
+            };
+            through!(file, FlacFile, |_: &FlacFile, options| options, all, |tags| {
                 let tag = tags.vorbis_comments().cloned().unwrap_or_default();
                 tags.set_vorbis_comments(with_vorbis(tag, set));
             })
         }
         FileFormat::OggVorbis => {
-            through!(file, VorbisFile, |_: &VorbisFile, options| options, |tags| {
+            let all = |of: &VorbisFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
+            through!(file, VorbisFile, |_: &VorbisFile, options| options, all, |tags| {
                 let tag = tags.vorbis_comments().clone();
                 tags.set_vorbis_comments(with_vorbis(tag, set));
             })
         }
         FileFormat::OggOpus => {
-            through!(file, OpusFile, |_: &OpusFile, options| options, |tags| {
+            let all = |of: &OpusFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
+            through!(file, OpusFile, |_: &OpusFile, options| options, all, |tags| {
                 let tag = tags.vorbis_comments().clone();
                 tags.set_vorbis_comments(with_vorbis(tag, set));
             })
         }
         FileFormat::OggSpeex => {
-            through!(file, SpeexFile, |_: &SpeexFile, options| options, |tags| {
+            let all = |of: &SpeexFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
+            through!(file, SpeexFile, |_: &SpeexFile, options| options, all, |tags| {
                 let tag = tags.vorbis_comments().clone();
                 tags.set_vorbis_comments(with_vorbis(tag, set));
             })
         }
         FileFormat::MonkeysAudio => {
-            through!(file, ApeFile, |_: &ApeFile, options| options, |tags| {
+            let all =
+                |of: &ApeFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
+            through!(file, ApeFile, |_: &ApeFile, options| options, all, |tags| {
                 let tag = tags.ape().cloned().unwrap_or_default();
                 tags.set_ape(with_ape(tag, set)?);
             })
         }
         FileFormat::Musepack => {
-            through!(file, MpcFile, |_: &MpcFile, options| options, |tags| {
+            let all =
+                |of: &MpcFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
+            through!(file, MpcFile, |_: &MpcFile, options| options, all, |tags| {
                 let tag = tags.ape().cloned().unwrap_or_default();
                 tags.set_ape(with_ape(tag, set)?);
             })
         }
         FileFormat::Wavpack => {
-            through!(file, WavPackFile, |_: &WavPackFile, options| options, |tags| {
+            let all = |of: &WavPackFile| {
+                each(of.ape().into_iter().flatten()).chain(each(of.id3v1())).collect::<Vec<_>>()
+            };
+            through!(file, WavPackFile, |_: &WavPackFile, options| options, all, |tags| {
                 let tag = tags.ape().cloned().unwrap_or_default();
                 tags.set_ape(with_ape(tag, set)?);
             })
         }
         format if is_mp4(format) => {
-            through!(file, Mp4File, |_: &Mp4File, options| options, |tags| {
+            // Its fragments say where their bytes are from the file's beginning, and that moves.
+            let is_in_fragments = file
+                .try_clone()
+                .and_then(Source::of)
+                .and_then(|mut source| mp4::is_in_fragments(&mut source))
+                .map_err(|error| error.to_string())?;
+            if is_in_fragments {
+                return Err("tags of MP4 in fragments can't be written".into());
+            }
+            let all = |of: &Mp4File| each(of.ilst().into_iter().flatten()).collect::<Vec<_>>();
+            through!(file, Mp4File, |_: &Mp4File, options| options, all, |tags| {
                 let tag = tags.ilst().cloned().unwrap_or_default();
                 tags.set_ilst(with_ilst(tag, set));
             })
         }
-        other => Err(format!("tags of {} can't be written", other.name())),
+        other => Err(cannot(other.name())),
     }
+}
+
+fn cannot(format: &str) -> String {
+    format!("tags of {format} can't be written")
+}
+
+/// Whether tags of a format can be written, as it is called in what was read of a file.
+///
+/// # Errors
+/// They can't: a sentence.
+pub(super) fn can_write(format: &str) -> Result<(), String> {
+    const WRITTEN: [FileFormat; 13] = [
+        FileFormat::Mpeg12AudioLayer3,
+        FileFormat::Mpeg12AudioLayer2,
+        FileFormat::Id3v2,
+        FileFormat::AdvancedAudioCoding,
+        FileFormat::AudioInterchangeFileFormat,
+        FileFormat::WaveformAudio,
+        FileFormat::FreeLosslessAudioCodec,
+        FileFormat::OggVorbis,
+        FileFormat::OggOpus,
+        FileFormat::OggSpeex,
+        FileFormat::MonkeysAudio,
+        FileFormat::Musepack,
+        FileFormat::Wavpack,
+    ];
+    let mut written = WRITTEN.iter().chain(&MP4);
+    if written.any(|one| one.name() == format) { Ok(()) } else { Err(cannot(format)) }
 }
 
 /// A tag of the older version stays one: players that know no other go on reading it.

@@ -28,6 +28,9 @@ pub struct DownloadRow {
     /// Whether the name is only a guess so far.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
+    /// The folder that it is in, where that is another one than it was to go into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
     /// Host of the source URL.
     pub host: String,
     /// Mode.
@@ -258,6 +261,7 @@ pub(crate) mod tests {
             order: 0.0,
             name: format!("file-{id}"),
             provisional: false,
+            moved_to: None,
             host: "a.example".into(),
             mode: Mode::Background,
             priority: Priority::Normal,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, StoreKind};
@@ -21,7 +21,7 @@ pub const FILE: &str = "haul.db";
 /// Jobs that share one transaction at most.
 const GROUP: usize = 4096;
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const MIGRATIONS: [&str; 8] = ["
+const MIGRATIONS: [&str; 9] = ["
     CREATE TABLE settings (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
     CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
     CREATE TABLE collections (
@@ -40,7 +40,9 @@ const MIGRATIONS: [&str; 8] = ["
         what TEXT NOT NULL, text TEXT NOT NULL, place TEXT
     );
 ", super::tables::TABLES, super::hooks::TABLES, super::door::TABLES, super::facts::TABLES, super::tables::SHELVES, super::rewrites::TABLES,
-    "ALTER TABLE history ADD COLUMN secs INTEGER;"];
+    "ALTER TABLE history ADD COLUMN secs INTEGER;", super::tables::FOLDED];
+/// The step since which the words of library entries are folded by haul itself.
+const FOLDED_SINCE: u32 = 9;
 
 /// Whether a commit must survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +275,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
             std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         made.map_err(|error| StoreError::io("can't make the store", path.display(), &error))?;
     }
+    if is_cut(path) {
+        // SQLite would take it for a new one, and throw away what was written beside it.
+        let text = format!("the store {} has lost its beginning", path.display());
+        return Err(StoreError::new(StoreKind::Damaged, text));
+    }
     let connection = Connection::open(path).map_err(|error| fail(&error))?;
     let setup = || -> rusqlite::Result<u32> {
         connection.busy_timeout(Duration::from_secs(5))?;
@@ -306,9 +313,25 @@ fn migrate(connection: &Connection, path: &Path, version: u32) -> Result<(), Sto
             .map_err(|error| fail(&error))?;
     }
     let steps = MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)).copied().collect::<String>();
-    connection
-        .execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {known}; COMMIT;"))
-        .map_err(|error| fail(&error))
+    let take = || -> rusqlite::Result<()> {
+        let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        transaction.execute_batch(&format!("{steps} PRAGMA user_version = {known};"))?;
+        if version < FOLDED_SINCE {
+            super::library::reword_all(&transaction)?;
+        }
+        transaction.commit()?;
+        // The tables are in the database itself from its first day on: a lost WAL is not all of it then.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    };
+    take().map_err(|error| fail(&error))
+}
+
+/// Whether a database is empty though something was written for it.
+fn is_cut(path: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |facts| facts.len());
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    length(path) == 0 && length(Path::new(&wal)) > 0
 }
 
 fn set_aside(path: &Path, date: &str) -> Result<PathBuf, StoreError> {
@@ -404,9 +427,10 @@ fn sort(what: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreKind::Damaged,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreKind::Locked,
         _ => match error {
-            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-                StoreKind::Damaged
-            }
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..) => StoreKind::Damaged,
             // A file without the tables that its version promises.
             rusqlite::Error::SqliteFailure(_, Some(text)) if text.contains("no such") => StoreKind::Damaged,
             rusqlite::Error::SqlInputError { msg, .. } if msg.contains("no such") => StoreKind::Damaged,

@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::db::{Db, Durability, Ticket};
 use super::error::StoreError;
@@ -20,6 +21,9 @@ use crate::model::time::UnixMs;
 const RECORD: &str =
     "media.id, path, device, inode, size, modified, read, given, edited, edited_kind, added, missing, download,
     source, hash, trouble, set_by";
+
+/// Everything of an entry that somebody may look for.
+const WORDS: &str = "title || ' ' || artist || ' ' || album_artist || ' ' || album || ' ' || genre || ' ' || distributor || ' ' || name";
 
 /// What a scan must know of a file to leave it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +108,14 @@ impl Db {
             Durability::Durable,
             Box::new(move |db| {
                 let mut statement = db.prepare_cached("DELETE FROM media WHERE id = ?1")?;
-                ids.iter().try_for_each(|id| statement.execute([number(id.0)]).map(drop))
+                for id in &ids {
+                    // The next look through its folder leaves the file alone.
+                    if let Some(old) = find(db, "media.id = ?1", &number(id.0))? {
+                        pass_over(db, &old.path, old.facts.file)?;
+                    }
+                    statement.execute([number(id.0)])?;
+                }
+                Ok(())
             }),
         )
     }
@@ -126,7 +137,7 @@ impl Db {
     }
 
     /// Notes that an entry's file was found again under another name.
-    pub fn move_media(&self, id: MediaId, to: PathBuf, file: FileFacts) -> Ticket {
+    pub fn move_media(&self, id: MediaId, to: PathBuf, file: FileFacts, hash: Option<String>) -> Ticket {
         self.write(
             Durability::Relaxed,
             Box::new(move |db| {
@@ -134,7 +145,7 @@ impl Db {
                     .execute(params![to.as_os_str().as_bytes(), number(id.0)])?;
                 db.prepare_cached(
                     "UPDATE media SET path = ?2, name = ?3, device = ?4, inode = ?5, size = ?6, modified = ?7,
-                        missing = NULL WHERE id = ?1",
+                        missing = NULL, hash = ?8 WHERE id = ?1",
                 )?
                 .execute(params![
                     number(id.0),
@@ -144,8 +155,22 @@ impl Db {
                     bits(file.inode),
                     number(file.size),
                     file.modified.0,
-                ])
-                .map(drop)
+                    hash,
+                ])?;
+                reword(db, number(id.0))
+            }),
+        )
+    }
+
+    /// Notes a file that is no media, which no scan has to read again before it changes, and takes out the entry that stood for it.
+    pub fn pass_over(&self, entry: Option<MediaId>, at: PathBuf, file: FileFacts) -> Ticket {
+        self.write(
+            Durability::Relaxed,
+            Box::new(move |db| {
+                if let Some(entry) = entry {
+                    db.prepare_cached("DELETE FROM media WHERE id = ?1")?.execute([number(entry.0)])?;
+                }
+                pass_over(db, &at, file)
             }),
         )
     }
@@ -241,13 +266,32 @@ impl MediaReader {
         read().unwrap_or_default()
     }
 
+    /// Whether a file is to be left alone: it is no media, or was taken out of the library, and has not changed since.
+    pub fn is_passed_over(&self, at: &Path, file: FileFacts) -> bool {
+        let read = || -> rusqlite::Result<Option<FileFacts>> {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT device, inode, size, modified FROM passed_over WHERE path = ?1")?;
+            let facts = |row: &Row<'_>| {
+                Ok(FileFacts {
+                    device: from_bits(row.get(0)?),
+                    inode: from_bits(row.get(1)?),
+                    size: unsigned(row.get(2)?),
+                    modified: UnixMs(row.get(3)?),
+                })
+            };
+            statement.query_row([at.as_os_str().as_bytes()], facts).optional()
+        };
+        read().is_ok_and(|known| known == Some(file))
+    }
+
     /// Entries whose samples are the same: those that may have the same bytes.
-    pub fn of_print(&self, print: &str) -> Vec<(MediaId, PathBuf, Known, Option<String>)> {
+    pub fn of_print(&self, print: &str, most: u32) -> Vec<(MediaId, PathBuf, Known, Option<String>)> {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(
-                "SELECT id, device, inode, size, modified, missing, trouble, path, hash FROM media WHERE print = ?1 LIMIT 100",
+                "SELECT id, device, inode, size, modified, missing, trouble, path, hash FROM media WHERE print = ?1 LIMIT ?2",
             )?;
-            let rows = statement.query_map([print], |row| {
+            let rows = statement.query_map(params![print, most], |row| {
                 let known = known(row)?;
                 Ok((known.id, path(row.get(7)?), known, row.get(8)?))
             })?;
@@ -288,7 +332,8 @@ pub(super) fn note_to_shelve(db: &Connection, to: &ToShelve) -> rusqlite::Result
 fn shelve(db: &Connection, new: &MediaRecord) -> rusqlite::Result<()> {
     let mut record = new.clone();
     if let Some(old) = find(db, "path = ?1", &new.path.as_os_str().as_bytes())? {
-        let same_file = old.facts.print == new.facts.print && !new.facts.print.is_empty();
+        // Samples tell that two files may be the same, and a sum is of one file at one time.
+        let same_file = old.facts.file == new.facts.file;
         record.id = old.id;
         record.added = old.added;
         record.edited = old.edited;
@@ -304,12 +349,27 @@ fn shelve(db: &Connection, new: &MediaRecord) -> rusqlite::Result<()> {
     put(db, &record)
 }
 
+/// Writes down a file that scans leave alone.
+fn pass_over(db: &Connection, at: &Path, file: FileFacts) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO passed_over VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            at.as_os_str().as_bytes(),
+            bits(file.device),
+            bits(file.inode),
+            number(file.size),
+            file.modified.0,
+        ])
+        .map(drop)
+}
+
 fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
     // What is no media has no shelf.
     let Some((kind, _)) = record.kind() else { return Ok(()) };
-    let text = |field| record.text(field).unwrap_or_default();
+    // Letters that look alike are alike, however they are put together.
+    let text = |field| record.text(field).map(composed).unwrap_or_default();
     let name = name_of(&record.path);
-    let album_artist = record.text(Field::AlbumArtist).or(record.text(Field::Artist)).unwrap_or_default();
+    let album_artist =
+        record.text(Field::AlbumArtist).or(record.text(Field::Artist)).map(composed).unwrap_or_default();
     let file = record.facts.file;
     db.prepare_cached(
         "INSERT INTO media (id, path, name, device, inode, size, modified, kind, title, artist, album_artist, album, genre,
@@ -351,9 +411,48 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
         record.set_by.as_ref().map(json).transpose()?,
     ])?;
     let id = if record.id.0 == 0 { db.last_insert_rowid() } else { number(record.id.0) };
-    db.prepare_cached("INSERT OR REPLACE INTO media_said VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![id, json(&record.facts)?, json(&record.given)?, json(&record.edited)?])
+    db.prepare_cached("INSERT OR REPLACE INTO media_said VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        id,
+        json(&record.facts)?,
+        json(&record.given)?,
+        json(&record.edited)?
+    ])?;
+    db.prepare_cached("DELETE FROM passed_over WHERE path = ?1")?
+        .execute([record.path.as_os_str().as_bytes()])?;
+    reword(db, id)
+}
+
+/// Keeps all words of an entry in one place, as [`folded`] has them.
+fn reword(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    let words: Option<String> = db
+        .prepare_cached(&format!("SELECT {WORDS} FROM media WHERE id = ?1"))?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let Some(words) = words else { return Ok(()) };
+    db.prepare_cached("INSERT OR REPLACE INTO media_words VALUES (?1, ?2)")?
+        .execute(params![id, folded(&words)])
         .map(drop)
+}
+
+/// Folds the words of all entries anew: an earlier haul did it for ASCII only.
+pub(super) fn reword_all(db: &Connection) -> rusqlite::Result<()> {
+    let mut statement = db.prepare(&format!("SELECT id, {WORDS} FROM media"))?;
+    let mut put = db.prepare("INSERT OR REPLACE INTO media_words VALUES (?1, ?2)")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        put.execute(params![row.get::<_, i64>(0)?, folded(&row.get::<_, String>(1)?)])?;
+    }
+    Ok(())
+}
+
+/// Text in one composition of its letters (NFC), so that what looks the same is the same.
+fn composed(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// Text as it is compared with what somebody types: one composition, no capitals.
+pub(super) fn folded(text: &str) -> String {
+    composed(text).to_lowercase()
 }
 
 fn find(db: &Connection, which: &str, value: &dyn rusqlite::ToSql) -> rusqlite::Result<Option<MediaRecord>> {

@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::io::Errno;
 use tokio::sync::watch;
 
 use super::error::{StoreError, StoreKind};
@@ -124,7 +125,18 @@ impl Lock {
             return Err(StoreError::new(StoreKind::Locked, text));
         };
         let hold = Held { file: Some(file), said: format!("pid {}\n", std::process::id()) };
-        hold.say().map_err(|error| fail(&error))?;
+        match hold.say() {
+            // What it says is a help: on a full disk the list can still be looked at, and something be removed.
+            Err(error)
+                if !matches!(
+                    error.raw_os_error().map(Errno::from_raw_os_error),
+                    Some(Errno::NOSPC | Errno::DQUOT)
+                ) =>
+            {
+                return Err(fail(&error));
+            }
+            _ => {}
+        }
         Ok(Self(Hold(Arc::new(Inner {
             state: state.to_owned(),
             folder: identity(&folder),

@@ -34,6 +34,8 @@ const RECORD: usize = 32;
 const CAPACITY: u64 = 65_536;
 /// Bytes in front of a header's text: magic, version, sequence, length, CRC.
 const PREFIX: usize = 28;
+/// Records that are compared with the part when it is opened.
+const SAMPLES: usize = 16;
 /// The longest write that a record is believed about.
 const LONGEST_WRITE: u32 = 64 << 20;
 
@@ -248,6 +250,26 @@ impl Note {
         }
         let (oldest, next) = numbers.map_or((0, 0), |(oldest, newest)| (oldest, newest + 1));
         Ok(Proven { coverage, header_number: self.header_number, oldest, next })
+    }
+
+    /// Whether the part still has what the note says of some of its safe bytes: samples of the records, the newest among them. Nothing
+    /// where the note says nothing of them.
+    pub fn is_true(&self, part: &Part, generation: Generation, safe: &Coverage) -> Option<bool> {
+        let mut told: Vec<_> = self
+            .records()
+            .filter_map(|record| decode(&record, generation))
+            .filter(|(_, range, _)| safe.has(*range))
+            .collect();
+        told.sort_unstable_by_key(|(number, ..)| *number);
+        let step = told.len().div_ceil(SAMPLES).max(1);
+        let mut buffer = Vec::new();
+        let mut sampled = told.iter().rev().step_by(step).peekable();
+        sampled.peek()?;
+        Some(sampled.all(|(_, range, crc)| {
+            buffer.resize(usize::try_from(range.len()).unwrap_or(0), 0);
+            part.read_at(range.start(), &mut buffer).is_ok_and(|is_there| is_there)
+                && crc32fast::hash(&buffer) == *crc
+        }))
     }
 
     fn records(&self) -> impl Iterator<Item = [u8; RECORD]> {

@@ -153,15 +153,30 @@ impl Part {
 
     /// Whether it is the file that a checkpoint names. One that says that it belongs to another download never is.
     fn is_of(&self, checkpoint: &Checkpoint, owner: Uuid) -> bool {
-        if (self.device, self.inode) == (checkpoint.device, checkpoint.inode) {
-            return true;
-        }
         let note = Note::of(self);
-        let is_anothers = self.said_owner().is_some_and(|said| said != owner)
+        let said = self.said_owner();
+        let is_anothers = said.is_some_and(|said| said != owner)
             || note.as_ref().is_some_and(|note| note.header.uuid != owner);
-        let is_noted = note
-            .is_some_and(|note| (note.header.uuid, note.header.generation) == (owner, checkpoint.generation));
-        !is_anothers && (self.is(checkpoint.device, checkpoint.inode) || is_noted && self.renumbers())
+        let noted =
+            note.filter(|note| (note.header.uuid, note.header.generation) == (owner, checkpoint.generation));
+        let is_numbered = self.is(checkpoint.device, checkpoint.inode) || noted.is_some() && self.renumbers();
+        if is_anothers || !is_numbered {
+            return false;
+        }
+        // Numbers are given out again: a file that somebody made in the place of ours may have the same. Ours says whose it is, or,
+        // where no file can say anything, has the bytes that its note tells of.
+        said == Some(owner)
+            || match noted.and_then(|note| note.is_true(self, checkpoint.generation, &checkpoint.safe)) {
+                Some(is_true) => is_true,
+                None => !self.keeps_attributes(),
+            }
+    }
+
+    /// Whether its file system keeps attributes.
+    fn keeps_attributes(&self) -> bool {
+        let mut said = [0; 16];
+        let answer = rustix::fs::fgetxattr(&self.file, OWNER, &mut said);
+        !matches!(answer, Err(Errno::NOTSUP | Errno::NOSYS | Errno::PERM))
     }
 
     /// Whether it is the file of this identity, see `is_same`.

@@ -23,7 +23,7 @@ const SUMS: &str =
     "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
 /// Columns of [`row`].
 pub(super) const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
-    media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(*) FROM media other WHERE other.hash = media.hash) END";
+    media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(DISTINCT device || ' ' || inode) FROM media other WHERE other.hash = media.hash) END";
 impl Db {
     /// The shelves on a shelf.
     ///
@@ -47,7 +47,11 @@ impl Db {
             let found =
                 db.query_row(&format!("SELECT {ROW} FROM media WHERE id = ?1"), [number(id.0)], row)?;
             let mut statement =
-                db.prepare("SELECT id, path FROM media WHERE hash = ?1 AND id <> ?2 ORDER BY id LIMIT 100")?;
+                // Another name of the same file is no copy.
+                db.prepare(
+                    "SELECT id, path FROM media WHERE hash = ?1 AND id <> ?2 AND NOT EXISTS (SELECT 1 FROM media own
+                        WHERE own.id = ?2 AND own.device = media.device AND own.inode = media.inode) ORDER BY id LIMIT 100",
+                )?;
             let copies = statement.query_map((&record.hash, number(id.0)), |row| {
                 let path = path(row.get(1)?);
                 Ok(MediaCopy {
@@ -78,7 +82,8 @@ impl Db {
                 missing: count("SELECT coalesce(sum(missing), 0) FROM shelves")?,
                 duplicates: count(
                     "SELECT coalesce(sum(n), 0) FROM
-                        (SELECT count(*) AS n FROM media WHERE hash IS NOT NULL GROUP BY hash HAVING n > 1)",
+                        (SELECT count(*) AS n FROM media WHERE hash IS NOT NULL GROUP BY hash
+                            HAVING min(inode) <> max(inode) OR min(device) <> max(device))",
                 )?,
                 waiting: count("SELECT count(*) FROM to_shelve")?,
             })

@@ -192,6 +192,30 @@ pub(super) const SHELVES: &str = concat!(
 "
 );
 
+/// The step that leaves the words of an entry to who writes it, who folds letters of every script, and notes the files that
+/// scans leave alone.
+pub(super) const FOLDED: &str = concat!(
+    "
+    DROP TRIGGER media_in;
+    DROP TRIGGER media_reworded;
+    CREATE TRIGGER media_in AFTER INSERT ON media BEGIN
+        INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
+        VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);",
+    on!(),
+    "
+    END;
+    CREATE TRIGGER media_reworded AFTER UPDATE OF title, artist, album_artist, album, genre, distributor, name ON media BEGIN
+        INSERT INTO media_text (media_text, rowid, title, artist, album_artist, album, genre, distributor, name)
+        VALUES ('delete', old.id, old.title, old.artist, old.album_artist, old.album, old.genre, old.distributor, old.name);
+        INSERT INTO media_text (rowid, title, artist, album_artist, album, genre, distributor, name)
+        VALUES (new.id, new.title, new.artist, new.album_artist, new.album, new.genre, new.distributor, new.name);
+    END;
+    CREATE TABLE passed_over (
+        path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL
+    ) WITHOUT ROWID;
+"
+);
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;

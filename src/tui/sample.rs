@@ -20,6 +20,7 @@ pub(crate) fn row(id: u64, name: &str) -> DownloadRow {
         order: id as f64,
         name: name.to_owned(),
         provisional: false,
+        moved_to: None,
         host: "shop.tailspin.example".into(),
         mode: Mode::Background,
         priority: Priority::Normal,

@@ -30,6 +30,7 @@ fn row(id: u64, step: u64) -> DownloadRow {
         order: id as f64,
         name: format!("Tailspin Orchestra – {:05} {}.flac", id * 7919 % 100_003, id % 97),
         provisional: false,
+        moved_to: None,
         host: format!("cdn{}.tailspin.example", id % 16),
         mode: Mode::Background,
         priority: Priority::Normal,

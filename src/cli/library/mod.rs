@@ -82,11 +82,9 @@ pub(crate) async fn library<E: Engine>(
         What::Tree(args) => list::tree(&args, engine, output).await,
         What::Search(args) => list::search(&args, engine, output).await,
         What::Show(args) => show::show(&args, engine, context, output).await,
-        What::Scan(args) => scan::scan(&args, engine, context, output, &mut Interrupts::of_process()?).await,
-        What::Watch(args) => {
-            scan::watch(&args, engine, context, output, &mut Interrupts::of_process()?).await
-        }
-        What::Missing(args) => scan::missing(&args, engine, output, &mut Interrupts::of_process()?).await,
+        What::Scan(args) => scan::scan(&args, engine, context, output, &mut Interrupts::of_process()).await,
+        What::Watch(args) => scan::watch(&args, engine, context, output, &mut Interrupts::of_process()).await,
+        What::Missing(args) => scan::missing(&args, engine, output, &mut Interrupts::of_process()).await,
         What::Duplicates(args) => list::duplicates(&args, engine, output).await,
         What::Play(args) => play::play(&args, engine, context, output).await,
         What::Edit(args) => change::edit(*args, engine, output).await,

@@ -143,7 +143,7 @@ impl Shared {
         self.begun.set(false);
         self.size.set(None);
         self.validators.replace(Validators::default());
-        self.sampled.replace(None);
+        self.sampled.take();
         self.show();
     }
 

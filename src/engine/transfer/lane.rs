@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::future::AbortHandle;
 
 use super::super::polite::{Ends, Watched};
 use super::shared::Shared;
@@ -39,6 +40,8 @@ pub(super) struct LaneCell {
     pace: Cell<Pace>,
     /// The ends of its connection, once its answer has come.
     pub(super) ends: Cell<Option<Ends>>,
+    /// Whose range it took the end of. That one has it until this one's answer is known to be of use.
+    pub(super) victim: RefCell<Option<Rc<LaneCell>>>,
     /// The governor's leave to read, while the download steps aside.
     pub(super) watched: RefCell<Option<Rc<Watched>>>,
 }
@@ -75,6 +78,7 @@ impl LaneCell {
             born: now,
             pace: Cell::new(Pace { at, since: None, rate: None }),
             ends: Cell::new(None),
+            victim: RefCell::new(None),
             watched: RefCell::new(None),
         })
     }
@@ -85,8 +89,21 @@ impl LaneCell {
         self
     }
 
-    pub(super) fn lane(&self) -> Lane {
-        Lane { at: self.at.get(), end: self.end.get(), rate: self.pace.get().rate }
+    /// Returns what the planner is to know of it: what others are about to take over is no longer its own.
+    pub(super) fn lane(self: &Rc<Self>, others: &[(Rc<Self>, AbortHandle)]) -> Lane {
+        let taken = others
+            .iter()
+            .filter(|(other, _)| other.victim.borrow().as_ref().is_some_and(|of| Rc::ptr_eq(of, self)))
+            .map(|(other, _)| other.from);
+        let end = taken.fold(self.end.get(), u64::min);
+        Lane { at: self.at.get(), end, rate: self.pace.get().rate }
+    }
+
+    /// Its answer is of use: whoever had its range lets go of it.
+    pub(super) fn takes_over(&self) {
+        if let Some(victim) = self.victim.take() {
+            victim.end.set(victim.end.get().min(self.from));
+        }
     }
 
     /// Returns its age and what it delivers.

@@ -23,6 +23,8 @@ use crate::model::range::{Asked, ByteRange};
 use crate::model::state::{FailKind, WaitReason};
 use crate::store::part::Part;
 
+/// How many versions, by their validators, samples are compared with in one run.
+const MOST_SAMPLED: usize = 4;
 /// Up to this size a file may come all at once, in bytes.
 const SMALL: u64 = 64 * 1024;
 
@@ -57,7 +59,7 @@ impl Shared {
             let conditional = !conditions.is_empty();
             let answer = match self.ask_if(url.clone(), asked, tried.fresh, conditions).await {
                 Ok(answer) => answer,
-                Err(error) if error.is_transient() && self.sources.drop_place(place) => {
+                Err(error) if error.is_the_places() && self.sources.drop_place(place) => {
                     self.tell(What::Remark(format!("{error}; goes on with another mirror")));
                     continue;
                 }
@@ -92,10 +94,21 @@ impl Shared {
                 Meaning::BeginPart(range, total) => {
                     return self.begin(place, answer, &heard, total, Some(range));
                 }
+                // It sends what is here already, whatever is asked: asking on would never end.
+                Meaning::Join(range, _) if self.coverage.borrow().has(range) => {
+                    let text = "the server sends only what is here already".to_owned();
+                    return Err(self.final_word(Meaning::Nonsense(text)));
+                }
                 Meaning::Join(range, total) => return self.join(place, answer, &heard, range, total),
                 Meaning::Sample(range, total) => {
-                    if self.sampled.borrow().as_ref() == Some(&undated(&heard)) {
+                    if self.is_sampled(&heard) {
                         return self.join(place, answer, &heard, range, total);
+                    }
+                    // Servers behind one name may each have a tag of their own; where no two answers agree, none proves anything.
+                    if self.sampled.borrow().len() >= MOST_SAMPLED {
+                        drop(answer);
+                        self.changed(&heard).await?;
+                        continue;
                     }
                     self.refuse_in_stream("there is no proof that the file is still the same one")?;
                     drop(answer);
@@ -112,7 +125,12 @@ impl Shared {
                 Meaning::Unchanged => return Err(Outcome::Unchanged),
                 Meaning::Misdirected if !tried.fresh => tried.fresh = true,
                 Meaning::ViaSource(_) => self.sources.set_url(place, self.order.source.clone()),
-                Meaning::Gone(_) | Meaning::Refused(_) | Meaning::Nonsense(_)
+                Meaning::Gone(_)
+                | Meaning::Refused(_)
+                | Meaning::Nonsense(_)
+                | Meaning::WebPage
+                | Meaning::Encoded
+                | Meaning::Transient { .. }
                     if tried.other_places < 64 && self.sources.drop_place(place) =>
                 {
                     tried.other_places += 1;
@@ -175,6 +193,11 @@ impl Shared {
         conditions
     }
 
+    /// Whether samples agreed with what this answer is of.
+    pub(super) fn is_sampled(&self, heard: &Heard) -> bool {
+        self.sampled.borrow().contains(&undated(heard))
+    }
+
     /// Whether an answer came from a host that this download was never led to.
     fn is_strange(&self, answer: &Answer) -> bool {
         let host = answer.final_url.host_str();
@@ -193,6 +216,7 @@ impl Shared {
     ) -> Result<Opened, Outcome> {
         self.refuse_in_stream_restart()?;
         self.check_space(size)?;
+        let place = self.sources.settle(place);
         let mut first = None;
         // What turns out to have another sum is kept, for people to look at.
         let has_sum = heard.validators.digest.is_some();
@@ -315,7 +339,7 @@ impl Shared {
         }
         match self.compare_samples(&heard.validators).await? {
             Samples::Agree => {
-                self.sampled.replace(Some(undated(heard)));
+                self.sampled.borrow_mut().push(undated(heard));
                 self.validators.replace(heard.validators.clone());
                 self.joined_on_samples.set(true);
                 let text = "nothing proves that the file is still the same; its samples agree, so it goes on";
@@ -356,6 +380,11 @@ impl Shared {
                 Outcome::Transient { text, after, host: host.filter(|_| after.is_some()) }
             }
             Meaning::Misdirected => Outcome::Transient { text: phrase(421), after: None, host: None },
+            // The link has just been good: it may be the server's count of connections, which lags behind.
+            Meaning::Gone(status) | Meaning::Refused(status @ (401 | 403)) if self.gained() > 0 => {
+                self.tell(What::Crowded);
+                Outcome::Transient { text: phrase(status), after: None, host: None }
+            }
             Meaning::Gone(_) | Meaning::Refused(401 | 403) if has_bytes => {
                 Outcome::Waits(WaitReason::LinkExpired)
             }

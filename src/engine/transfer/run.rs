@@ -27,13 +27,14 @@ use crate::kernel::ramp::Ramp;
 use crate::kernel::renew::Renewal;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
-use crate::model::validators::Validators;
 use crate::store::note::NoteWriter;
 
 /// How often the ramp and the stall clock look, while bytes come.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long all of it is held back before all connections but one are closed.
 const ASIDE: Duration = Duration::from_millis(300);
+/// How often one run asks anew though nothing came of it.
+const IN_VAIN: u32 = 8;
 /// The least that is worth a request of its own where nothing is known of rates, in bytes.
 const SMALLEST: u64 = 256 * 1024;
 /// In order: how far ahead of the front a connection may fetch, in bytes.
@@ -113,7 +114,9 @@ impl Run {
     }
 
     async fn go(mut self) -> Outcome {
+        let mut in_vain = 0;
         loop {
+            let before = self.shared.gained();
             let asked_at = self.shared.now();
             let opened = match self.open().await {
                 Ok(opened) => opened,
@@ -127,6 +130,11 @@ impl Run {
                     Next::End(outcome) => return outcome,
                     Next::Reopen => {
                         self.drop_lanes();
+                        in_vain = if self.shared.gained() > before { 0 } else { in_vain + 1 };
+                        if in_vain >= IN_VAIN {
+                            let text = "the server's answers bring no byte that is missing".to_owned();
+                            return Outcome::Transient { text, after: None, host: None };
+                        }
                         continue;
                     }
                     Next::Go => {}
@@ -214,10 +222,11 @@ impl Run {
     }
 
     /// Opens one more connection for a range.
-    fn ask_for(&mut self, range: ByteRange) {
+    fn ask_for(&mut self, range: ByteRange, victim: Option<Rc<LaneCell>>) {
         self.opened += 1;
         let place = self.shared.sources.pick(usize::try_from(self.opened).unwrap_or(0));
         let cell = LaneCell::new(range.start(), range.end(), place, self.shared.now());
+        cell.victim.replace(victim);
         let (shared, lane) = (Rc::clone(&self.shared), Rc::clone(&cell));
         self.push(cell, async move {
             let verdict = fetch(&shared, &lane, range).await;
@@ -252,17 +261,15 @@ impl Run {
         let several = several && !self.steps_aside();
         let most = if several { shared.cap.get().min(self.ramp.target()) } else { 1 };
         while self.cells.len() < usize::try_from(most).unwrap_or(1) {
-            let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane()).collect();
+            let lanes: Vec<_> = self.cells.iter().map(|(cell, _)| cell.lane(&self.cells)).collect();
             let window = (in_order && most > 1).then_some(WINDOW);
             let terms = Terms { smallest: SMALLEST, first_byte: self.first_byte, window };
             let work = next_work(size, &shared.coverage.borrow(), &lanes, terms);
             match work {
-                Some(Work::Gap(range)) => self.ask_for(range),
+                Some(Work::Gap(range)) => self.ask_for(range, None),
                 Some(Work::Steal { from, range }) => {
-                    if let Some((cell, _)) = self.cells.get(from) {
-                        cell.end.set(range.start());
-                    }
-                    self.ask_for(range);
+                    let victim = self.cells.get(from).map(|(cell, _)| Rc::clone(cell));
+                    self.ask_for(range, victim);
                 }
                 None => break,
             }
@@ -555,11 +562,12 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
             shared.sources.hear(cell.place, &heard.validators);
             cell.end.set(cell.end.get().min(got.end()));
         }
-        Meaning::Sample(got, _) if is_sampled(shared, &heard.validators) => {
+        Meaning::Sample(got, _) if shared.is_sampled(&heard) => {
             cell.end.set(cell.end.get().min(got.end()));
         }
         other => return Verdict::Judged(other),
     }
+    cell.takes_over();
     Verdict::Stopped(pump(shared, cell, &mut answer.body, None).await)
 }
 
@@ -567,14 +575,14 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
 async fn may_resume(shared: Rc<Shared>) -> bool {
     let size = shared.size.get();
     let gap = size.and_then(|size| shared.coverage.borrow().gaps(size).next());
-    let provable = can_prove(&shared.validators.borrow()) || shared.sampled.borrow().is_some();
+    let provable = can_prove(&shared.validators.borrow()) || !shared.sampled.borrow().is_empty();
     let (Some(gap), true, Some(url)) = (gap, provable, shared.sources.url(0)) else { return false };
     let asked = Asked::From { start: gap.end() - 1, end: Some(gap.end()) };
     let Ok(answer) = shared.ask(url.clone(), asked, false).await else { return false };
     let heard = hear::hear(&answer, wall());
     match judge(asked, &heard, &shared.known(0, &url, true)) {
         Meaning::Join(..) => true,
-        Meaning::Sample(..) => is_sampled(&shared, &heard.validators),
+        Meaning::Sample(..) => shared.is_sampled(&heard),
         _ => false,
     }
 }
@@ -585,10 +593,6 @@ async fn asked(question: &mut Option<LocalBoxFuture<'static, bool>>) -> bool {
         Some(question) => question.await,
         None => std::future::pending().await,
     }
-}
-
-fn is_sampled(shared: &Shared, validators: &Validators) -> bool {
-    shared.sampled.borrow().as_ref() == Some(&Validators { date: None, ..validators.clone() })
 }
 
 /// Keeps who wrote what, where there are mirrors.

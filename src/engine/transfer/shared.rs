@@ -66,7 +66,9 @@ pub(super) struct Shared {
     pub(super) sources: Sources,
     pub(super) joined_on_samples: Cell<bool>,
     /// The validators under which samples agreed: answers with the same ones may join.
-    pub(super) sampled: RefCell<Option<Validators>>,
+    pub(super) sampled: RefCell<Vec<Validators>>,
+    /// Whether the source itself turned out to have another file than the sum is of.
+    pub(super) has_left_source: Cell<bool>,
     pub(super) cap: Cell<u32>,
     /// Whether it takes its full share of the line; else the governor has its connections.
     pub(super) full_share: Cell<bool>,
@@ -126,7 +128,8 @@ impl Shared {
             answered: RefCell::new(None),
             sources,
             joined_on_samples: Cell::new(false),
-            sampled: RefCell::new(None),
+            sampled: RefCell::default(),
+            has_left_source: Cell::new(false),
             cap: Cell::new(order.connections.max(1)),
             full_share: Cell::new(order.full_share),
             alone: Cell::new(false),

@@ -1,6 +1,6 @@
-//! Where a download's bytes come from: the source URL, what it redirects to, and the mirrors that a Metalink names.
+//! Where a download's bytes come from: the source URL, what it redirects to, and the mirrors that a list or a Metalink names.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use url::Url;
@@ -11,8 +11,12 @@ use crate::model::range::ByteRange;
 use crate::model::record::Checkpoint;
 use crate::model::validators::Validators;
 
-/// The places of one file. The first is the source itself; the others are used only where a checksum can tell a bad one.
+/// The places of one file. The first is the source itself; the others are used together with it only where a checksum can tell a bad
+/// one. Where there is none, they are asked one after the other, and all bytes come from the first that answers.
 pub(super) struct Sources {
+    one_after_other: bool,
+    /// Whether the source itself was found out to have other bytes than the sum is of.
+    source_is_bad: Cell<bool>,
     places: RefCell<Vec<Place>>,
     /// Who wrote what, for blame; kept only where there is more than one place.
     wrote: RefCell<Vec<(ByteRange, usize)>>,
@@ -29,14 +33,23 @@ impl Sources {
     pub(super) fn new(order: &Order, held: Option<&Checkpoint>) -> Self {
         let first = held.and_then(|held| held.final_url.clone()).unwrap_or_else(|| order.source.clone());
         let mut places = vec![Place { url: first, heard: None, dropped: false }];
-        if let Some(extras) = order.extras.as_deref().filter(|e| e.checksum.is_some() || e.pieces.is_some()) {
+        let extras = order.extras.as_deref();
+        let has_sum = extras.is_some_and(|extras| extras.checksum.is_some() || extras.pieces.is_some());
+        // What was begun goes on where it was begun, where nothing could tell another file's bytes.
+        let is_begun = held.is_some_and(|held| held.final_url.is_some());
+        if let Some(extras) = extras.filter(|_| has_sum || !is_begun) {
             places.extend(extras.mirrors.iter().map(|url| Place {
                 url: url.clone(),
                 heard: None,
                 dropped: false,
             }));
         }
-        Self { places: RefCell::new(places), wrote: RefCell::new(Vec::new()) }
+        Self {
+            one_after_other: !has_sum,
+            source_is_bad: Cell::new(false),
+            places: RefCell::new(places),
+            wrote: RefCell::new(Vec::new()),
+        }
     }
 
     /// The URL to ask at a place.
@@ -63,21 +76,50 @@ impl Sources {
         }
     }
 
+    /// A place begins to give bytes. Returns its number from now on: the only one, where they are asked one after the other.
+    pub(super) fn settle(&self, place: usize) -> usize {
+        if !self.one_after_other {
+            return place;
+        }
+        let mut places = self.places.borrow_mut();
+        if place < places.len() {
+            places.swap(0, place);
+        }
+        places.truncate(1);
+        0
+    }
+
+    /// The sum says that the source itself has another file: from now on only the others are asked, also those that were suspected
+    /// before. False where there are none, or that was tried.
+    pub(super) fn leave_source(&self) -> bool {
+        let mut places = self.places.borrow_mut();
+        if self.one_after_other || places.len() < 2 || self.source_is_bad.replace(true) {
+            return false;
+        }
+        places.iter_mut().enumerate().for_each(|(number, place)| place.dropped = number == 0);
+        true
+    }
+
     /// Which place the `n`th connection uses: they take turns.
     pub(super) fn pick(&self, n: usize) -> usize {
+        let n = if self.one_after_other { 0 } else { n };
         let places = self.places.borrow();
         let usable: Vec<usize> = (0..places.len()).filter(|at| !places[*at].dropped).collect();
         usable.get(n % usable.len().max(1)).copied().unwrap_or(0)
     }
 
-    /// Whether there is a choice.
+    /// Whether there is a choice at any time.
     pub(super) fn has_mirrors(&self) -> bool {
+        !self.one_after_other && self.are_several()
+    }
+
+    fn are_several(&self) -> bool {
         self.places.borrow().iter().filter(|place| !place.dropped).count() > 1
     }
 
     /// Gives a place up, unless it is the last.
     pub(super) fn drop_place(&self, place: usize) -> bool {
-        if !self.has_mirrors() {
+        if !self.are_several() {
             return false;
         }
         if let Some(place) = self.places.borrow_mut().get_mut(place) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::order::Outcome;
+use super::order::{Outcome, What};
 use super::shared::Shared;
 use super::trouble;
 use crate::model::coverage::Coverage;
@@ -54,10 +54,22 @@ impl Shared {
         };
         let mut coverage = safe.as_ref().clone();
         if let Some(note) = Note::of(&part).filter(|note| note.header.uuid == self.order.uuid) {
-            let proven = note.proven(&part, checkpoint.generation, &safe).map_err(fail)?;
+            let is_spoilt = note.is_true(&part, checkpoint.generation, &safe) == Some(false);
+            // Somebody changed it: only what its records prove byte for byte still counts.
+            let believed = if is_spoilt { Coverage::new() } else { safe.as_ref().clone() };
+            let proven = note.proven(&part, checkpoint.generation, &believed).map_err(fail)?;
+            if is_spoilt {
+                self.tell(What::Told(
+                    "changed on disk",
+                    "somebody changed the part: what is not as it was fetched is fetched again".into(),
+                ));
+                self.safe.replace(Arc::default());
+            }
+            coverage = believed;
             coverage.merge(&proven.coverage);
             if self.mode.get() == Mode::Background && !proven.coverage.is_empty() {
-                let header = NoteHeader { safe: safe.as_ref().clone(), ..note.header };
+                let safe = self.safe.borrow().as_ref().clone();
+                let header = NoteHeader { safe, ..note.header };
                 self.note.replace(Some(NoteWriter::after(&part, header, &proven)));
             }
         }

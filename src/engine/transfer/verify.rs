@@ -66,8 +66,17 @@ impl Shared {
                 } else {
                     Sorted { good: Vec::new(), bad: self.sources.of_mirrors() }
                 };
-                if !sorted.bad.is_empty() {
+                if !sorted.bad.is_empty() && !self.has_left_source.get() {
                     return self.fetch_again(sorted).await;
+                }
+                // All of it is the source's own: the others may have the right file.
+                if !has_pieces && self.sources.leave_source() {
+                    self.has_left_source.set(true);
+                    let all: Vec<_> = ByteRange::new(0, size).into_iter().collect();
+                    self.tell(What::Remark(
+                        "the source has another file than the sum is of: the others are asked".into(),
+                    ));
+                    return self.take_out(&all).await;
                 }
                 let text = format!("the checksum is {computed}, but {whose} is {sum}");
                 let kept = "the part is kept; retry fetches it from the first byte";
@@ -117,14 +126,19 @@ impl Shared {
                 "the part is kept; retry fetches it from the first byte",
             ));
         }
-        for range in bad {
-            self.coverage.borrow_mut().remove(*range);
-        }
-        self.sources.forget(bad);
         self.tell(What::Remark(format!(
             "{} bad pieces: {dropped} mirrors dropped, fetched again elsewhere",
             bad.len()
         )));
+        self.take_out(bad).await
+    }
+
+    /// Takes ranges out of what is there, to be fetched again.
+    async fn take_out(self: &Rc<Self>, bad: &[ByteRange]) -> Result<Verified, Outcome> {
+        for range in bad {
+            self.coverage.borrow_mut().remove(*range);
+        }
+        self.sources.forget(bad);
         // A kill must not bring back what was just found to be wrong: its records in the note are true to the bytes.
         self.safe.replace(Arc::new(self.coverage.borrow().clone()));
         self.show();
