@@ -17,7 +17,7 @@ use crate::model::shelf::LibraryRequest;
 use crate::protocol::PROTOCOL;
 use crate::protocol::error::{METHOD_NOT_FOUND, RpcError};
 use crate::protocol::frame::{Frames, MAX_ANSWER};
-use crate::protocol::message::{Ask, Incoming, read_params, read_result, request};
+use crate::protocol::message::{Ask, Incoming, read_params, read_result, request, try_request};
 use crate::protocol::session::{Hello, Own, Pushed, Subscribed, Welcome};
 
 /// How long an engine may take to answer a hello.
@@ -318,7 +318,12 @@ impl Driver {
         }
         for (id, awaited) in &self.awaited {
             match awaited {
-                Awaited::Answer { ask, .. } => send(outbox, written(*id, ask)),
+                Awaited::Answer { ask, .. } => {
+                    // It could be written before.
+                    if let Ok(text) = written(*id, ask) {
+                        send(outbox, text);
+                    }
+                }
                 Awaited::Subscription { .. } => send(outbox, request(*id, &Own::Subscribe)),
                 Awaited::Goodbye(_) | Awaited::Nobody => {}
             }
@@ -334,7 +339,11 @@ impl Driver {
                 {
                     self.attends.extend(ids);
                 }
-                send(outbox, written(id, &ask));
+                match written(id, &ask) {
+                    Ok(text) => send(outbox, text),
+                    // Whoever gave up waiting needs no answer.
+                    Err(_) => return drop(answer.send(Err(unspeakable()))),
+                }
                 self.awaited.insert(id, Awaited::Answer { ask, answer });
             }
             Wish::Subscribe { feed, answer } => {
@@ -458,11 +467,19 @@ fn no_haul(error: &dyn std::fmt::Display) -> ConnectError {
     )
 }
 
-fn written(id: u64, ask: &Ask) -> Vec<u8> {
+fn written(id: u64, ask: &Ask) -> Result<Vec<u8>, serde_json::Error> {
     match ask {
-        Ask::Model(model) => request(id, model),
-        Ask::Own(own) => request(id, own),
+        Ask::Model(model) => try_request(id, model),
+        Ask::Own(own) => try_request(id, own),
     }
+}
+
+fn unspeakable() -> ClientError {
+    ClientError::Refused(Refusal::new(
+        RefusalKind::BadRequest,
+        "a path that is not UTF-8 can't be named to the engine",
+        "name the folder above it, or give it another name",
+    ))
 }
 
 /// The writer that has ended says why itself.

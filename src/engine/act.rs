@@ -9,9 +9,12 @@ use crate::kernel::transition::{Event, Next, next, refusal_by_mode};
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority, TransferSettings};
+use crate::model::policy::Policy;
+use crate::model::printable::printable;
 use crate::model::request::{Act, Acted, Changes, Clear, Refusal, RefusalKind};
 use crate::model::selector::Selector;
 use crate::model::state::{FailKind, State, StateKind};
+use crate::model::way::Way;
 
 impl Core {
     /// Which downloads a selector chooses, in the order of their numbers; a number that nobody has is refused.
@@ -92,6 +95,7 @@ impl Core {
                     self.enqueue(id);
                 }
                 self.store(id);
+                self.obey_hold(id);
                 Ok(())
             }
             Act::SetPriority { priority } => {
@@ -240,7 +244,7 @@ impl Core {
         self.touch(id);
     }
 
-    fn set_priority(&mut self, id: DownloadId, priority: Priority) {
+    pub(super) fn set_priority(&mut self, id: DownloadId, priority: Priority) {
         let Some(item) = self.items.get_mut(&id) else { return };
         item.record.priority = priority;
         if let Some(run) = &item.run {
@@ -252,6 +256,20 @@ impl Core {
         self.limit_anew_one(id);
         self.touch(id);
         self.store(id);
+        self.obey_hold(id);
+    }
+
+    /// One that runs, and has come to what is held, goes back in line.
+    fn obey_hold(&mut self, id: DownloadId) {
+        let Some(item) = self.items.get(&id) else { return };
+        let record = &item.record;
+        let way = Way::of(record.mode, record.priority);
+        let is_held = self.leaves.of(way).policy == Policy::Hold
+            || self.collections.get(&record.collection).is_some_and(|own| own.held);
+        let may_be = record.mode == Mode::Background && record.state.kind() != StateKind::Processing;
+        if is_held && may_be && item.run.as_ref().is_some_and(|run| !run.stopping) {
+            self.stop_run(id, Then::Queue);
+        }
     }
 
     /// Changes what a download was added with. What is being fetched with the old settings begins anew with the new ones.
@@ -335,7 +353,7 @@ impl Core {
                 if value.is_empty() {
                     extras.info.remove(name);
                 } else {
-                    extras.info.insert(name.clone(), value.clone());
+                    extras.info.insert(name.clone(), printable(value).into_owned());
                 }
             }
         }
@@ -358,6 +376,7 @@ impl Core {
             self.enqueue(id);
         }
         if changes.collection.is_some() {
+            self.obey_hold(id);
             self.limit_anew_one(id);
             self.touch_collections();
         }

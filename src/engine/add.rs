@@ -17,6 +17,7 @@ use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{Credentials, Mode, NewDownload, Taken, TransferSettings};
 use crate::model::media::Field;
 use crate::model::page::PageOrigin;
+use crate::model::printable::printable;
 use crate::model::record::DownloadRecord;
 use crate::model::request::{Act, Added, AddedHow, Batch, Refusal, RefusalKind};
 use crate::model::selector::Selector;
@@ -25,6 +26,9 @@ use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::store::db::Ticket;
 use crate::store::files::is_file_of;
+
+/// A file may get its date so much later than its download ended, in milliseconds.
+const SLACK_MS: i64 = 3000;
 
 impl Core {
     /// Decides what each download of a batch is given.
@@ -155,7 +159,7 @@ impl Core {
             let record = &self.items.get(&id)?.record;
             let verified = record.extras.as_ref().and_then(|extras| extras.checksum.clone());
             let file = record.folder.join(&record.name);
-            let is_here = !new.again && record.state == State::Completed && is_file_of(&file, record.size);
+            let is_here = !new.again && record.state == State::Completed && is_as_it_ended(record);
             is_here.then_some((id, file, verified))
         });
         finished.collect()
@@ -179,7 +183,7 @@ impl Core {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
                     let is_proven = new.extras.checksum.is_none() || proven.contains(&id);
-                    if !wants_new && is_proven && is_file_of(&record.folder.join(&record.name), record.size) {
+                    if !wants_new && is_proven && is_as_it_ended(record) {
                         return Some(Added { id, how: AddedHow::AlreadyHere });
                     }
                 }
@@ -237,7 +241,9 @@ impl Core {
         let here = (settings.taken == Taken::IfChanged).then(|| self.newest_finished_of(&new)).flatten();
         let name_is_given = new.name.is_some();
         let name_is_known = here.is_some();
-        let extras = new.extras;
+        let mut extras = new.extras;
+        // It is shown, and written into files: nothing in it may act on a terminal.
+        extras.info.values_mut().for_each(|text| *text = printable(text).into_owned());
         let is_plain = extras == crate::model::item::Extras::default();
         DownloadRecord {
             id: DownloadId(self.last_download),
@@ -297,6 +303,21 @@ impl Core {
         self.items.insert(id, item);
         self.touch(id);
     }
+}
+
+/// Whether a finished download's file is there, and nobody wrote into it since.
+fn is_as_it_ended(record: &DownloadRecord) -> bool {
+    let file = record.folder.join(&record.name);
+    if !is_file_of(&file, record.size) {
+        return false;
+    }
+    let Ok(changed) = std::fs::metadata(&file).and_then(|facts| facts.modified()).map(UnixMs::from) else {
+        return false;
+    };
+    // Its date is the server's, where that told one, which may lie ahead.
+    let served = record.checkpoint.as_ref().and_then(|held| held.validators.last_modified);
+    record.ended.is_none_or(|ended| changed.0 <= ended.0 + SLACK_MS)
+        || served.is_some_and(|at| at.0 / 1000 == changed.0 / 1000)
 }
 
 /// A batch whose downloads know what they are given.

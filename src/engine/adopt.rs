@@ -86,6 +86,7 @@ impl Core {
         let proven = note.proven(&part, header.generation, &safe).map_err(refuse)?.coverage;
         safe.merge(&proven);
         part.sync_data().map_err(refuse)?;
+        part.sign(header.uuid);
         let (device, inode) = part.identity();
         let checkpoint = Checkpoint {
             generation: header.generation,
@@ -149,6 +150,7 @@ impl Core {
         // Where the link is of another file, what is here is not ours to replace.
         let mut record =
             self.rebuilt(url, folder, name, TransferSettings { on_change: OnChange::Stop, ..settings });
+        part.sign(record.uuid);
         record.state = State::Queued;
         record.extras.get_or_insert_default().adopted = Some(own);
         record.checkpoint = Some(Box::new(Checkpoint {

@@ -115,15 +115,9 @@ impl Core {
 
     /// What a vanished client attended steps back into the ordinary line.
     fn lower(&mut self, id: DownloadId) {
-        let Some(item) = self.items.get_mut(&id) else { return };
+        let Some(item) = self.items.get(&id) else { return };
         if item.record.priority == Priority::Now && item.record.state.kind().is_unfinished() {
-            item.record.priority = Priority::Normal;
-            let queued = item.record.state.kind() == crate::model::state::StateKind::Queued;
-            if queued {
-                self.enqueue(id);
-            }
-            self.touch(id);
-            self.store(id);
+            self.set_priority(id, Priority::Normal);
         }
     }
 

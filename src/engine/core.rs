@@ -248,6 +248,7 @@ impl Core {
         let last = running
             .into_iter()
             .filter(|item| host.is_none_or(|host| item.host() == host))
+            .filter(|item| !self.queue.is_in_group(item.record.id))
             .map(|item| &item.record)
             .filter(|record| !record.is_full_share() && record.state.kind() != StateKind::Processing)
             .map(|record| turn(record.mode, record.priority, record.order, record.id))

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::core::Core;
 use super::{Engine, checkpointer, hooks, librarian, publisher, transfer};
 use crate::model::time::UnixMs;
-use crate::store::db::Durability;
+use crate::store::db::{Db, Durability};
 use crate::store::lock::Lock;
 
 /// How often speeds are sampled while something runs.
@@ -106,7 +107,14 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
     }
     #[cfg(target_os = "linux")]
     listening.iter().for_each(tokio::task::JoinHandle::abort);
-    let mut core = engine.core.borrow_mut();
+    let db = end(&mut engine.core.borrow_mut(), &mut ears);
+    // What is written after the lock is gone may be another engine's by then.
+    db.settled().await;
+    drop(lock);
+}
+
+/// Makes everything safe, and ends the threads. Returns the store, which has it all in hand.
+fn end(core: &mut Core, ears: &mut Ears) -> Db {
     core.forget_removed(true);
     core.mind_hold(None, UnixMs::from(super::wall()));
     core.keep_traffic(Durability::Durable);
@@ -119,5 +127,5 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
         core.hear_librarian(news);
     }
     core.checkpointer = None;
-    drop(lock);
+    core.db.clone()
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::rewriting;
+use crate::kernel::space;
 use crate::library::walk::Walk;
 use crate::library::{self, Reader, Rewriter, Room, Trouble};
 use crate::model::id::DownloadId;
@@ -332,7 +333,8 @@ impl Work {
             let (mut facts, trouble) = self.read(&to.path, to.media_type.as_deref(), file);
             let is_wanted = self.settings.write_tags && trouble.is_none() && facts.kind.is_some();
             let desk = Arc::clone(&self.desk);
-            let room = Room { reserve: self.reserve, is_over: &|| desk.is_over() };
+            let reserve = self.reserve;
+            let room = Room { reserve: &|total| space::reserve(total, reserve), is_over: &|| desk.is_over() };
             if let (true, Some(rewriter), Some(reader)) = (is_wanted, &mut self.rewriter, &mut self.reader)
                 && let Some(news) = rewriting::rewrite(&self.db, rewriter, reader, &to, &mut facts, &room)
             {

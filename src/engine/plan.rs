@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::core::Core;
@@ -24,8 +25,8 @@ use crate::store::db::Durability;
 
 /// What the store keeps a person's word under.
 pub(super) const WORD: &str = "word";
-/// How long a moment of the wall clock is believed, should nobody tell that the clock was set.
-const LOOK_AGAIN: Duration = Duration::from_mins(10);
+/// How long a moment of the wall clock is believed, should nobody tell that the clock was set or the time zone changed.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// How often the traffic is stored.
 const KEEP_TRAFFIC: Duration = Duration::from_secs(1);
 
@@ -34,8 +35,8 @@ const KEEP_TRAFFIC: Duration = Duration::from_secs(1);
 pub(super) struct Plan {
     pub(super) word: Word,
     pub(super) traffic: Traffic,
-    /// Bytes of today that are not stored yet.
-    unstored: u64,
+    /// Bytes of a day that are not stored yet.
+    unstored: Option<(Date, u64)>,
     stored_at: Option<Instant>,
     /// When it is decided anew, should nothing happen before.
     again: Option<Instant>,
@@ -184,7 +185,8 @@ impl Core {
         match id {
             None => {
                 let facts = self.circumstances();
-                self.say_word(Word::hold(&facts, until, for_good));
+                let hold = Word::hold(&facts, until, for_good).hold;
+                self.say_word(Word { hold, ..self.plan.word.clone() });
                 self.reconsider(Instant::now());
             }
             Some(id) => self.hold_collection(id, true, until)?,
@@ -192,12 +194,17 @@ impl Core {
         Ok(())
     }
 
-    /// Releases everything or a collection. What else holds is lifted, each until it would have changed by itself.
+    /// Releases everything or a collection. Where a person held everything, that is over; else what holds is lifted, each until it
+    /// would have changed by itself.
     pub(super) fn go(&mut self, id: Option<CollectionId>) -> Result<(), Refusal> {
         match id {
             None => {
                 let facts = self.circumstances();
-                self.say_word(Word::go(&facts, &self.config.circumstances));
+                let word = match self.plan.word.hold {
+                    Some(_) => Word { hold: None, ..self.plan.word.clone() },
+                    None => Word::go(&facts, &self.config.circumstances),
+                };
+                self.say_word(word);
                 self.reconsider(Instant::now());
             }
             Some(id) => self.hold_collection(id, false, None)?,
@@ -288,12 +295,11 @@ impl Core {
     pub(super) fn count_traffic(&mut self, bytes: u64, now: Instant) {
         if bytes > 0 {
             let today = timestamp().to_zoned(TimeZone::system()).date();
-            let before = self.plan.traffic.last_key_value().map(|(day, _)| *day);
-            if before.is_some_and(|before| before != today) {
+            if self.plan.unstored.is_some_and(|(day, _)| day != today) {
                 self.keep_traffic(Durability::Relaxed);
             }
             *self.plan.traffic.entry(today).or_default() += bytes;
-            self.plan.unstored += bytes;
+            self.plan.unstored.get_or_insert((today, 0)).1 += bytes;
             let budget = &self.config.circumstances.budget;
             if budget.day.is_some() || budget.month.is_some() {
                 self.mind_budget();
@@ -309,16 +315,15 @@ impl Core {
         let rules = &self.config.circumstances;
         let spent = budget::spent(&self.plan.traffic, &rules.budget, &TimeZone::system(), timestamp());
         let holds = |way| matches!(self.leaves.of(way).cause, Some(Cause::Budget { .. }));
-        let told = self.plan.word.no_budget.is_some() || Way::ALL.into_iter().any(holds);
+        let told = !self.plan.word.no_budgets.is_empty() || Way::ALL.into_iter().any(holds);
         if !told && spent.iter().any(|spent| spent.bytes >= spent.of) {
             self.reconsider_soon();
         }
     }
 
-    /// Stores the bytes of today that are not stored yet.
+    /// Stores the bytes that are not stored yet.
     pub(super) fn keep_traffic(&mut self, durability: Durability) {
-        let bytes = std::mem::take(&mut self.plan.unstored);
-        if let (1.., Some((day, _))) = (bytes, self.plan.traffic.last_key_value()) {
+        if let Some((day, bytes)) = self.plan.unstored.take() {
             // What can't be stored is counted in this process all the same.
             drop(self.db.count_traffic(durability, day.to_string(), bytes));
         }

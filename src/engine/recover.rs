@@ -80,7 +80,11 @@ impl Core {
             .get(&id)
             .and_then(|item| item.record.checkpoint.as_ref())
             .map(|checkpoint| checkpoint.set_aside.clone());
-        match recover(intent, &set_aside.unwrap_or_default()) {
+        let recovered = recover(intent, &set_aside.unwrap_or_default());
+        if let (Ok(Recovered::Again), Some(item)) = (&recovered, self.items.get(&id)) {
+            crate::store::part::sign_again(&intent.part, item.record.uuid);
+        }
+        match recovered {
             Ok(Recovered::Placed) => {
                 // A file that was copied to another file system: the original goes last.
                 if let Some(item) = self.items.get(&id) {

@@ -121,7 +121,8 @@ async fn property(
 async fn metered(bus: &Connection) -> Option<bool> {
     match property(bus, LINE, "Metered").await? {
         Variant::U32(1 | 3) => Some(true),
-        Variant::U32(2 | 4) => Some(false),
+        // It doesn't know where there is no line: what was said of the last one is no word about the next.
+        Variant::U32(0 | 2 | 4) => Some(false),
         _ => None,
     }
 }

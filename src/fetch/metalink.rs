@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(file.url.as_str(), "https://a.example/example.ext");
         assert_eq!(file.extras.mirrors[0].as_str(), "http://b.example/example.ext");
         assert_eq!(file.extras.mirrors.len(), 1);
-        assert_eq!(file.extras.size, Some(14_471_447));
+        assert_eq!(file.extras.size, Some(1 << 20));
         assert_eq!(file.extras.checksum.as_ref().unwrap().algorithm(), Algorithm::Sha256);
         assert_eq!(file.extras.pieces.as_ref().unwrap().length, 1 << 20);
     }

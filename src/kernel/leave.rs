@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Stand;
-use crate::model::policy::{Battery, Cause, Leave, Policy, Spent};
+use crate::model::policy::{Battery, Cause, Leave, Period, Policy, Spent};
 use crate::model::settings::Circumstances;
 use crate::model::time::UnixMs;
 use crate::model::way::{Way, Ways};
@@ -32,8 +32,8 @@ pub struct Word {
     pub hold: Option<Hold>,
     /// The plan is lifted until then.
     pub no_plan: Option<UnixMs>,
-    /// The budgets are lifted until then.
-    pub no_budget: Option<UnixMs>,
+    /// Budgets that are lifted, each until then.
+    pub no_budgets: Vec<(Period, UnixMs)>,
     /// The line may be metered, as long as it is.
     pub metered_is_fine: bool,
     /// The battery may be low, as long as it is.
@@ -46,6 +46,8 @@ pub struct Word {
 pub struct Hold {
     /// Until then; until it is released where nothing is said.
     pub until: Option<UnixMs>,
+    /// Whether that is when the plan changes.
+    pub by_plan: bool,
 }
 
 /// Something that holds or limits a way, or lets it run in spite of something.
@@ -65,20 +67,21 @@ pub fn boundary(plan: &Ways<Stand>) -> Option<UnixMs> {
 impl Word {
     /// Holds everything. Where no moment is named, it holds until the plan changes, and for good where there is none.
     pub fn hold(facts: &Facts, until: Option<UnixMs>, for_good: bool) -> Self {
+        let by_plan = until.is_none() && !for_good;
         let until = until.or_else(|| boundary(&facts.plan)).filter(|_| !for_good);
-        Self { hold: Some(Hold { until }), ..Self::default() }
+        Self { hold: Some(Hold { until, by_plan }), ..Self::default() }
     }
 
-    /// Lets everything go on that is held or limited just now.
+    /// Lets everything go on that is held or limited just now, but for a person's own hold.
     pub fn go(facts: &Facts, rules: &Circumstances) -> Self {
         let has_plan = facts.plan.iter().any(|(_, stand)| stand.policy != Policy::Run);
         // A plan that never changes is lifted for as long as anybody can wait.
         let end = boundary(&facts.plan).unwrap_or(UnixMs(i64::MAX));
-        let budget = facts.budgets.iter().filter(|spent| is_used_up(spent)).map(|spent| spent.until).max();
+        let used_up = facts.budgets.iter().filter(|spent| is_used_up(spent));
         Self {
             hold: None,
             no_plan: has_plan.then_some(end),
-            no_budget: budget,
+            no_budgets: used_up.map(|spent| (spent.period, spent.until)).collect(),
             metered_is_fine: facts.metered == Some(true),
             battery_is_fine: is_low(facts, rules),
         }
@@ -87,16 +90,29 @@ impl Word {
     /// Forgets what is over: its time has come, or what it was about is no longer so.
     pub fn age(&mut self, facts: &Facts, rules: &Circumstances, now: UnixMs) {
         let is_over = |until: &UnixMs| *until <= now;
+        // What lasts until the plan changes lasts no longer where the plan is another one by now, or the clock was wrong.
+        if let Some(next) = boundary(&facts.plan) {
+            self.no_plan = self.no_plan.map(|until| until.min(next));
+            if let Some(hold) = self.hold.as_mut().filter(|hold| hold.by_plan) {
+                hold.until = Some(hold.until.map_or(next, |until| until.min(next)));
+            }
+        }
         self.hold = self.hold.filter(|hold| !hold.until.as_ref().is_some_and(is_over));
         self.no_plan = self.no_plan.filter(|until| !is_over(until));
-        self.no_budget = self.no_budget.filter(|until| !is_over(until));
+        let ends =
+            |of: Period| facts.budgets.iter().find(|spent| spent.period == of).map(|spent| spent.until);
+        for (period, until) in &mut self.no_budgets {
+            *until = ends(*period).map_or(*until, |end| end.min(*until));
+        }
+        self.no_budgets.retain(|(_, until)| !is_over(until));
         self.metered_is_fine &= facts.metered != Some(false);
         self.battery_is_fine &= is_low(facts, rules);
     }
 
     /// The next moment at which any of it is over.
     pub fn next(&self) -> Option<UnixMs> {
-        [self.hold.and_then(|hold| hold.until), self.no_plan, self.no_budget].into_iter().flatten().min()
+        let budgets = self.no_budgets.iter().map(|(_, until)| *until);
+        [self.hold.and_then(|hold| hold.until), self.no_plan].into_iter().flatten().chain(budgets).min()
     }
 }
 
@@ -142,7 +158,8 @@ fn reasons(way: Way, facts: &Facts, rules: &Circumstances, word: &Word) -> Vec<R
         reasons.push(open(*rules.battery.ways.of(way), cause, word.battery_is_fine));
     }
     for spent in facts.budgets.iter().filter(|spent| is_used_up(spent)) {
-        let policy = if word.no_budget.is_some() { Policy::Run } else { *rules.budget.ways.of(way) };
+        let is_lifted = word.no_budgets.iter().any(|(period, _)| *period == spent.period);
+        let policy = if is_lifted { Policy::Run } else { *rules.budget.ways.of(way) };
         let cause = Cause::Budget { period: spent.period };
         reasons.push(Reason { policy, cause, until: Some(spent.until), then: Policy::Run });
     }
@@ -187,7 +204,6 @@ fn moment(at: jiff::Timestamp) -> UnixMs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::policy::Period;
 
     const HOUR: i64 = 3_600_000;
 
@@ -287,7 +303,10 @@ mod tests {
         assert_eq!(told(Way::Background, &quiet, &named), "on hold, by hand, until 1, then full speed");
         let for_good = Word::hold(&quiet, None, true);
         assert_eq!(told(Way::Background, &quiet, &for_good), "on hold, by hand");
-        assert_eq!(Word::hold(&Facts::default(), None, false), Word::hold(&quiet, None, true));
+        assert_eq!(
+            told(Way::Background, &Facts::default(), &Word::hold(&Facts::default(), None, false)),
+            "on hold, by hand"
+        );
 
         let held = Facts {
             metered: Some(true),
@@ -322,12 +341,27 @@ mod tests {
         word.age(&facts, &rules, at(17));
         assert_eq!(word, Word::go(&facts, &rules));
         word.age(&facts, &rules, at(18));
-        assert_eq!((word.no_plan, word.no_budget), (None, Some(at(50))));
+        assert_eq!((word.no_plan, &word.no_budgets[..]), (None, &[(Period::Month, at(50))][..]));
         // A service that is away for a moment is no other line.
         word.age(&Facts { metered: None, ..facts.clone() }, &rules, at(18));
         assert!(word.metered_is_fine && word.battery_is_fine);
         word.age(&Facts { metered: Some(false), on_battery: None, ..facts }, &rules, at(50));
         assert_eq!(word, Word::default());
+        // One that was said of a plan that is no more, or by a clock that was wrong, ends with the plan that there is.
+        let for_ever = Facts::default();
+        let mut word = Word { no_plan: Some(UnixMs(i64::MAX)), ..Word::default() };
+        word.age(&for_ever, &rules, at(1));
+        assert_eq!(word.no_plan, Some(UnixMs(i64::MAX)));
+        word.age(&planned(Policy::Hold, 18, Policy::Run), &rules, at(1));
+        assert_eq!(word.no_plan, Some(at(18)));
+        // A budget that is lifted is that one.
+        let both = |day| Facts {
+            budgets: vec![spent(Period::Day, day, 24), spent(Period::Month, 100, 50)],
+            ..Facts::default()
+        };
+        let word = Word::go(&both(0), &rules);
+        assert_eq!(told(Way::Background, &both(0), &word).split(',').next(), Some("full speed"));
+        assert!(told(Way::Background, &both(100), &word).starts_with("on hold"));
         let mut hold = Word::hold(&Facts::default(), Some(at(3)), false);
         hold.age(&Facts::default(), &rules, at(2));
         assert!(hold.hold.is_some());

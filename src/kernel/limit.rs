@@ -59,8 +59,12 @@ const SMALLEST_PIECE: u64 = 512;
 
 /// How much to take at once under these limits; as it comes where none holds.
 pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
-    let slowest = buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?;
-    usize::try_from((slowest / PIECES_A_SECOND).max(SMALLEST_PIECE)).ok()
+    piece_of(buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?)
+}
+
+/// How much to take at once at a rate, in bytes per second.
+pub fn piece_of(rate: u64) -> Option<usize> {
+    (rate > 0).then(|| usize::try_from((rate / PIECES_A_SECOND).max(SMALLEST_PIECE)).unwrap_or(usize::MAX))
 }
 
 /// Takes bytes from every bucket, and returns the longest wait before they may be used; nothing where no limit holds them back.

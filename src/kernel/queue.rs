@@ -172,6 +172,11 @@ impl Queue {
         self.per_host.get(host).copied().unwrap_or(0)
     }
 
+    /// Whether one that runs does so in a group, beside the common limits.
+    pub fn is_in_group(&self, id: DownloadId) -> bool {
+        self.running.get(&id).is_some_and(|(.., group)| group.is_some())
+    }
+
     /// Who runs.
     pub fn ids_running(&self) -> Vec<DownloadId> {
         self.running.keys().copied().collect()
@@ -198,13 +203,23 @@ impl Queue {
         if held.now {
             return None;
         }
-        let room = u32::try_from(self.running.len()).unwrap_or(u32::MAX) < slots.parallel;
-        let waits = |key: &&Key| way_of(key) == Way::Now && !is_held(key.4);
+        let is_full = u32::try_from(self.running.len()).unwrap_or(u32::MAX) >= slots.most;
+        let no_room = self.alone >= slots.parallel;
         let firsts = self.by_host.iter().filter_map(|(host, line)| {
+            let host_is_full = self.running_from(host) >= slots.per_host;
+            // A place that is freed must be one that it can take: its collection or its group may be what is full.
+            let waits = |key: &&Key| {
+                let own = slots.per_collection.get(&key.4).copied().unwrap_or(u32::MAX);
+                let in_collection = self.per_collection.get(&key.4).copied().unwrap_or(0);
+                let lacks_place = match key.5 {
+                    Some(group) => is_full && self.groups.get(&group).is_some_and(|group| group.is_open()),
+                    None => is_full || no_room || host_is_full,
+                };
+                way_of(key) == Way::Now && !is_held(key.4) && in_collection < own && lacks_place
+            };
             let is_now = |key: &&Key| way_of(key) != Way::Background;
             let key = line.iter().take_while(is_now).find(waits)?;
-            let host_is_full = self.running_from(host) >= slots.per_host;
-            (host_is_full || !room).then_some((key, Some(host.as_str()).filter(|_| host_is_full)))
+            Some((key, Some(host.as_str()).filter(|_| host_is_full && key.5.is_none())))
         });
         firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.3, host))
     }
@@ -305,6 +320,55 @@ mod tests {
         assert_eq!(drain(&mut queue, &slots(3, 2)), [3, 2, 4]);
         queue.ended(DownloadId(3));
         assert_eq!(drain(&mut queue, &slots(3, 2)), [1]);
+    }
+
+    proptest! {
+        /// Whoever asks for a place takes the one that is freed: else one would be stopped for it again and again.
+        #[test]
+        fn a_place_that_is_asked_for_is_taken(
+            all in prop::collection::vec((0_u8..3, 0_u8..3, 0_u8..3, 0_u64..3), 1..14),
+            parallel in 1_u32..4, per_host in 1_u32..4, own in 1_u32..3, limit in 1_u32..3,
+        ) {
+            let mut queue = Queue::default();
+            queue.set_group(1, limit);
+            let per_collection = [(CollectionId(2), own)].into();
+            let slots = Slots { most: 5, parallel, per_host, per_collection };
+            for (id, (host, priority, collection, group)) in (1..).zip(all) {
+                let priority = [Priority::Now, Priority::Normal, Priority::Low][usize::from(priority)];
+                queue.insert(Waiting {
+                    id: DownloadId(id),
+                    host: format!("h{host}"),
+                    collection: CollectionId(1 + u64::from(collection % 2)),
+                    mode: Mode::Background,
+                    priority,
+                    order: 1.0,
+                    group: (group == 1).then_some(1),
+                });
+                // Those that came first run already.
+                if id % 2 == 0 && let Some(next) = queue.next(&slots, &Ways::default(), |_| false) {
+                    let (key, host) = queue.waiting[&next].clone();
+                    queue.started(next, &host, key.4);
+                }
+            }
+            while let Some(next) = queue.next(&slots, &Ways::default(), |_| false) {
+                let (key, host) = queue.waiting[&next].clone();
+                queue.started(next, &host, key.4);
+            }
+            if let Some((wanted, host)) = queue.wants_place(&slots, &Ways::default(), |_| false) {
+                let host = host.map(str::to_owned);
+                let victims: Vec<_> = queue
+                    .running
+                    .iter()
+                    .filter(|(_, (from, _, group))| host.as_ref().is_none_or(|host| host == from) && group.is_none())
+                    .map(|(id, _)| *id)
+                    .collect();
+                for victim in victims {
+                    let mut after = queue.clone();
+                    after.ended(victim);
+                    prop_assert_eq!(after.next(&slots, &Ways::default(), |_| false), Some(wanted));
+                }
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,6 @@ use tempfile::TempPath;
 
 use super::reader::{Reader, Trouble};
 use super::{look, write};
-use crate::kernel::space::reserve;
 use crate::model::media::{FileFacts, Info, MediaFacts};
 use crate::model::printable::without_numbers;
 
@@ -76,7 +75,7 @@ impl Rewriter {
         let mut from = open(path, facts.file).map_err(left)?;
         let facts_before = from.metadata().map_err(left)?;
         if let Some((free, total)) = room_at(&from)
-            && free < facts_before.len().saturating_add(reserve(total, room.reserve))
+            && free < facts_before.len().saturating_add((room.reserve)(total))
         {
             return Err(Unwritten::Left("there is no room for a copy of it".into()));
         }
@@ -115,8 +114,8 @@ impl Rewriter {
 
 /// What a copy may take.
 pub struct Room<'a> {
-    /// Bytes of the disk that stay free, where that is configured.
-    pub reserve: Option<u64>,
+    /// Bytes that stay free of a disk of so many.
+    pub reserve: &'a dyn Fn(u64) -> u64,
     /// Whether there is no more time for it.
     pub is_over: &'a dyn Fn() -> bool,
 }

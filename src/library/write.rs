@@ -494,11 +494,14 @@ mod tests {
             std::fs::copy(fixture(name), &copy).unwrap();
             let has = |path: &Path| std::fs::read(path).unwrap().windows(what.len()).any(|part| part == what);
             let before = has(&copy);
-            write(&copy, &[(Field::Title, "Neu".to_owned())].into()).unwrap();
+            let known = read(&copy, None).unwrap().info;
+            let lacks = [Field::Disc, Field::Genre, Field::Provider, Field::Date];
+            let lacking = *lacks.iter().find(|field| !known.contains_key(field)).unwrap();
+            write(&copy, &[(lacking, "2".to_owned())].into()).unwrap();
             assert_eq!(has(&copy), before, "{name}");
-            let after = read(&copy, None).unwrap();
-            assert_eq!(after.info[&Field::Distributor], "Tailspin Records", "{name}");
-            assert_eq!(after.info[&Field::Title], "Neu", "{name}");
+            let after = read(&copy, None).unwrap().info;
+            assert_eq!(after[&lacking], "2", "{name}");
+            assert!(known.iter().all(|(field, text)| after.get(field) == Some(text)), "{name}: {after:?}");
         }
         // Players that know only the older version go on reading it.
         assert_eq!(std::fs::read(folder.path().join("id3v23.mp3")).unwrap()[3], 3);
@@ -519,6 +522,45 @@ mod tests {
             assert!(why.contains(told), "{name}: {why}");
             assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(fixture(name)).unwrap());
         }
+    }
+
+    #[test]
+    fn what_lofty_would_not_keep_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        // Vorbis comments of a FLAC file, put in by hand: in the place of a comment of the same length.
+        let put = |name: &str, from: &[u8], to: &[u8]| {
+            assert_eq!(from.len(), to.len());
+            let copy = folder.path().join(name);
+            let mut bytes = std::fs::read(fixture("plain.flac")).unwrap();
+            let at = bytes.windows(from.len()).position(|part| part == from).unwrap();
+            bytes[at..at + from.len()].copy_from_slice(to);
+            std::fs::write(&copy, bytes).unwrap();
+            copy
+        };
+        let artist = b"CONTENTDISTRIBUTOR=Tailspin Records";
+        let number = put("number.flac", artist, b"TRACKNUMBER=03/12                  ");
+        write(&number, &[(Field::Provider, "Wingtip".to_owned())].into()).unwrap();
+        let has = |path: &Path, what: &[u8]| {
+            std::fs::read(path).unwrap().windows(what.len()).any(|part| part == what)
+        };
+        assert!(has(&number, b"TRACKNUMBER=03/12   "), "it stays as it was written");
+        let broken = put("broken.flac", artist, b"CONTENTDISTRIBUTOR=Tailsp\xff\xfe Records");
+        let before = std::fs::read(&broken).unwrap();
+        let written = write(&broken, &[(Field::Provider, "Wingtip".to_owned())].into());
+        assert!(written.is_err() || has(&broken, b"Tailsp\xff\xfe Records"));
+        assert!(written.is_err() || std::fs::read(&broken).unwrap() != before);
+    }
+
+    #[test]
+    fn a_film_in_fragments_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("fragments.mp4");
+        let mut bytes = std::fs::read(fixture("xtra.mp4")).unwrap();
+        bytes.extend(b"\0\0\0\x10moof\0\0\0\x08mfhd");
+        std::fs::write(&copy, &bytes).unwrap();
+        let why = write(&copy, &all()).unwrap_err();
+        assert!(why.contains("fragments"), "{why}");
+        assert_eq!(std::fs::read(&copy).unwrap(), bytes);
     }
 
     #[test]

@@ -278,8 +278,16 @@ pub fn leaving() -> Outgoing {
     Outgoing::whole(br#"{"jsonrpc":"2.0","method":"leaving","params":{}}"#.to_vec())
 }
 
-/// Writes a request with its number.
+/// Writes a request with its number, which JSON can hold.
 pub fn request<T: Serialize>(id: u64, ask: &T) -> Vec<u8> {
+    try_request(id, ask).unwrap_or_default()
+}
+
+/// Writes a request with its number.
+///
+/// # Errors
+/// Something in it can't be written as JSON: a path that is not UTF-8.
+pub fn try_request<T: Serialize>(id: u64, ask: &T) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     struct Numbered<'a, T> {
         jsonrpc: &'static str,
@@ -287,9 +295,9 @@ pub fn request<T: Serialize>(id: u64, ask: &T) -> Vec<u8> {
         #[serde(flatten)]
         ask: &'a T,
     }
-    let mut text = written(&Numbered { jsonrpc: "2.0", id, ask });
+    let mut text = serde_json::to_vec(&Numbered { jsonrpc: "2.0", id, ask })?;
     text.push(b'\n');
-    text
+    Ok(text)
 }
 
 /// Writes JSON. Every message is made of types that JSON can hold.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
@@ -224,6 +225,12 @@ impl Db {
         self.give(durability, work, None)
     }
 
+    /// Returns when all that was given so far is committed, or was refused.
+    pub async fn settled(&self) {
+        // A writer that is gone has nothing left to do.
+        let _ = self.write(Durability::Relaxed, Box::new(|_| Ok(()))).done().await;
+    }
+
     /// Gives an insertion to the writer. Only one thread may do so.
     pub(super) fn write_insertion(&self, work: Work) -> Ticket {
         let number = self.inner.given.fetch_add(1, Ordering::Relaxed) + 1;
@@ -321,7 +328,9 @@ fn migrate(connection: &Connection, path: &Path, version: u32) -> Result<(), Sto
         }
         transaction.commit()?;
         // The tables are in the database itself from its first day on: a lost WAL is not all of it then.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // What that took is not needed again.
+        connection.execute_batch("PRAGMA shrink_memory")
     };
     take().map_err(|error| fail(&error))
 }
@@ -421,6 +430,11 @@ fn commit(connection: &Connection, group: &mut [Job]) -> rusqlite::Result<()> {
 }
 
 fn sort(what: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
+    // What readers and writers share lies beside the database, and SQLite has no better word where there is no room for it.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) {
+        let text = format!("can't {what} the store {}: no space left on its disk", path.display());
+        return StoreError::new(StoreKind::Full, text);
+    }
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreKind::Full,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreKind::Refused,

@@ -391,6 +391,11 @@ impl Part {
         self.folder.join(&self.name)
     }
 
+    /// Says whose part it is, where its file system keeps attributes.
+    pub fn sign(&self, owner: Uuid) {
+        sign(&self.file, owner);
+    }
+
     /// Takes away what says whose part it is, before it becomes a finished file.
     pub(super) fn disown(&self) {
         // Where it was never set there is nothing to take away.
@@ -418,12 +423,8 @@ impl Part {
 /// power cut comes between. A file system without unnamed files gives the name first. Returns whether it was unnamed, too.
 fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<(OwnedFd, bool), Errno> {
     let mode = Mode::RUSR | Mode::WUSR;
-    let sign = |file: &OwnedFd| {
-        // Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
-        let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
-    };
     if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
-        sign(&file);
+        sign(&file, owner);
         match unnamed::link(&file, path) {
             Ok(()) => return Ok((file, true)),
             Err(Errno::EXIST) => return Err(Errno::EXIST),
@@ -433,8 +434,18 @@ fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<(OwnedFd, boo
     }
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, mode)?;
-    sign(&file);
+    sign(&file, owner);
     Ok((file, false))
+}
+
+/// Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
+fn sign(file: impl std::os::fd::AsFd, owner: Uuid) {
+    let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
+}
+
+/// Says again whose a part is that was about to become a finished file.
+pub fn sign_again(path: &Path, owner: Uuid) {
+    let _ = rustix::fs::lsetxattr(path, OWNER, owner.as_bytes(), XattrFlags::empty());
 }
 
 /// Deletes a part and its note that belong to a download of which nothing was kept.

@@ -265,7 +265,11 @@ pub(super) mod tests {
                 kind: Some((MediaKind::Music, KindFrom::Bytes)),
                 info,
                 print: format!("print of {path}"),
-                file: crate::model::media::FileFacts { size: 1000, ..Default::default() },
+                file: crate::model::media::FileFacts {
+                    size: 1000,
+                    inode: path.bytes().map(u64::from).sum(),
+                    ..Default::default()
+                },
                 ..MediaFacts::default()
             },
             given: Info::new(),
@@ -429,6 +433,16 @@ pub(super) mod tests {
         assert_eq!(db.media_detail(MediaId(2)).unwrap().unwrap().copies[0].path, "/m/3.mp3");
         let stats = db.library_stats().unwrap();
         assert_eq!((stats.missing, stats.duplicates, stats.purchased, stats.albums), (1, 2, 2, 1));
+        // Two names of one file are no copies of each other.
+        let mut other_name = entry("/m/3.mp3", &[(Field::Title, "Lone")]);
+        other_name.path = "/m/link.mp3".into();
+        other_name.hash = Some("i".into());
+        let mut one = entry("/m/3.mp3", &[(Field::Title, "Lone")]);
+        one.hash = Some("i".into());
+        one.path = "/m/no_name.mp3".into();
+        db.shelve(Durability::Durable, vec![other_name, one], Vec::new()).wait().unwrap();
+        let rows = db.media_rows(&copies).unwrap().rows;
+        assert_eq!(rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 3]);
         db.mark_missing(Vec::new(), vec![MediaId(1)], UnixMs(10)).wait().unwrap();
         assert_eq!(db.library_stats().unwrap().missing, 0);
         db.forget_media(vec![MediaId(1), MediaId(2)]).wait().unwrap();

@@ -83,7 +83,7 @@ fn folders_are_taken_in_once_and_what_moves_is_found_again() {
     let first = scan(&machine, &folder);
     assert_eq!((&first["added"], &first["not_media"]), (&4.into(), &1.into()), "{first}");
     let second = scan(&machine, &folder);
-    assert_eq!((&second["added"], &second["unchanged"]), (&0.into(), &4.into()), "{second}");
+    assert_eq!((&second["added"], &second["unchanged"]), (&0.into(), &5.into()), "{second}");
 
     let id = library(&machine, &["search", "wmv"])[0]["id"].to_string();
     library(&machine, &["edit", &id, "--distributor", "Mine", "--kind", "other"]);

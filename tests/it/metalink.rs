@@ -97,6 +97,63 @@ fn without_sums_of_pieces_all_that_mirrors_gave_is_fetched_from_the_source() {
 }
 
 #[test]
+fn a_source_with_another_file_than_the_sum_is_of_gives_way_to_its_mirrors() {
+    let site = site();
+    site.serve("bad", toml! { size = "8 MiB" version = 2 rate = "32 MiB" });
+    get(&site, false, &["{other}/bad", "{site}/good"], &[]);
+    get(&site, false, &["{other}/bad", "{site}/good"], &["-n", "1"]);
+}
+
+#[test]
+fn without_any_sum_the_places_are_asked_one_after_the_other() {
+    let site = site();
+    site.serve("error", toml! { status = 500 });
+    site.serve("other", toml! { size = "8 MiB" version = 2 });
+    for first in ["{site}/nothing", "{site}/error", "http://127.0.0.1:1/"] {
+        let machine = Machine::new();
+        let list = machine
+            .put("list", &site.fill(&format!("{first}\t{{site}}/good\t{{site}}/other\n out=file.iso\n")));
+        site.forget();
+        let outcome = machine.get(&["-i", list.to_str().unwrap()]);
+        assert!(outcome.status.success(), "{first}: {}", outcome.told());
+        let held = std::fs::read(machine.file("file.iso")).unwrap();
+        assert_eq!(first_difference(&held, &site.content("good").unwrap()), None, "{first}");
+        assert_eq!(sent(&site, "other"), 0, "{first}: nothing tells whether that is the same file");
+    }
+}
+
+#[test]
+fn a_sum_that_can_not_be_read_is_no_sum_that_is_left_out() {
+    let site = site();
+    let machine = Machine::new();
+    let content = site.content("good").unwrap();
+    let whole = document(&site, "file.iso", &content, true, &["{site}/good"]);
+    let sum = hex(&content);
+    let first_piece = hex(&content[..PIECE]);
+    for (from, to) in [(sum.as_str(), "zz"), (&first_piece, "00"), ("length='524288'", "length='1048576'")] {
+        let list = machine.put("x.meta4", &whole.replacen(from, to, 1));
+        let outcome = machine.get(&[list.to_str().unwrap()]);
+        assert_eq!(outcome.status.code(), Some(2), "{to}: {}", outcome.told());
+        assert!(outcome.stderr.contains("file.iso"), "{to}: {}", outcome.told());
+    }
+    assert_eq!(machine.names(), Vec::<String>::new());
+}
+
+#[test]
+fn the_path_that_is_printed_is_where_the_file_is() {
+    let site = site();
+    let machine = Machine::new();
+    std::fs::write(machine.file("file.iso"), "somebody else's").unwrap();
+    let content = site.content("good").unwrap();
+    let list = machine.put("x.meta4", &document(&site, "file.iso", &content, false, &["{site}/good"]));
+    let outcome = machine.get(&[list.to_str().unwrap()]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let printed = String::from_utf8_lossy(&outcome.stdout).trim().to_owned();
+    assert_eq!(printed, machine.file("file (1).iso").display().to_string());
+    assert_eq!(first_difference(&std::fs::read(printed).unwrap(), &content), None);
+}
+
+#[test]
 fn a_mirror_of_another_size_and_one_that_has_nothing_are_dropped() {
     let site = site();
     site.serve("short", toml! { size = "7 MiB" rate = "16 MiB" });

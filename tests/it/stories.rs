@@ -55,8 +55,10 @@ stories! {
     names_from_servers
     nobody_answers
     one_of_several_connections_stalls
+    only_one_connection_at_once
     other_file_answered_with_all
     part_spoilt_by_a_power_cut
+    parts_that_bring_nothing
     part_taken_away
     range_answered_with_all
     ranges_in_pieces
@@ -75,6 +77,7 @@ stories! {
     swapped_with_new_validators
     swapped_without_validators
     third_connection_refused
+    tags_that_never_agree
     total_that_changes
     trouble_without_end
     two_bytes_differ

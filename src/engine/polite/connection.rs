@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::kernel::limit::Bucket;
+use crate::kernel::limit::{self, Bucket};
 use crate::model::id::DownloadId;
 
 /// How often the trickle is read.
@@ -39,7 +39,9 @@ pub(super) struct Connection {
     /// What its transfer has read, for systems that tell nothing of the socket.
     read: AtomicU64,
     /// The pace, where there is no window to set.
-    pub(super) pace: Bucket,
+    pace: Bucket,
+    /// Tells that the pace became a faster one.
+    eased: Notify,
     counts: AtomicBool,
 }
 
@@ -68,6 +70,7 @@ pub(super) fn watch(download: DownloadId, ends: Ends) -> (Watched, Arc<Connectio
         gone: AtomicU8::new(HERE),
         read: AtomicU64::new(0),
         pace: Bucket::new(Instant::now(), 0),
+        eased: Notify::new(),
         counts: AtomicBool::new(true),
     });
     (Watched { connection: Arc::clone(&connection), sipped: std::cell::Cell::new(None) }, connection)
@@ -96,6 +99,23 @@ impl Connection {
         self.counts.store(false, Ordering::Relaxed);
     }
 
+    /// The pace, in bytes a second; 0 for none.
+    pub(super) fn pace(&self) -> u64 {
+        self.pace.rate()
+    }
+
+    /// Sets the pace, in bytes a second; 0 for none. Who waits for the old one goes by the new one at once.
+    pub(super) fn set_pace(&self, rate: u64) {
+        let before = self.pace.rate();
+        if before == rate {
+            return;
+        }
+        self.pace.set_rate(rate);
+        if before != 0 && (rate == 0 || rate > before) {
+            self.eased.notify_waiters();
+        }
+    }
+
     pub(super) fn set_free(&self) {
         self.set(FREE);
     }
@@ -122,6 +142,16 @@ impl Watched {
         connection.read.fetch_add(bytes as u64, Ordering::Relaxed);
         self.sipped.set(Some(now));
         Some(connection.pace.take(now, bytes as u64)).filter(|wait| *wait > Duration::ZERO)
+    }
+
+    /// Bytes that are worth one wait, where there is a pace: what is taken at once is paid at once.
+    pub(crate) fn piece(&self) -> Option<usize> {
+        limit::piece_of(self.connection.pace.rate())
+    }
+
+    /// Waits until the pace becomes a faster one.
+    pub(crate) async fn eased(&self) {
+        self.connection.eased.notified().await;
     }
 
     /// Whether the governor lets it read as it likes.
@@ -154,7 +184,7 @@ impl Watched {
     /// Takes it out of the governor's hands with its window given back: it has its full share from now on.
     pub(crate) fn release(&self) {
         self.connection.gone.store(RELEASED, Ordering::Release);
-        self.connection.pace.set_rate(0);
+        self.connection.set_pace(0);
         self.connection.set(FREE);
     }
 }

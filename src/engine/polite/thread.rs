@@ -442,9 +442,9 @@ impl Way {
     /// Keeps each connection to a pace, beside its window; 0 for none.
     fn keep_to(&self, pace: u64) {
         for lane in
-            self.lanes.iter().filter(|lane| !lane.connection.is_gone() && lane.connection.pace.rate() != pace)
+            self.lanes.iter().filter(|lane| !lane.connection.is_gone() && lane.connection.pace() != pace)
         {
-            lane.connection.pace.set_rate(pace);
+            lane.connection.set_pace(pace);
         }
     }
 
@@ -466,8 +466,8 @@ impl Way {
                 // What a proxy here has buffered for us comes on however slowly we read. A connection that broke is its transfer's.
                 let _ = sys::clamp_window(socket.as_fd(), TO_A_PROXY);
             }
-            if lane.connection.pace.rate() != each {
-                lane.connection.pace.set_rate(each);
+            if lane.connection.pace() != each {
+                lane.connection.set_pace(each);
             }
         }
     }

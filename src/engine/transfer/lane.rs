@@ -142,6 +142,11 @@ impl LaneCell {
         }
     }
 
+    /// Bytes that are taken at once at most, where the governor sets a pace.
+    fn piece(&self) -> Option<usize> {
+        self.watched.borrow().as_ref().and_then(|watched| watched.piece())
+    }
+
     /// How long the limits and the governor's pace hold so many bytes back.
     fn pay(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
         let pace = self.watched.borrow().as_ref().and_then(|watched| watched.took(now, bytes));
@@ -151,7 +156,17 @@ impl LaneCell {
     /// Waits, with the stall clock standing still. False where a limit changed meanwhile: what was paid then counts no more.
     async fn rest(&self, shared: &Shared, wait: std::time::Duration) -> bool {
         self.held.set(true);
-        let is_over = shared.rest(wait).await;
+        let watched = self.watched.borrow().clone();
+        let eased = async {
+            match &watched {
+                Some(watched) => watched.eased().await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_over = tokio::select! {
+            is_over = shared.rest(wait) => is_over,
+            () = eased => false,
+        };
         self.held.set(false);
         self.heard.set(shared.now());
         is_over
@@ -199,7 +214,8 @@ pub(super) async fn pump(
             let now = shared.now();
             cell.heard.set(now);
             // Sockets give hundreds of kilobytes at once: under a limit they are taken in pieces, or it would come in bursts.
-            let piece = rest.len().min(shared.piece().unwrap_or(usize::MAX));
+            let most = [shared.piece(), cell.piece()].into_iter().flatten().min();
+            let piece = rest.len().min(most.unwrap_or(usize::MAX));
             if let Some(wait) = cell.pay(shared, now, piece)
                 && !cell.rest(shared, wait).await
             {
