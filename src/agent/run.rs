@@ -212,11 +212,8 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
         tracing::warn!("there is no log: {error}");
     }
     tracing::info!("haul {} begins, process {}", run.version, std::process::id());
-    let warning = damaged.map(|aside| {
-        format!(
-            "the store was damaged; it is set aside as {}. Rebuild the downloads from their parts with `haul adopt FOLDER`",
-            aside.display()
-        )
+    let warning = damaged.map(|damaged| {
+        format!("{damaged}. Rebuild those in other folders from their parts with `haul adopt FOLDER`")
     });
     if let Some(warning) = &warning {
         tracing::warn!("{warning}");

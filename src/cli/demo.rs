@@ -22,7 +22,7 @@ async fn tell_and_wait(
     page: &str,
     output: &mut Output,
 ) -> Result<Status, CliError> {
-    let mut interrupts = Interrupts::of_process();
+    let mut interrupts = Interrupts::from_now_on()?;
     for (url, name) in links {
         output.line(&list::line(&Entry { name: Some(name.into()), ..Entry::new(url) }))?;
     }

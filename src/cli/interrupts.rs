@@ -21,6 +21,16 @@ impl Interrupts {
         Self::Later
     }
 
+    /// Takes Ctrl-C over at once.
+    ///
+    /// # Errors
+    /// The system has no room for another signal's pipe.
+    pub(crate) fn from_now_on() -> Result<Self, CliError> {
+        signal(SignalKind::interrupt())
+            .map(Self::Process)
+            .map_err(|error| CliError::Unreachable { why: format!("can't watch for Ctrl-C: {error}") })
+    }
+
     /// Waits for the next press. Giving up this future loses none.
     pub(crate) async fn next(&mut self) {
         if matches!(self, Self::Later)

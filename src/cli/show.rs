@@ -17,7 +17,7 @@ use crate::model::printable::printable;
 use crate::model::request::{Reply, Request};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
-use crate::model::view::{DownloadDetail, LineMoment, Politeness};
+use crate::model::view::{DownloadDetail, Politeness};
 
 /// `show`.
 #[derive(Clone, Debug, Args)]
@@ -153,41 +153,30 @@ fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
 
 /// What the governor sees and does, in words and as a graph of the last minute.
 fn polite(politeness: &Politeness) -> Vec<(&'static str, String)> {
-    let ms = |us: u64| format!("{:.1} ms", f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0);
     let mut lines = vec![("line", politeness.doing.clone())];
-    let share = politeness.line.filter(|line| *line > 0).map(|line| politeness.rate.min(line) * 100 / line);
-    let carries = politeness.line.map(|line| {
-        let seen = if politeness.line_is_known { "carries" } else { "has carried" };
-        format!("{seen} {}", ByteRate(line))
-    });
-    let share = share.map(|share| format!("{share} % of it background"));
-    let others = politeness.others.map(|others| format!("others on this machine {}", ByteRate(others)));
-    let facts: Vec<_> = [carries, share, others].into_iter().flatten().collect();
-    lines.extend((!facts.is_empty()).then(|| ("", facts.join(", "))));
-    if let (Some(base), Some(delay)) = (politeness.base_us, politeness.delay_us) {
-        let queues = if politeness.per_flow { "; the line keeps a queue for each flow" } else { "" };
-        lines.push(("delay", format!("{} and {} in the queue{queues}", ms(base), ms(delay))));
-    }
-    if politeness.moments.len() > 1 {
-        let graph = |value: &dyn Fn(&LineMoment) -> u8| -> String {
-            politeness.moments.iter().map(|moment| bar(value(moment))).collect()
+    lines.extend(politeness.facts());
+    for (label, values) in politeness.graphs() {
+        // Percents as they are; a queue against the longest that it was, or a tenth of a second.
+        let most = match label {
+            "queue" => values.iter().copied().max().unwrap_or(0).max(LONG_QUEUE_US),
+            _ => 100,
         };
-        lines.push(("share", graph(&|moment| moment.share)));
-        if politeness.others.is_some() {
-            lines.push(("others", graph(&|moment| moment.others)));
-        }
+        lines.push((label, values.iter().map(|value| bar(*value, most)).collect()));
     }
     lines.extend(politeness.missing.iter().map(|text| ("not seen", text.clone())));
     lines
 }
 
-/// One column of a graph of percents.
-fn bar(percent: u8) -> char {
+/// A queue that is a long one, in microseconds: what is less fills no column.
+const LONG_QUEUE_US: u64 = 100_000;
+
+/// One column of a graph.
+fn bar(value: u64, most: u64) -> char {
     const BARS: [char; 9] = [
         '\u{2581}', '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}',
         '\u{2588}',
     ];
-    BARS[usize::from(percent.min(100)) * 8 / 100]
+    BARS[usize::try_from(value.min(most) * 8 / most.max(1)).unwrap_or(0)]
 }
 
 fn connections(detail: &DownloadDetail) -> Option<String> {

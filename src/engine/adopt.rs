@@ -65,6 +65,24 @@ impl Core {
         Ok((added, Some(self.db.insert(records))))
     }
 
+    /// After a store was lost: takes in what lies in the folder where downloads go. Returns where, and how many those are.
+    pub(super) fn rebuild(&mut self) -> Option<(PathBuf, usize)> {
+        let folder = self.config.downloads.folder.clone()?;
+        let entries = std::fs::read_dir(&folder).ok()?;
+        let is_note = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("{PART}{NOTE}"));
+        let mut notes: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_note).collect();
+        notes.sort();
+        // One that can't be had is told by `haul adopt`.
+        let records: Vec<_> = notes.iter().filter_map(|note| self.adopt_note(note).ok().flatten()).collect();
+        let count = records.len();
+        for record in &records {
+            self.put_in_list(record.clone(), 0);
+        }
+        // What can't be stored is there again at the next start.
+        drop(self.db.insert(records));
+        (count > 0).then_some((folder, count))
+    }
+
     fn adopt_note(&mut self, path: &Path) -> Result<Option<DownloadRecord>, Refusal> {
         let Some(note) = Note::read(path) else { return Ok(None) };
         let header = &note.header;

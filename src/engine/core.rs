@@ -71,6 +71,10 @@ pub(super) struct Core {
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
+    /// Counts the changes of the library.
+    pub(super) library_changes: u64,
+    /// Published files that may get their tags still, and when they were published.
+    pub(super) tagging: HashMap<DownloadId, UnixMs>,
     pub(super) limiter: super::limits::Limiter,
     /// How each way to download stands.
     pub(super) leaves: Ways<Leave>,
@@ -112,6 +116,13 @@ impl Core {
         self.revision += 1;
         self.collections_changed = self.revision;
         self.newest.send_replace(self.revision);
+    }
+
+    /// The library is not what it was: whoever looks at it looks again.
+    pub(super) fn library_changed(&mut self) {
+        self.library_changes += 1;
+        self.totals = None;
+        self.touch_collections();
     }
 
     /// Changes a state by the table; false where the table refuses.

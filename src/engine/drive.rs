@@ -126,6 +126,10 @@ fn end(core: &mut Core, ears: &mut Ears) -> Db {
     while let Ok(news) = ears.shelved.try_recv() {
         core.hear_librarian(news);
     }
+    // Those whose turn for tags didn't come are done as they are; the next engine writes them.
+    for (id, ended) in std::mem::take(&mut core.tagging) {
+        core.finish(id, ended, true);
+    }
     core.checkpointer = None;
     core.db.clone()
 }

@@ -60,6 +60,10 @@ pub(super) enum News {
     Rewritten(DownloadId, u64, String),
     /// What is known of a file could not be written into it.
     Left(DownloadId, String),
+    /// A finished file is as it will be.
+    Shelved(DownloadId),
+    /// The library is not what it was.
+    Changed,
 }
 
 /// The librarian, as the engine sees it.
@@ -350,6 +354,8 @@ impl Work {
             };
             self.keep(record);
         }
+        // An engine that is gone needs no news.
+        let _ = self.news.send(News::Shelved(to.download));
         self.done.push(to.download);
         self.store_if_due();
     }
@@ -394,6 +400,7 @@ impl Work {
             return;
         }
         let shelved = std::mem::take(&mut self.shelved);
+        let is_news = !shelved.is_empty();
         let prints: Vec<String> = shelved
             .iter()
             .map(|record| record.facts.print.clone())
@@ -401,7 +408,12 @@ impl Work {
             .collect();
         // What could not be stored is still to be shelved, or found by the next scan.
         match self.db.shelve(durability, shelved, std::mem::take(&mut self.done)).wait() {
-            Ok(()) => self.compare(prints),
+            Ok(()) => {
+                self.compare(prints);
+                if is_news {
+                    self.tell_changed();
+                }
+            }
             Err(error) => self.unstored = Some(error.text),
         }
     }
@@ -502,6 +514,7 @@ impl Work {
                 progress.found += back.len() as u64;
                 if !(gone.is_empty() && back.is_empty()) {
                     self.db.mark_missing(gone, back, now()).wait()?;
+                    self.tell_changed();
                 }
             }
         }
@@ -556,6 +569,7 @@ impl Work {
             }
             // What could not be stored is found by the next scan.
             let _ = self.db.move_media(id, path, facts.file, hash).wait();
+            self.tell_changed();
             return;
         }
         match (&facts.kind, known) {
@@ -563,6 +577,9 @@ impl Work {
             (None, known) => {
                 progress.not_media += 1;
                 let _ = self.db.pass_over(known.map(|known| known.id), path, facts.file).wait();
+                if known.is_some() {
+                    self.tell_changed();
+                }
                 return;
             }
             (_, Some(_)) => progress.updated += 1,
@@ -570,6 +587,11 @@ impl Work {
         }
         self.keep(record(path, facts, trouble_with_it));
         self.store_if_due();
+    }
+
+    fn tell_changed(&self) {
+        // An engine that is gone needs no news.
+        let _ = self.news.send(News::Changed);
     }
 
     fn tell(&self, progress: &ScanProgress) {

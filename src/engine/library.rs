@@ -33,10 +33,19 @@ impl Core {
             // Whether the engine has something to do is asked after this.
             News::Quiet => {}
             News::Left(id, text) => self.tell(id, "tags", text),
+            News::Changed => self.library_changed(),
+            News::Shelved(id) => {
+                if let Some(ended) = self.tagging.remove(&id) {
+                    self.finish(id, ended, true);
+                }
+            }
             News::Rewritten(id, size, text) => {
                 if let Some(item) = self.items.get_mut(&id) {
                     item.record.size = Some(size);
-                    self.store(id);
+                    // One that is not told to be done yet is stored with that.
+                    if !self.tagging.contains_key(&id) {
+                        self.store(id);
+                    }
                     self.touch(id);
                 }
                 self.tell(id, "tags", text);
@@ -77,6 +86,7 @@ impl Engine {
                 let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
                 let count = ids.len() as u64;
                 stored(Some(db.edit_media(ids, edit))).await?;
+                self.core.borrow_mut().library_changed();
                 Ok(LibraryReply::Changed(count))
             }
             LibraryRequest::Forget { ids } => {
@@ -84,6 +94,7 @@ impl Engine {
                 let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
                 let count = ids.len() as u64;
                 stored(Some(db.forget_media(ids))).await?;
+                self.core.borrow_mut().library_changed();
                 Ok(LibraryReply::Changed(count))
             }
             LibraryRequest::DeleteFiles { ids } => self.delete_files(ids).await,
@@ -149,6 +160,7 @@ impl Engine {
         let count = gone.len() as u64;
         let ticket = self.core.borrow().db.forget_media(gone);
         stored(Some(ticket)).await?;
+        self.core.borrow_mut().library_changed();
         match failed {
             Some(text) => Err(Refusal::new(RefusalKind::NotNow, text, "check who may write in its folder")),
             None => Ok(LibraryReply::Changed(count)),

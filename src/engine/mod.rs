@@ -88,8 +88,8 @@ pub struct Started {
     pub engine: Engine,
     /// What makes it go: to be driven until it ends, after [`Engine::stop`].
     pub drive: std::pin::Pin<Box<dyn Future<Output = ()>>>,
-    /// Where a damaged store was set aside.
-    pub damaged: Option<PathBuf>,
+    /// That a damaged store was set aside, for people: where, and what became of its downloads.
+    pub damaged: Option<String>,
 }
 
 /// Files that the engine and its clients have open beside what downloads need, about.
@@ -181,6 +181,8 @@ impl Engine {
             saving: 0,
             notices: notices::Notices::default(),
             publishing: 0,
+            tagging: HashMap::new(),
+            library_changes: 0,
             undo: Vec::new(),
             last_act: 0,
             totals: None,
@@ -207,6 +209,14 @@ impl Engine {
                 core.shelve(file);
             }
         }
+        let damaged = opened.damaged.map(|aside| {
+            let rebuilt = core.borrow_mut().rebuild();
+            let rebuilt = rebuilt.map(|(folder, count)| {
+                format!("; {count} downloads were rebuilt from their parts in {}", folder.display())
+            });
+            let (aside, rebuilt) = (aside.display(), rebuilt.unwrap_or_default());
+            format!("the store was damaged; it is set aside as {aside}{rebuilt}")
+        });
         let (to_idle, idle) = watch::channel(false);
         let hold = lock.hold().clone();
         let engine = Self { core, wake: Rc::new(Notify::new()), newest, idle, hold };
@@ -216,7 +226,7 @@ impl Engine {
             to_idle,
             lock,
         ));
-        Ok(Started { engine, drive, damaged: opened.damaged })
+        Ok(Started { engine, drive, damaged })
     }
 
     /// A client came. Its key says whose real-time downloads are its own.

@@ -363,6 +363,8 @@ impl Core {
                 item.record.checkpoint = None;
                 item.safe = None;
             }
+            // A file that may still get its tags is not done: whoever is told that it is may take its sum.
+            let gets_tags = self.config.library.write_tags && shelve.is_some() && self.librarian.is_some();
             if let (Ok(_), Some(shelve)) = (&result, shelve) {
                 self.shelve(shelve);
             }
@@ -383,12 +385,11 @@ impl Core {
                             moved = true;
                         }
                     }
-                    self.complete(id, Some(size), ended);
-                    if moved {
-                        self.store(id);
+                    if gets_tags {
+                        self.tagging.insert(id, ended);
+                    } else {
+                        self.finish(id, ended, moved);
                     }
-                    self.take_out_succeeded(id);
-                    self.hook_done(id);
                 }
                 // Its bytes are here: only its name is still to be given.
                 Err(error) if error.kind == StoreKind::FolderAway => {
@@ -416,6 +417,17 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// A published file is as it will be. `is_news` says whether the store knows less of it.
+    pub(super) fn finish(&mut self, id: DownloadId, ended: UnixMs, is_news: bool) {
+        let size = self.items.get(&id).and_then(|item| item.record.size);
+        self.complete(id, size, ended);
+        if is_news {
+            self.store(id);
+        }
+        self.take_out_succeeded(id);
+        self.hook_done(id);
     }
 
     fn complete(&mut self, id: DownloadId, size: Option<u64>, ended: UnixMs) {

@@ -181,6 +181,7 @@ impl Core {
         let mut totals = Totals {
             held: self.plan.word.hold.is_some(),
             ways: self.leaves.iter().any(|(_, leave)| !leave.is_plain()).then_some(self.leaves),
+            library: self.library_changes,
             ..Totals::default()
         };
         for item in self.items.values() {

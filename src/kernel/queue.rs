@@ -203,17 +203,23 @@ impl Queue {
         if held.now {
             return None;
         }
-        let is_full = u32::try_from(self.running.len()).unwrap_or(u32::MAX) >= slots.most;
+        let running = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
+        let is_full = running >= slots.most;
         let no_room = self.alone >= slots.parallel;
+        // Where more run than may, one that stops is no place yet.
+        if running > slots.most || self.alone > slots.parallel {
+            return None;
+        }
         let firsts = self.by_host.iter().filter_map(|(host, line)| {
             let host_is_full = self.running_from(host) >= slots.per_host;
+            let is_over = self.running_from(host) > slots.per_host;
             // A place that is freed must be one that it can take: its collection or its group may be what is full.
             let waits = |key: &&Key| {
                 let own = slots.per_collection.get(&key.4).copied().unwrap_or(u32::MAX);
                 let in_collection = self.per_collection.get(&key.4).copied().unwrap_or(0);
                 let lacks_place = match key.5 {
                     Some(group) => is_full && self.groups.get(&group).is_some_and(|group| group.is_open()),
-                    None => is_full || no_room || host_is_full,
+                    None => !is_over && (is_full || no_room || host_is_full),
                 };
                 way_of(key) == Way::Now && !is_held(key.4) && in_collection < own && lacks_place
             };

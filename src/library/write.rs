@@ -495,7 +495,15 @@ mod tests {
             let has = |path: &Path| std::fs::read(path).unwrap().windows(what.len()).any(|part| part == what);
             let before = has(&copy);
             let known = read(&copy, None).unwrap().info;
-            let lacks = [Field::Disc, Field::Genre, Field::Provider, Field::Date];
+            let lacks = [
+                Field::Disc,
+                Field::Genre,
+                Field::Provider,
+                Field::Date,
+                Field::AlbumArtist,
+                Field::Artist,
+                Field::Track,
+            ];
             let lacking = *lacks.iter().find(|field| !known.contains_key(field)).unwrap();
             write(&copy, &[(lacking, "2".to_owned())].into()).unwrap();
             assert_eq!(has(&copy), before, "{name}");

@@ -12,6 +12,7 @@ use super::range::ByteRange;
 use super::record::CollectionSettings;
 use super::state::{State, StateKind};
 use super::time::UnixMs;
+use super::units::ByteRate;
 use super::way::Ways;
 
 /// A download as one row of a list.
@@ -175,6 +176,46 @@ pub struct Politeness {
     pub moments: Vec<LineMoment>,
 }
 
+impl Politeness {
+    /// What is seen of the line and what of it is taken, in words, each behind what it is of.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let ms = |us: u64| format!("{:.1} ms", f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0);
+        let share = self.line.filter(|line| *line > 0).map(|line| self.rate.min(line) * 100 / line);
+        let carries = self.line.map(|line| {
+            let seen = if self.line_is_known { "carries" } else { "has carried" };
+            format!("{seen} {}", ByteRate(line))
+        });
+        let share = share.map(|share| format!("{share} % of it background"));
+        let others = self.others.map(|others| format!("others on this machine {}", ByteRate(others)));
+        let all: Vec<_> = [carries, share, others].into_iter().flatten().collect();
+        let mut lines = Vec::new();
+        if !all.is_empty() {
+            lines.push(("", all.join(", ")));
+        }
+        if let (Some(base), Some(delay)) = (self.base_us, self.delay_us) {
+            let queues = if self.per_flow { "; the line keeps a queue for each flow" } else { "" };
+            lines.push(("delay", format!("{} of its own, {} in the queue now{queues}", ms(base), ms(delay))));
+        }
+        lines
+    }
+
+    /// The last minute as numbers, each behind what it is of: percents of the line, and the queue in microseconds.
+    pub fn graphs(&self) -> Vec<(&'static str, Vec<u64>)> {
+        if self.moments.len() < 2 {
+            return Vec::new();
+        }
+        let of = |value: fn(&LineMoment) -> u64| self.moments.iter().map(value).collect();
+        let mut graphs = vec![("share", of(|moment| u64::from(moment.share)))];
+        if self.others.is_some() {
+            graphs.push(("others", of(|moment| u64::from(moment.others))));
+        }
+        if self.delay_us.is_some() {
+            graphs.push(("queue", of(|moment| moment.delay_us)));
+        }
+        graphs
+    }
+}
+
 /// A moment of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineMoment {
@@ -231,6 +272,9 @@ pub struct Totals {
     pub ways: Option<Ways<Leave>>,
     /// Seconds until all is done, where that is stable.
     pub eta_secs: Option<u64>,
+    /// Counts up with each change of the library.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub library: u64,
 }
 
 /// A preset, as it is listed.

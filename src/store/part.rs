@@ -571,6 +571,46 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_somebody_made_in_its_place_is_never_taken_for_it_whatever_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let mine = Uuid::from_u128(1);
+        let (part, _) = Part::create(here, "a", Taken::Number, mine).unwrap();
+        if !part.keeps_attributes() {
+            return;
+        }
+        drop(part);
+        // Numbers are given out again, as ext4 does at once: here the other file has the number that ours had.
+        std::fs::remove_file(here.join("a.part")).unwrap();
+        std::fs::write(here.join("a.part"), b"ZZZZZZZZZZ").unwrap();
+        let facts = std::fs::metadata(here.join("a.part")).unwrap();
+        let safe = Coverage::prefix_of(10);
+        let (device, inode) = (facts.dev(), facts.ino());
+        let held = Checkpoint { part: "a.part".into(), device, inode, safe, ..Checkpoint::default() };
+        assert_eq!(Part::open(here, &held, mine).unwrap_err().kind, StoreKind::Gone);
+        // One that lost its attribute, as a copy does, is ours where it has what the note tells of.
+        let other = Part::open_named(here, "a.part").unwrap();
+        let header = crate::store::note::NoteHeader {
+            uuid: mine,
+            id: crate::model::id::DownloadId(1),
+            generation: held.generation,
+            source_url: "https://a.example/a".into(),
+            size: Some(10),
+            validators: crate::model::validators::Validators::default(),
+            name: "a".into(),
+            safe: held.safe.clone(),
+        };
+        let mut note = crate::store::note::NoteWriter::new(&other, header);
+        for (at, bytes) in [(0, b"01234"), (5, b"56789")] {
+            note.noted(at, bytes).unwrap();
+        }
+        drop(other);
+        assert_eq!(Part::open(here, &held, mine).unwrap_err().kind, StoreKind::Gone);
+        std::fs::write(here.join("a.part"), b"0123456789").unwrap();
+        assert!(Part::open(here, &held, mine).is_ok());
+    }
+
+    #[test]
     fn a_disk_that_was_mounted_anew_under_another_number_still_holds_the_part() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();

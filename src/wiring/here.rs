@@ -17,6 +17,9 @@ use super::context::{Spool, context, ended_from_outside};
 use super::place::Place;
 use super::settings::settings;
 
+/// What to do after a store was damaged.
+const REBUILD: &str = "rebuild those in other folders from their parts with `haul adopt FOLDER`";
+
 /// Bytes that the pipe within the process holds.
 pub(crate) const PIPE: usize = 64 << 10;
 
@@ -34,11 +37,8 @@ pub(crate) async fn run_here(command: Option<Command>, place: &Place) -> ExitCod
         Ok(started) => started,
         Err(error) => return refuse_here(&error, state).into(),
     };
-    if let Some(aside) = damaged {
-        cli::complain(
-            &format!("the store was damaged; it is set aside as {}", aside.display()),
-            "rebuild the downloads from their parts with `haul adopt FOLDER`",
-        );
+    if let Some(damaged) = damaged {
+        cli::complain(&damaged, REBUILD);
     }
     let spool = Spool::of(command.as_ref(), state);
     let driving = tokio::task::spawn_local(drive);

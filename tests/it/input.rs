@@ -187,6 +187,41 @@ fn a_damaged_store_is_set_aside_and_the_downloads_are_rebuilt_from_their_parts()
 }
 
 #[test]
+fn what_lies_where_downloads_go_is_rebuilt_by_itself_after_the_store_was_damaged() {
+    let site = Site::start(None);
+    let (machine, _) = interrupted(&site);
+    std::fs::create_dir_all(machine.config()).unwrap();
+    let config = format!("[downloads]\nfolder = {:?}\n", machine.downloads().display().to_string());
+    std::fs::write(machine.config().join("config.toml"), config).unwrap();
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(machine.state().join(format!("haul.db{end}")));
+    }
+    damage(&machine.state().join("haul.db"), "garbage");
+    let listed = machine.run(&["list"]);
+    assert_refused(&listed, 0, &["damaged", "1 downloads were rebuilt"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("file.bin"), "{}", listed.told());
+    let outcome = machine.get(&[&site.fill("{site}/file.bin"), "-o", "file.bin"]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(machine.names(), ["file.bin"]);
+}
+
+#[test]
+fn a_store_that_was_cut_to_nothing_is_set_aside_with_what_was_written_beside_it() {
+    let site = Site::start(None);
+    let (machine, _) = interrupted(&site);
+    let (store, wal) = (machine.state().join("haul.db"), machine.state().join("haul.db-wal"));
+    std::fs::write(&store, "").unwrap();
+    if !wal.exists() {
+        std::fs::write(&wal, "something").unwrap();
+    }
+    let listed = machine.run(&["list"]);
+    assert_refused(&listed, 0, &["damaged"]);
+    let aside: Vec<_> =
+        std::fs::read_dir(machine.state()).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert!(aside.iter().any(|name| name.to_string_lossy().ends_with("-wal")), "{aside:?}");
+}
+
+#[test]
 fn a_foreign_partial_file_is_taken_on_after_its_samples_agree() {
     let site = Site::start(None);
     site.serve("file.bin", toml! { size = "8 MiB" });

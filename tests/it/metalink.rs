@@ -101,7 +101,6 @@ fn a_source_with_another_file_than_the_sum_is_of_gives_way_to_its_mirrors() {
     let site = site();
     site.serve("bad", toml! { size = "8 MiB" version = 2 rate = "32 MiB" });
     get(&site, false, &["{other}/bad", "{site}/good"], &[]);
-    get(&site, false, &["{other}/bad", "{site}/good"], &["-n", "1"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{App, Tone};
 use crate::command::Command;
 use crate::model::id::DownloadId;
 use crate::model::item::{Mode, Priority};
-use crate::model::policy::Policy;
+use crate::model::policy::{Cause, Policy};
 use crate::model::request::{Act, Clear, Place, Request};
 use crate::model::selector::{Selector, Term};
 use crate::model::state::StateKind;
@@ -42,7 +42,13 @@ impl App {
                 // What the plan, the line or the battery holds is released by the same key.
                 let holds = self.totals.held || self.background().policy == Policy::Hold;
                 let (request, said) = if holds {
-                    (Request::Go { id: None }, "released: downloads go on")
+                    let by_hand = self.background().cause == Some(Cause::Person);
+                    let said = if by_hand || self.totals.held {
+                        "released: downloads go on as the plan, the line and the power have it"
+                    } else {
+                        "released: downloads go on"
+                    };
+                    (Request::Go { id: None }, said)
                 } else {
                     (
                         Request::Hold { id: None, until: None, for_good: false },
@@ -228,7 +234,14 @@ impl App {
         let (priority, said) = if !ids.is_empty() && ids.iter().all(is_now) {
             (Priority::Normal, "at the usual priority again")
         } else {
-            (Priority::Now, "first now, at full speed; {now} again takes that back")
+            let is_paused =
+                |id: &DownloadId| self.list.row(*id).is_some_and(|row| row.state.kind() == StateKind::Paused);
+            let said = if ids.iter().any(is_paused) {
+                "first, at full speed, once it is resumed: {pause}; {now} again takes that back"
+            } else {
+                "first now, at full speed; {now} again takes that back"
+            };
+            (Priority::Now, said)
         };
         self.give_priority(priority, said);
     }

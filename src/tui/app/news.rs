@@ -220,6 +220,10 @@ impl App {
             self.keep_in_sight();
         }
         if let Some(totals) = update.totals {
+            // Somebody else may have changed it, or a scan did.
+            if totals.library != self.totals.library {
+                self.library.refresh();
+            }
             self.totals = totals;
         }
         self.mind_hold();

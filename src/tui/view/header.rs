@@ -111,10 +111,11 @@ fn counts(app: &App, wide: bool) -> Vec<Span<'static>> {
 
 /// What background downloads may do now, until when, and what then: as much of it as there is room for.
 fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
-    let leave = app.background();
-    if leave.is_plain() {
-        return Vec::new();
-    }
+    // What steps aside is what it is mostly about; where that is free, another way may not be.
+    let ways = app.totals.ways.unwrap_or_default();
+    let others = [("now: ", ways.now), ("real time: ", ways.real_time)];
+    let told = [("", ways.background)].into_iter().chain(others).find(|(_, leave)| !leave.is_plain());
+    let Some((whose, leave)) = told else { return Vec::new() };
     let word = |policy: Policy| match policy {
         Policy::Run => "full speed".to_owned(),
         Policy::Limit(rate) => format!("at most {}", ByteRate(rate)),
@@ -130,6 +131,7 @@ fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
         (Policy::Hold, _) => ("hold".to_owned(), Role::Warning),
         (policy, _) => (word(policy), Role::Dim),
     };
+    let now = format!("{whose}{now}");
     let until = leave.until.map(|until| format!("{now} until {}", app.look.until(until, app.now)));
     let whole = until.as_ref().zip(leave.then).map(|(until, then)| format!("{until}, then {}", word(then)));
     // What holds is told before what is to come.
