@@ -71,6 +71,8 @@ pub(super) struct Core {
     /// How much the checkpointer and the publisher still owe an answer for.
     pub(super) saving: usize,
     pub(super) publishing: usize,
+    /// Whether other parts are to be deleted than the store knows of.
+    pub(super) parts_to_go_changed: bool,
     /// Counts the changes of the library.
     pub(super) library_changes: u64,
     /// Published files that may get their tags still, and when they were published.

@@ -49,6 +49,7 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
             let plan = core.keep_to_plan(now);
             core.pump();
             core.run_hooks();
+            core.keep_parts_to_go();
             #[cfg(target_os = "linux")]
             core.mind_sleep();
             let patience = core.patience_ends.filter(|_| !core.hooks.is_quiet());
@@ -116,6 +117,7 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
 /// Makes everything safe, and ends the threads. Returns the store, which has it all in hand.
 fn end(core: &mut Core, ears: &mut Ears) -> Db {
     core.forget_removed(true);
+    core.keep_parts_to_go();
     core.mind_hold(None, UnixMs::from(super::wall()));
     core.keep_traffic(Durability::Durable);
     // Threads end before the lock goes: whoever takes it next finds everything written.

@@ -96,10 +96,16 @@ impl Core {
         let collection = item.record.collection;
         let together = self.collections.get(&collection).and_then(|collection| collection.settings.limit);
         limits.extend(bucket_of(&mut self.limiter.collections, collection, together));
-        if let Some((pattern, rate)) = self.limit_of_host(item.host()) {
-            limits.extend(bucket_of(&mut self.limiter.hosts, pattern, Some(rate)));
-        }
         let own = item.record.settings.limit;
+        // The host of the link, and the one that it was led to.
+        let led_to = item.record.checkpoint.as_ref().and_then(|held| held.final_url.as_ref()?.host_str());
+        let hosts = [self.limit_of_host(item.host()), led_to.and_then(|host| self.limit_of_host(host))];
+        let mut seen = None;
+        for (pattern, rate) in hosts.into_iter().flatten() {
+            if seen.replace(pattern.clone()) != Some(pattern.clone()) {
+                limits.extend(bucket_of(&mut self.limiter.hosts, pattern, Some(rate)));
+            }
+        }
         limits.extend(bucket_of(&mut self.limiter.downloads, id, own));
         limits
     }

@@ -183,6 +183,7 @@ impl Engine {
             publishing: 0,
             tagging: HashMap::new(),
             library_changes: 0,
+            parts_to_go_changed: false,
             undo: Vec::new(),
             last_act: 0,
             totals: None,
@@ -202,6 +203,7 @@ impl Engine {
             let left = core.db.to_shelve()?;
             core.limiter.by_hand = core.db.kept(limits::SPEEDS)?.unwrap_or_default();
             core.limit_anew();
+            core.delete_parts_to_go()?;
             core.take_up(opened.loaded, dormant);
             core.take_up_plan()?;
             core.recover_rewrites()?;

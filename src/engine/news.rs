@@ -10,6 +10,7 @@ use super::core::{Core, tell};
 use super::item::{Item, Then};
 use super::publisher::{Publish, Published};
 use super::transfer::{Answered, Control, Ended, News, Outcome, What};
+use super::undo::PartToGo;
 use crate::kernel::retry::{self, Patience};
 use crate::kernel::transition::Event;
 use crate::model::coverage::Coverage;
@@ -22,8 +23,8 @@ use crate::model::state::{FailKind, Failure, State, WaitReason};
 use crate::model::time::UnixMs;
 use crate::store::db::Durability;
 use crate::store::error::StoreKind;
+use crate::store::note;
 use crate::store::publish::Ending;
-use crate::store::{files, note, part};
 
 /// How long a disk that refused a write is left alone, though it may say that it has room (a quota is not its own): at first, and
 /// where not even one byte more came since.
@@ -118,8 +119,14 @@ impl Core {
         self.hosts.served(&host);
         // A part that is new, at the start or after the file changed, must be known as ours after a kill.
         let now = item.record.checkpoint.as_ref().map_or(0, |held| held.inode);
+        let led_to = item.record.checkpoint.as_ref().and_then(|held| held.final_url.as_ref()?.host_str());
+        let is_led_away = led_to.is_some_and(|led_to| led_to != host);
         if now != before && !is_small {
             self.note_part(id);
+        }
+        // What limits that host limits this, too.
+        if is_led_away {
+            self.limit_anew_one(id);
         }
         self.step(id, Event::Answered, || State::Downloading);
     }
@@ -543,22 +550,7 @@ fn fall_back(item: &mut Item) {
 
 /// Deletes what is on disk of a download that is not finished; what was adopted gets its name back. What can't be deleted stays where it is, and says whose it is.
 pub(super) fn discard(record: &crate::model::record::DownloadRecord) {
-    let Some(checkpoint) = &record.checkpoint else { return };
-    let folder = checkpoint.part_folder(&record.folder);
-    if checkpoint.inode != 0 {
-        let identity = (checkpoint.device, checkpoint.inode);
-        let adopted = record.extras.as_deref().and_then(|extras| extras.adopted.as_deref());
-        let _ = match adopted {
-            // It was there before us.
-            Some(name) => part::give_back(folder, &checkpoint.part, identity, name).map(drop),
-            None => files::discard_named(folder, &checkpoint.part, identity.0, identity.1),
-        };
-        let _ = note::forget(&folder.join(&checkpoint.part));
-    }
-    for old in &checkpoint.set_aside {
-        let _ = files::discard_named(folder, &old.part, old.device, old.inode);
-        let _ = note::forget(&folder.join(&old.part));
-    }
+    PartToGo::of(record).iter().for_each(PartToGo::delete);
 }
 
 /// Up to this size a file is so quickly fetched again that its part isn't stored before its first checkpoint, in bytes.

@@ -2,7 +2,7 @@
 //! logind is asked not to put an idle machine to sleep while somebody waits for a download.
 //!
 //! One connection on the engine's own runtime: nothing is polled, a signal is all that wakes it. Where there is no bus nothing is
-//! tried again, and where there is no service its first word is waited for.
+//! tried again, a bus that went away is looked for, and where there is no service its first word is waited for.
 
 use std::time::Duration;
 
@@ -30,16 +30,36 @@ const LOGIN: Place = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// How long a service may take to answer before it counts as away.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long to wait before a bus that went away is looked for; doubles from time to time.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(2);
+/// The longest wait between two looks.
+const LOOK_AGAIN_MOST: Duration = Duration::from_mins(5);
 
 impl Engine {
-    /// Listens until the engine or the bus is gone.
+    /// Listens until the engine is gone. A bus that was there and went away is looked for again; where there is none nothing is.
     pub(super) async fn listen_to_services(self) {
-        let bus = zbus::connection::Builder::system().method_timeout(ANSWERS_WITHIN).build().await;
-        let Ok(bus) = bus else { return };
-        let mut messages = MessageStream::from(&bus);
-        if watch(&bus).await.is_err() {
-            return;
+        let mut wait = LOOK_AGAIN_FIRST;
+        let mut was_there = false;
+        loop {
+            let bus = zbus::connection::Builder::system().method_timeout(ANSWERS_WITHIN).build().await;
+            match bus {
+                Ok(bus) if watch(&bus).await.is_ok() => {
+                    (was_there, wait) = (true, LOOK_AGAIN_FIRST);
+                    if self.listen_on(bus).await {
+                        return;
+                    }
+                }
+                _ if was_there => {}
+                _ => return,
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LOOK_AGAIN_MOST);
         }
+    }
+
+    /// Listens on a bus until it is gone; true where the engine is.
+    async fn listen_on(&self, bus: Connection) -> bool {
+        let mut messages = MessageStream::from(&bus);
         let mut awake = self.core.borrow().awake.subscribe();
         let mut inhibitor: Option<OwnedFd> = None;
         let (mut line, mut power) = (true, true);
@@ -69,9 +89,9 @@ impl Engine {
                         power |= about == Some(POWER.0);
                     }
                     Some(_) => {}
-                    None => return,
+                    None => return false,
                 },
-                changed = awake.changed() => if changed.is_err() { return },
+                changed = awake.changed() => if changed.is_err() { return true },
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The last cancels and removes can be taken back: a removed download's part stays on disk until that is no longer possible.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use super::core::Core;
 use super::item::{Item, Then};
@@ -11,6 +14,8 @@ use crate::model::record::DownloadRecord;
 use crate::model::request::Acted;
 use crate::model::state::{State, StateKind};
 use crate::store::db::Ticket;
+use crate::store::error::StoreError;
+use crate::store::{files, note, part};
 
 /// How long a removed download can be taken back.
 const KEEP: Duration = Duration::from_secs(30);
@@ -22,6 +27,56 @@ pub(super) struct Undo {
     /// Which act it belongs to: all of one act is taken back together.
     act: u64,
     what: What,
+}
+
+/// What the store keeps the parts under that are to be deleted.
+const PARTS_TO_GO: &str = "parts_to_go";
+
+/// A part of a removed download, which is deleted when the removal can't be taken back any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PartToGo {
+    folder: PathBuf,
+    part: String,
+    device: u64,
+    inode: u64,
+    /// The name that it gets back, where somebody else made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    adopted: Option<String>,
+}
+
+impl PartToGo {
+    /// A download's part and those that are set aside for it.
+    pub(super) fn of(record: &DownloadRecord) -> Vec<Self> {
+        let Some(checkpoint) = &record.checkpoint else { return Vec::new() };
+        let folder = checkpoint.part_folder(&record.folder);
+        let adopted = record.extras.as_deref().and_then(|extras| extras.adopted.clone());
+        let own = (checkpoint.inode != 0).then(|| Self {
+            folder: folder.to_owned(),
+            part: checkpoint.part.clone(),
+            device: checkpoint.device,
+            inode: checkpoint.inode,
+            adopted,
+        });
+        let aside = checkpoint.set_aside.iter().map(|old| Self {
+            folder: folder.to_owned(),
+            part: old.part.clone(),
+            device: old.device,
+            inode: old.inode,
+            adopted: None,
+        });
+        own.into_iter().chain(aside).collect()
+    }
+
+    /// Deletes it, if the name still means it; what was there before us gets its name back.
+    pub(super) fn delete(&self) {
+        let identity = (self.device, self.inode);
+        // One that stays is a file that somebody can see.
+        let _ = match &self.adopted {
+            Some(name) => part::give_back(&self.folder, &self.part, identity, name).map(drop),
+            None => files::discard_named(&self.folder, &self.part, identity.0, identity.1),
+        };
+        let _ = note::forget(&self.folder.join(&self.part));
+    }
 }
 
 enum What {
@@ -67,6 +122,7 @@ impl Core {
             Some(undo) => undo.what = removed,
             None => self.undo.push(Undo { act: self.last_act, what: removed }),
         }
+        self.parts_to_go_changed = true;
         self.forget_removed(false);
     }
 
@@ -129,7 +185,8 @@ impl Core {
 
     /// Deletes the parts of those that were removed so long ago that they can't be taken back; all of them at the end.
     pub(super) fn forget_removed(&mut self, all: bool) {
-        let too_many = self.undo.len().saturating_sub(MOST);
+        let before = self.undo.len();
+        let too_many = before.saturating_sub(MOST);
         let mut seen = 0;
         self.undo.retain(|undo| {
             seen += 1;
@@ -140,6 +197,32 @@ impl Core {
             }
             !over
         });
+        self.parts_to_go_changed |= self.undo.len() < before;
+    }
+
+    /// Keeps in the store which parts are still to be deleted, where that is not what it has: a kill leaves none of them behind.
+    pub(super) fn keep_parts_to_go(&mut self) {
+        if !std::mem::take(&mut self.parts_to_go_changed) {
+            return;
+        }
+        let removed = self.undo.iter().filter_map(|undo| match &undo.what {
+            What::Removed(record, _) if record.state.kind() != StateKind::Completed => Some(record.as_ref()),
+            _ => None,
+        });
+        let parts: Vec<PartToGo> = removed.flat_map(PartToGo::of).collect();
+        // What can't be stored stays after a kill, as a file that somebody can see.
+        drop(self.db.keep(PARTS_TO_GO, &parts));
+    }
+
+    /// Deletes the parts of what an earlier engine removed and was killed before it could.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(super) fn delete_parts_to_go(&mut self) -> Result<(), StoreError> {
+        let parts: Vec<PartToGo> = self.db.kept(PARTS_TO_GO)?.unwrap_or_default();
+        self.parts_to_go_changed = !parts.is_empty();
+        parts.iter().for_each(PartToGo::delete);
+        Ok(())
     }
 
     /// Takes back the last act that cancelled or removed something.
@@ -167,6 +250,7 @@ impl Core {
             self.take_in(record.clone(), 0);
             acted.push(Acted { id: record.id, refused: None });
         }
+        self.parts_to_go_changed |= !back.is_empty();
         let ticket = (!back.is_empty()).then(|| self.db.insert(back));
         self.pump();
         (acted, ticket)

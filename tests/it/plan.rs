@@ -245,3 +245,82 @@ fn how_long_all_was_held_is_in_the_history_once_it_is_over() {
     assert_eq!((line["text"].as_str(), line["id"].as_u64()), (Some("by you"), Some(0)));
     assert!((1..60).contains(&line["secs"].as_u64().unwrap()), "{line}");
 }
+
+#[test]
+fn what_comes_to_what_is_held_while_it_runs_waits_with_it() {
+    let config =
+        format!("[[schedule]]\nfrom = \"{}\"\nto = \"{}\"\nbackground = \"hold\"\n", clock(-60), clock(600));
+    let scene = Scene::new(&config, "4 MiB");
+    scene.add(&["--limit", "200kB/s", "--priority", "now"]);
+    scene.wait_for("running", |row| row["covered"].as_u64() > Some(0));
+    scene.haul(&["priority", "normal", "1"]);
+    scene.wait_for("outside the plan", |row| waits_for(row, "outside_plan"));
+    scene.haul(&["priority", "now", "1"]);
+    scene.wait_for("running again", |row| row["state"]["is"] == "downloading");
+    scene.haul(&["collection", "create", "later"]);
+    scene.haul(&["hold", "later"]);
+    scene.haul(&["set", "1", "--collection", "2"]);
+    scene.wait_for("held", |row| waits_for(row, "held"));
+    scene.haul(&["go", "later"]);
+    scene.haul(&["set", "1", "--limit", "none"]);
+    scene.wait_until_done();
+}
+
+#[test]
+fn a_get_whose_terminal_goes_away_obeys_the_plan_from_then_on() {
+    let config =
+        format!("[[schedule]]\nfrom = \"{}\"\nto = \"{}\"\nbackground = \"hold\"\n", clock(-60), clock(600));
+    let scene = Scene::new(&config, "4 MiB");
+    let url = scene.site.fill("{site}/file.bin");
+    let getting = scene.machine.spawn(&["get", &url, "--limit", "200kB/s"]);
+    let row = |scene: &Scene| {
+        let told = scene.machine.beside(&["list", "--json"]);
+        let told = String::from_utf8(told.stdout).unwrap();
+        told.lines().next().and_then(|line| serde_json::from_str::<Value>(line).ok()).unwrap_or_default()
+    };
+    let end = Instant::now() + DEADLINE;
+    while row(&scene)["state"]["is"] != "downloading" {
+        assert!(Instant::now() < end, "{}", row(&scene));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    getting.kill();
+    while !waits_for(&row(&scene), "outside_plan") {
+        assert!(Instant::now() < end, "{}", row(&scene));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_go_after_a_hold_by_hand_lifts_that_and_nothing_else() {
+    let config =
+        format!("[[schedule]]\nfrom = \"{}\"\nto = \"{}\"\nbackground = \"hold\"\n", clock(-60), clock(600));
+    let scene = Scene::new(&config, "1 MiB");
+    scene.haul(&["hold"]);
+    let told = scene.haul(&["go"]);
+    assert!(told.contains("background: on hold, by the plan, until "), "{told}");
+    scene.add(&[]);
+    scene.wait_for("outside the plan", |row| waits_for(row, "outside_plan"));
+    scene.haul(&["go"]);
+    scene.wait_until_done();
+}
+
+#[test]
+fn nobody_makes_way_for_what_could_not_start_all_the_same() {
+    let scene = Scene::new("[engine]\nparallel = 2\n", "64 MiB");
+    scene.site.serve("slow", toml! { size = "8 MiB" rate = "200 KiB" });
+    let folder = scene.machine.downloads();
+    let slow = scene.site.fill("{site}/slow");
+    let add = |words: &[&str]| scene.haul(&[&["add", &slow, "-d", folder.to_str().unwrap()], words].concat());
+    add(&["-o", "stays", "-n", "1"]);
+    scene.haul(&["collection", "create", "narrow"]);
+    scene.haul(&["collection", "set", "2", "--parallel", "1"]);
+    add(&["-o", "first", "-n", "1", "--priority", "now", "--collection", "2"]);
+    add(&["-o", "second", "-n", "1", "--priority", "now", "--collection", "2"]);
+    let covered = || scene.row()["covered"].as_u64().unwrap();
+    scene.wait_for("running", |row| row["covered"].as_u64() > Some(100_000));
+    let before = covered();
+    let asked = scene.site.log().len();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(covered() > before + 100_000, "it was stopped: {} of {before}", covered());
+    assert!(scene.site.log().len() <= asked + 2, "it was begun again and again");
+}
