@@ -132,6 +132,14 @@ impl Folders {
             });
             let mut text: String = parts.collect::<String>().trim().to_owned();
             if at == last {
+                // A name of nothing but what is unknown is none: it keeps its own.
+                let named = text.strip_suffix(extension).filter(|_| names_extension).unwrap_or(&text);
+                if named.trim_end_matches('.').trim().is_empty() {
+                    text = format!("{stem}{text}");
+                    if names_extension && !text.ends_with(&format!(".{extension}")) {
+                        text = format!("{stem}.{extension}");
+                    }
+                }
                 if names_extension && extension.is_empty() {
                     text = text.trim_end_matches('.').to_owned();
                 } else if !names_extension && !extension.is_empty() {
@@ -210,6 +218,9 @@ mod tests {
             (EXAMPLE, &[(Artist, "A")], "none", "Music|Unknown Distributor|A|Unknown Album|none"),
             ("{year}/{title}", &full[..], "x.tar.gz", "2006|Delta - Part 2.gz"),
             ("{title}", &[(Title, "../../etc")], ".hidden", "..-..-etc"),
+            ("{title}/{track}", &[], "song.mp3", "song|song.mp3"),
+            ("{title}/{track:02}.{ext}", &[], "song.mp3", "song|song.mp3"),
+            ("{title}/{track}", &full[..], "song.mp3", "Delta - Part 2|3.mp3"),
         ] {
             assert_eq!(filled(template, values, name), is, "{template}");
         }

@@ -191,7 +191,7 @@ fn what_lies_where_downloads_go_is_rebuilt_by_itself_after_the_store_was_damaged
     let site = Site::start(None);
     let (machine, _) = interrupted(&site);
     std::fs::create_dir_all(machine.config()).unwrap();
-    let config = format!("[downloads]\nfolder = {:?}\n", machine.downloads().display().to_string());
+    let config = format!("[engine]\nfolder = {:?}\n", machine.downloads().display().to_string());
     std::fs::write(machine.config().join("config.toml"), config).unwrap();
     for end in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(machine.state().join(format!("haul.db{end}")));
