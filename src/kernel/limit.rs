@@ -54,12 +54,25 @@ impl Bucket {
 
 /// The shortest time that a piece is worth: what comes at once is taken in such pieces, so that a limit is smooth.
 const PIECES_A_SECOND: u64 = 100;
+/// How many times the part of what steps aside is that of what doesn't, where one limit holds both.
+pub const FULL: usize = 16;
+/// The smallest part of a piece, in bytes.
+const LEAST_PART: usize = 64;
 /// The smallest piece, in bytes.
 const SMALLEST_PIECE: u64 = 512;
 
 /// How much to take at once under these limits; as it comes where none holds.
 pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
     piece_of(buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?)
+}
+
+/// How much one of a download's connections takes at once of such a piece. Whoever waits for a bucket is served in turn, so each gets
+/// of the rate what it takes at once: a download with many connections no more than one with a single one, and what has its full share
+/// [`FULL`] times what steps aside.
+pub fn part_of(piece: usize, has_full_share: bool, connections: u32) -> usize {
+    let connections = usize::try_from(connections.max(1)).unwrap_or(1);
+    let whole = if has_full_share { piece.saturating_mul(2) } else { piece.saturating_mul(2) / FULL };
+    (whole / connections).max(LEAST_PART)
 }
 
 /// How much to take at once at a rate, in bytes per second.
@@ -78,6 +91,36 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Connections of several downloads that share a bucket for a while, one of them at full share: what each download gets.
+    #[test]
+    fn a_shared_limit_is_shared_by_download_and_by_way() {
+        let begin = Instant::now();
+        let bucket = Bucket::new(begin, 1_000_000);
+        let downloads = [(false, 8), (false, 1), (true, 1)];
+        let piece = piece_of(1_000_000).unwrap();
+        let mut got = [0_u64; 3];
+        // When each connection asks next, and of which download it is.
+        let mut turns: Vec<(Instant, usize)> = downloads
+            .iter()
+            .enumerate()
+            .flat_map(|(number, (_, connections))| (0..*connections).map(move |_| (begin, number)))
+            .collect();
+        while let Some(next) = turns.iter_mut().min_by_key(|(at, _)| *at) {
+            let (at, number) = *next;
+            if at.saturating_duration_since(begin) > Duration::from_secs(5) {
+                break;
+            }
+            let (full, connections) = downloads[number];
+            let part = part_of(piece, full, connections) as u64;
+            next.0 = at + bucket.take(at, part).max(Duration::from_nanos(1));
+            got[number] += part;
+        }
+        let [many, one, now] = got;
+        assert!((4_900_000..5_300_000).contains(&got.iter().sum::<u64>()), "{got:?}");
+        assert!(many.abs_diff(one) < one / 5, "{got:?}");
+        assert!(now > 10 * one, "{got:?}");
+    }
 
     #[test]
     fn no_limit_never_waits() {

@@ -437,3 +437,44 @@ fn no_size_and_no_state_of_the_screen_panics() {
         }
     }
 }
+
+#[test]
+fn what_is_seen_of_the_line() {
+    use crate::model::view::{LineMoment, Politeness};
+    let mut app = start((200, 60), Depth::True, false);
+    let moment = |at: u8| LineMoment {
+        share: at.saturating_mul(3) % 101,
+        others: 100 - at.saturating_mul(3) % 101,
+        delay_us: u64::from(at) * 700,
+    };
+    let mut detail = sample::detail(&sample::rows()[0]);
+    detail.politeness = Some(Box::new(Politeness {
+        doing: "steps aside for others on this machine".into(),
+        aside: true,
+        base_us: Some(20_300),
+        delay_us: Some(8_100),
+        line: Some(6_250_000),
+        line_is_known: true,
+        rate: 1_000_000,
+        others: Some(5_100_000),
+        window: None,
+        per_flow: false,
+        missing: vec!["the probe: the server answers no echo".into()],
+        moments: (0..60).map(moment).collect(),
+    }));
+    let reply = Reply::Detail(Box::new(detail));
+    app.update(NOW, Msg::Answered(Purpose::Detail(DownloadId(1)), Box::new(Ok(reply))));
+    let screen = shown(&mut app);
+    for told in [
+        "carries 6.25 MB/s",
+        "16 % of it background",
+        "20.3 ms of its own, 8.1 ms in the queue",
+        "share ",
+        "others ",
+        "queue ",
+        "answers no echo",
+    ] {
+        assert!(screen.contains(told), "{told}:\n{screen}");
+    }
+    insta::assert_snapshot!("what_is_seen_of_the_line", screen);
+}

@@ -403,3 +403,133 @@ fn the_pane_finds_shows_and_plays_on_a_terminal_that_says_what_it_can() {
     }
     leave(&mut terminal, "q");
 }
+
+#[test]
+fn one_file_is_one_entry_whatever_way_leads_to_it() {
+    let machine = Machine::new();
+    let folder = music(&machine);
+    std::fs::create_dir(machine.file("other")).unwrap();
+    std::os::unix::fs::symlink(&folder, machine.file("link")).unwrap();
+    std::fs::hard_link(folder.join("sound.opus"), folder.join("again.opus")).unwrap();
+    scan(&machine, &machine.file("other").join("..").join(folder.file_name().unwrap()));
+    let first = library(&machine, &["list"]).len();
+    let second = scan(&machine, &machine.file("link"));
+    assert_eq!((&second["added"], &second["updated"]), (&0.into(), &0.into()), "{second}");
+    assert_eq!(library(&machine, &["list"]).len(), first);
+    // Two names of one file are two entries, and no copies.
+    assert_eq!(library(&machine, &["duplicates"]), Vec::<Value>::new());
+}
+
+#[test]
+fn what_was_removed_stays_away_until_it_changes_or_is_named() {
+    let machine = Machine::new();
+    let folder = music(&machine);
+    scan(&machine, &folder);
+    let all = library(&machine, &["list"]).len();
+    let id = library(&machine, &["search", "opus"])[0]["id"].to_string();
+    library(&machine, &["remove", &id]);
+    scan(&machine, &folder);
+    assert_eq!(library(&machine, &["list"]).len(), all - 1);
+    let named = scan(&machine, &folder.join("sound.opus"));
+    assert_eq!(named["added"], 1, "{named}");
+    assert_eq!(library(&machine, &["list"]).len(), all);
+    // What is no media any more has no entry.
+    std::fs::write(folder.join("plain.flac"), "only text").unwrap();
+    scan(&machine, &folder);
+    assert_eq!(library(&machine, &["list"]).len(), all - 1);
+    let again = scan(&machine, &folder);
+    assert_eq!((&again["not_media"], &again["updated"]), (&0.into(), &0.into()), "{again}");
+}
+
+#[test]
+fn samples_that_agree_make_no_copies_of_files_that_differ() {
+    let machine = Machine::new();
+    let folder = music(&machine);
+    let mut wav = std::fs::read(fixture("id3.wav")).unwrap();
+    // As much silence as the samples leave out.
+    let at = wav.len();
+    wav.extend(vec![0; 2 << 20]);
+    std::fs::write(folder.join("a.wav"), &wav).unwrap();
+    std::fs::write(folder.join("b.wav"), &wav).unwrap();
+    scan(&machine, &folder);
+    assert_eq!(library(&machine, &["duplicates"]).len(), 2);
+    wav[at + (500 << 10)] = 1;
+    std::fs::write(folder.join("b.wav"), &wav).unwrap();
+    scan(&machine, &folder);
+    assert_eq!(library(&machine, &["duplicates"]), Vec::<Value>::new());
+}
+
+#[test]
+fn a_media_type_of_any_length_shifts_no_tags() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    let long = format!("audio/{}", "x".repeat(66_000));
+    let mut script = toml::toml! { fixture = "media/id3v24.mp3" };
+    script.insert("headers".into(), toml::Table::from_iter([("Content-Type".into(), long.into())]).into());
+    site.serve("Delta.mp3", script);
+    let outcome = machine.get(&[&site.fill("{site}/Delta.mp3")]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let folder = music(&machine);
+    scan(&machine, &folder);
+    for row in library(&machine, &["list"]) {
+        let detail = library(&machine, &["show", &row["id"].to_string()]).remove(0);
+        let (path, format) = (detail["path"].as_str().unwrap(), detail["format"].as_str().unwrap());
+        let is = match path.rsplit('.').next().unwrap() {
+            "mp3" => "MPEG",
+            "opus" => "Opus",
+            "flac" => "Lossless",
+            "wmv" => "Windows Media",
+            _ => continue,
+        };
+        assert!(format.contains(is), "{path}: {format}");
+    }
+}
+
+#[test]
+fn a_sorted_file_is_printed_where_it_is() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    set(&machine, "[library]\nfolders = \"{album_artist}/{title}\"\n");
+    site.serve("x.mp3", toml::toml! { fixture = "media/id3v24.mp3" });
+    let outcome = machine.get(&[&site.fill("{site}/x.mp3")]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let printed = String::from_utf8_lossy(&outcome.stdout).trim().to_owned();
+    assert_ne!(printed, machine.file("x.mp3").display().to_string());
+    assert!(std::path::Path::new(&printed).is_file(), "{printed}");
+}
+
+#[test]
+fn whoever_is_told_that_a_file_is_done_finds_it_as_it_will_be() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    set(&machine, "[library]\nwrite_tags = true\n");
+    site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
+    let list = machine.put("list", &site.fill("{site}/bare.opus\tinfo.Provider=Wingtip\n"));
+    let outcome = machine.get(&["-i", list.to_str().unwrap()]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let now = std::fs::read(machine.file("bare.opus")).unwrap();
+    assert!(now.windows(7).any(|part| part == b"Wingtip"), "it is not written yet");
+    assert_eq!(machine.names(), ["bare.opus"]);
+}
+
+#[test]
+fn words_are_found_in_every_script_and_composition() {
+    let machine = Machine::new();
+    let folder = music(&machine);
+    scan(&machine, &folder);
+    let id = library(&machine, &["search", "opus"])[0]["id"].to_string();
+    library(&machine, &["edit", &id, "--set", "title=Да и Нет", "--set", "artist=Bjo\u{308}rk"]);
+    for text in ["да", "ДА", "björk", "BJÖRK", "bjo\u{308}rk", "нет да", "jö"] {
+        assert_eq!(library(&machine, &["search", text]).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_utf_8_is_refused_and_nobody_waits() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let machine = Machine::new();
+    let folder = machine.downloads().join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+    std::fs::create_dir(&folder).unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#""$0" "$@" "$(printf 'odd\377')""#]);
+    let outcome = machine.spawn_under(shell, &["library", "scan"]).wait();
+    assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+    assert!(outcome.stderr.contains("UTF-8"), "{}", outcome.told());
+}

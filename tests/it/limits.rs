@@ -191,3 +191,28 @@ fn a_limit_set_by_hand_outlives_the_agent_until_it_is_reset() {
     assert_eq!(told["limits"]["rate"], Value::Null, "{told}");
     flow.wait_for_rate(10_000_000);
 }
+
+#[test]
+fn a_limit_is_shared_by_download_whatever_their_connections_and_what_is_wanted_now_comes_first() {
+    let mut flow = Flow::start(&["-n", "1"], 3);
+    flow.wait_for_bytes();
+    flow.haul(&["set", &flow.ids[0].to_string(), "-n", "8"]);
+    flow.haul(&["limit", "2MB/s"]);
+    flow.wait_for_rate(2_000_000);
+    let covered = |flow: &mut Flow| -> Vec<u64> {
+        let rows = flow.line.get("list", &json!({ "select": { "ids": flow.ids } }));
+        rows.as_array().unwrap().iter().map(|row| row["covered"].as_u64().unwrap()).collect()
+    };
+    let gained = |flow: &mut Flow| -> Vec<u64> {
+        let before = covered(flow);
+        std::thread::sleep(Duration::from_secs(3));
+        covered(flow).iter().zip(before).map(|(now, before)| now - before).collect()
+    };
+    let shares = gained(&mut flow);
+    let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+    assert!(*least * 2 > *most, "{shares:?}");
+    flow.haul(&["priority", "now", &flow.ids[2].to_string()]);
+    std::thread::sleep(Duration::from_secs(1));
+    let shares = gained(&mut flow);
+    assert!(shares[2] > 3 * (shares[0] + shares[1]), "{shares:?}");
+}

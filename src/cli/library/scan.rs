@@ -26,8 +26,8 @@ const FRAMES: u8 = 10;
 /// `library scan`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Which folders
-    #[arg(value_name = "DIR", required = true)]
+    /// Which folders; a file that is named itself is taken in though it was removed before
+    #[arg(value_name = "DIR|FILE", required = true)]
     folders: Vec<PathBuf>,
     /// Write JSON
     #[arg(long)]

@@ -320,7 +320,8 @@ impl Shared {
 
     /// How much of what came is taken at once, where a limit holds.
     pub(super) fn piece(&self) -> Option<usize> {
-        limit::piece(&self.limits.borrow())
+        let piece = limit::piece(&self.limits.borrow())?;
+        Some(limit::part_of(piece, self.full_share.get(), self.order.live.connections()))
     }
 
     /// Pays for bytes: how long the limits hold them back.

@@ -320,7 +320,7 @@ fn long(
                 lines.push(labelled(app, label, vec![drawn]));
             }
             for told in &politeness.missing {
-                lines.push(said(app, "not seen", told, columns, Role::Dim));
+                lines.push(said(app, "unseen", told, columns, Role::Dim));
             }
         }
     }
