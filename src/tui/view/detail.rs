@@ -22,8 +22,8 @@ use crate::tui::{text, words};
 const LABEL: usize = 8;
 /// Columns in which the map of a file shows anything.
 const LEAST_MAP: usize = 12;
-/// So many lines leave room for all that is seen of the line.
-const TALL: usize = 18;
+/// So many lines has a running download without what is seen of its line.
+const USUAL: usize = 13;
 
 /// Draws the pane.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -311,18 +311,18 @@ fn long(
     if let Some(politeness) = &detail.politeness {
         lines.push(said(app, "line", &politeness.doing, columns, Role::Text));
         // Where there is room: what is seen, and the last minute of it.
-        if rows >= TALL {
-            for (label, told) in politeness.facts() {
-                lines.push(said(app, label, &told, columns, Role::Text));
-            }
-            for (label, values) in politeness.graphs() {
-                let drawn = graph::spark(&values.into_iter().collect(), value, &app.look);
-                lines.push(labelled(app, label, vec![drawn]));
-            }
-            for told in &politeness.missing {
-                lines.push(said(app, "unseen", told, columns, Role::Dim));
-            }
+        let mut seen: Vec<_> = politeness
+            .facts()
+            .into_iter()
+            .map(|(label, told)| said(app, label, &told, columns, Role::Text))
+            .collect();
+        for (label, values) in politeness.graphs() {
+            let drawn = graph::spark(&values.into_iter().collect(), value, &app.look);
+            seen.push(labelled(app, label, vec![drawn]));
         }
+        seen.extend(politeness.missing.iter().map(|told| said(app, "unseen", told, columns, Role::Dim)));
+        seen.truncate(rows.saturating_sub(USUAL));
+        lines.extend(seen);
     }
     let mut tries = vec![format!("added {}", words::ago(app.now.since(row.added)))];
     if detail.attempts > 0 {
