@@ -87,7 +87,7 @@ fn each<T: Debug>(all: impl IntoIterator<Item = T>) -> impl Iterator<Item = Stri
     all.into_iter().map(|one| format!("{one:?}"))
 }
 
-/// What an ID3v2 tag has, but for its date: the versions write that in frames of their own, and its value is compared by whoever
+/// What an `ID3v2` tag has, but for its date: the versions write that in frames of their own, and its value is compared by whoever
 /// reads the file again.
 fn of_id3v2(tag: Option<&Id3v2Tag>) -> impl Iterator<Item = String> {
     const DATES: [&str; 4] = ["TDRC", "TYER", "TDAT", "TIME"];
