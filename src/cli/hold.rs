@@ -95,12 +95,19 @@ pub(crate) async fn go<E: Engine>(
     if id.is_none() && !args.json {
         let now = (context.now)();
         let ways = standing(engine).await?.ways;
+        let mut is_held = false;
         for way in Way::ALL {
             let leave = ways.of(way);
-            if leave.cause == Some(Cause::Person) && leave.until.is_some() {
+            let still = leave.policy != Policy::Run;
+            if still || (leave.cause == Some(Cause::Person) && leave.until.is_some()) {
                 let said = leave.said(|at| moment(at, now, &TimeZone::system()));
                 output.say(&format!("{}: {said}.", way.word()));
             }
+            is_held |= still;
+        }
+        // Only what was held by hand is over.
+        if is_held {
+            output.say("haul: `haul go` once more lifts that, too.");
         }
     }
     Ok(status)

@@ -194,7 +194,7 @@ fn a_limit_set_by_hand_outlives_the_agent_until_it_is_reset() {
 
 #[test]
 fn a_limit_is_shared_by_download_whatever_their_connections_and_what_is_wanted_now_comes_first() {
-    let mut flow = Flow::start(&["-n", "1"], 3);
+    let mut flow = Flow::start(&["-n", "1"], 2);
     flow.wait_for_bytes();
     flow.haul(&["set", &flow.ids[0].to_string(), "-n", "8"]);
     flow.haul(&["limit", "2MB/s"]);
@@ -211,8 +211,8 @@ fn a_limit_is_shared_by_download_whatever_their_connections_and_what_is_wanted_n
     let shares = gained(&mut flow);
     let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
     assert!(*least * 2 > *most, "{shares:?}");
-    flow.haul(&["priority", "now", &flow.ids[2].to_string()]);
+    flow.haul(&["priority", "now", &flow.ids[1].to_string()]);
     std::thread::sleep(Duration::from_secs(1));
     let shares = gained(&mut flow);
-    assert!(shares[2] > 3 * (shares[0] + shares[1]), "{shares:?}");
+    assert!(shares[1] > 3 * shares[0], "{shares:?}");
 }
