@@ -282,6 +282,8 @@ impl Driver {
         let mut writing = std::pin::pin!(writing);
         self.resume(&outbox);
         let mut chunk = vec![0; READ];
+        // Why nothing can be said any more. What the engine said last is heard all the same.
+        let mut broken: Option<String> = None;
         loop {
             while let Some(line) = frames.next() {
                 let handled = match line {
@@ -294,12 +296,12 @@ impl Driver {
             }
             tokio::select! {
                 read = reader.read(&mut chunk) => match read {
-                    Ok(0) => return End::Lost("the engine ended".into()),
+                    Ok(0) => return End::Lost(broken.unwrap_or_else(|| "the engine ended".into())),
                     Ok(count) => frames.push(&chunk[..count]),
-                    Err(error) => return End::Lost(error.to_string()),
+                    Err(error) => return End::Lost(broken.unwrap_or_else(|| error.to_string())),
                 },
-                why = &mut writing => return End::Lost(why),
-                wish = wishes.recv() => match wish {
+                why = &mut writing, if broken.is_none() => broken = Some(why),
+                wish = wishes.recv(), if broken.is_none() => match wish {
                     Some(wish) => self.grant(wish, &outbox),
                     // Nobody is left; what was not said goodbye to is vanished from.
                     None => return End::Over,

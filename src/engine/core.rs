@@ -73,6 +73,8 @@ pub(super) struct Core {
     pub(super) publishing: usize,
     /// Whether other parts are to be deleted than the store knows of.
     pub(super) parts_to_go_changed: bool,
+    /// What steps aside begins when the services have said how line and power are, and by then at the latest.
+    pub(super) unheard_until: Option<Instant>,
     /// Counts the changes of the library.
     pub(super) library_changes: u64,
     /// Published files that may get their tags still, and when they were published.
@@ -193,7 +195,8 @@ impl Core {
 
     /// Starts whoever may start.
     pub(super) fn pump(&mut self) {
-        let held = Ways::each(|way| self.leaves.of(way).policy == Policy::Hold);
+        let mut held = Ways::each(|way| self.leaves.of(way).policy == Policy::Hold);
+        held.background |= self.unheard_until.is_some();
         if self.stopping || held.iter().all(|(_, held)| *held) || self.quiet_until.is_some() {
             return;
         }

@@ -10,6 +10,8 @@ use crate::model::time::UnixMs;
 use crate::store::db::{Db, Durability};
 use crate::store::lock::Lock;
 
+/// How long the first word of the system's services is waited for before anything that steps aside begins.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 /// How often speeds are sampled while something runs.
 const SAMPLE: Duration = Duration::from_millis(100);
 
@@ -27,11 +29,11 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
     // A limit on the size of files is an error of one write (EFBIG), not the end of the program.
     let file_size = rustix::process::Signal::XFSZ.as_raw();
     drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(file_size)));
-    engine.core.borrow_mut().pump();
     #[cfg(target_os = "linux")]
     let mut listening = vec![tokio::task::spawn_local(engine.clone().listen_to_network())];
     #[cfg(target_os = "linux")]
     if engine.core.borrow().settings.services {
+        engine.core.borrow_mut().unheard_until = Some(Instant::now() + FIRST_WORD);
         listening.push(tokio::task::spawn_local(engine.clone().listen_to_services()));
     }
     let mut last_checkpoint = Instant::now();
@@ -47,6 +49,7 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
             let look = core.look_out(now);
             let settled = core.settles_at(now);
             let plan = core.keep_to_plan(now);
+            core.unheard_until = core.unheard_until.filter(|until| now < *until);
             core.pump();
             core.run_hooks();
             core.keep_parts_to_go();
@@ -60,7 +63,8 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
             let tick = running.then(|| last_sample + SAMPLE);
             let quiet = core.is_quiet() && core.hooks.is_quiet();
             let patience = patience.filter(|end| now < *end);
-            let timers = [due, absent, forget, knocks, look, settled, plan, tick, patience];
+            let unheard = core.unheard_until;
+            let timers = [unheard, due, absent, forget, knocks, look, settled, plan, tick, patience];
             (timers.into_iter().flatten().min(), core.stopping && quiet)
         };
         if quiet_and_stopping {

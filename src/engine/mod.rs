@@ -183,6 +183,7 @@ impl Engine {
             publishing: 0,
             tagging: HashMap::new(),
             library_changes: 0,
+            unheard_until: None,
             parts_to_go_changed: false,
             undo: Vec::new(),
             last_act: 0,

@@ -50,11 +50,17 @@ impl Engine {
                     }
                 }
                 _ if was_there => {}
-                _ => return,
+                _ => return self.has_heard(),
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LOOK_AGAIN_MOST);
         }
+    }
+
+    /// What can be known of line and power is: what steps aside may begin.
+    fn has_heard(&self) {
+        self.core.borrow_mut().unheard_until = None;
+        self.wake.notify_one();
     }
 
     /// Listens on a bus until it is gone; true where the engine is.
@@ -72,7 +78,7 @@ impl Engine {
             if std::mem::take(&mut power) {
                 let battery = battery(&bus).await;
                 self.core.borrow_mut().power_is(battery);
-                self.wake.notify_one();
+                self.has_heard();
             }
             let wanted = *awake.borrow_and_update();
             if !wanted {

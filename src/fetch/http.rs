@@ -149,7 +149,12 @@ impl Http {
             return match answer.await {
                 Ok(Ok(response)) => Ok(response),
                 Ok(Err(error)) => {
-                    let sorted = FetchError::sort(&error, &host);
+                    let mut sorted = FetchError::sort(&error, &host);
+                    // Whoever goes through a proxy connects to nobody else.
+                    if let (Kind::Connect, Some(proxy)) = (sorted.kind, &ask.profile.proxy) {
+                        let told = sorted.text.replacen(&host, &format!("the proxy {}", host_of(proxy)), 1);
+                        sorted = FetchError::new(Kind::Proxy, told);
+                    }
                     // A kept connection may have been closed by the server while the request was on its way (RFC 9112, 9.3.1).
                     if again && sorted.kind == Kind::Cut {
                         again = false;

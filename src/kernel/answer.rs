@@ -212,6 +212,7 @@ pub fn phrase(status: u16) -> String {
     let words = match status {
         400 => "the server calls the request bad",
         401 => "the server wants a user name and a password",
+        402 => "the server wants to be paid first",
         404 => "the server says that there is no such file",
         408 => "the server got tired of waiting",
         410 => "the server says that the file is gone for good",

@@ -399,7 +399,11 @@ impl Shared {
             Meaning::Refused(status) => trouble::fails(
                 FailKind::Refused,
                 phrase(status),
-                "it may want a login: bring its cookies with --cookies, or another link",
+                match status {
+                    402 => "buy it on its page, and bring the cookies with --cookies",
+                    451 => "look for another address of the file",
+                    _ => "it may want a login: bring its cookies with --cookies, or another link",
+                },
             ),
             Meaning::LoginPage => Outcome::Waits(WaitReason::LoginPage),
             Meaning::WebPage => trouble::fails(
