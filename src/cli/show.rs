@@ -155,20 +155,13 @@ fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
 fn polite(politeness: &Politeness) -> Vec<(&'static str, String)> {
     let mut lines = vec![("line", politeness.doing.clone())];
     lines.extend(politeness.facts());
-    for (label, values) in politeness.graphs() {
-        // Percents as they are; a queue against the longest that it was, or a tenth of a second.
-        let most = match label {
-            "queue" => values.iter().copied().max().unwrap_or(0).max(LONG_QUEUE_US),
-            _ => 100,
-        };
+    for (label, values, full) in politeness.graphs() {
+        let most = values.iter().copied().max().unwrap_or(0).max(full);
         lines.push((label, values.iter().map(|value| bar(*value, most)).collect()));
     }
     lines.extend(politeness.missing.iter().map(|text| ("not seen", text.clone())));
     lines
 }
-
-/// A queue that is a long one, in microseconds: what is less fills no column.
-const LONG_QUEUE_US: u64 = 100_000;
 
 /// One column of a graph.
 fn bar(value: u64, most: u64) -> char {

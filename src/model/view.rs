@@ -69,6 +69,9 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
+/// A queue that is a long one, in microseconds.
+const LONG_QUEUE_US: u64 = 100_000;
+
 /// Everything about one download.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DownloadDetail {
@@ -199,18 +202,19 @@ impl Politeness {
         lines
     }
 
-    /// The last minute as numbers, each behind what it is of: percents of the line, and the queue in microseconds.
-    pub fn graphs(&self) -> Vec<(&'static str, Vec<u64>)> {
+    /// The last minute as numbers, each behind what it is of: percents of the line, and the queue in microseconds. And what fills a
+    /// column of its graph, unless something is higher.
+    pub fn graphs(&self) -> Vec<(&'static str, Vec<u64>, u64)> {
         if self.moments.len() < 2 {
             return Vec::new();
         }
         let of = |value: fn(&LineMoment) -> u64| self.moments.iter().map(value).collect();
-        let mut graphs = vec![("share", of(|moment| u64::from(moment.share)))];
+        let mut graphs = vec![("share", of(|moment| u64::from(moment.share)), 100)];
         if self.others.is_some() {
-            graphs.push(("others", of(|moment| u64::from(moment.others))));
+            graphs.push(("others", of(|moment| u64::from(moment.others)), 100));
         }
         if self.delay_us.is_some() {
-            graphs.push(("queue", of(|moment| moment.delay_us)));
+            graphs.push(("queue", of(|moment| moment.delay_us), LONG_QUEUE_US));
         }
         graphs
     }

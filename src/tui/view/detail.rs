@@ -316,8 +316,8 @@ fn long(
             .into_iter()
             .map(|(label, told)| said(app, label, &told, columns, Role::Text))
             .collect();
-        for (label, values) in politeness.graphs() {
-            let drawn = graph::spark(&values.into_iter().collect(), value, &app.look);
+        for (label, values, full) in politeness.graphs() {
+            let drawn = graph::spark_of(&values.into_iter().collect(), full, value, &app.look);
             seen.push(labelled(app, label, vec![drawn]));
         }
         seen.extend(politeness.missing.iter().map(|told| said(app, "unseen", told, columns, Role::Dim)));

@@ -8,10 +8,15 @@ use ratatui::text::{Line, Span};
 use crate::config::theme::Role;
 use crate::tui::look::Look;
 
-/// The newest samples as one line of heights, at most `columns` wide.
+/// The newest samples as one line of heights, at most `columns` wide: the highest of them is full.
 pub(crate) fn spark(samples: &VecDeque<u64>, columns: usize, look: &Look) -> Span<'static> {
+    spark_of(samples, 1, columns, look)
+}
+
+/// The same, where at least `full` is full.
+pub(crate) fn spark_of(samples: &VecDeque<u64>, full: u64, columns: usize, look: &Look) -> Span<'static> {
     let newest: Vec<u64> = samples.iter().rev().take(columns).copied().collect();
-    let most = newest.iter().copied().max().unwrap_or(0).max(1);
+    let most = newest.iter().copied().max().unwrap_or(0).max(full);
     let text: String = newest
         .iter()
         .rev()
