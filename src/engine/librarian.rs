@@ -556,6 +556,12 @@ impl Work {
             progress.unchanged += 1;
             return;
         }
+        if known.is_none() && path.extension().is_none() && !library::file_begins_as_media(&path) {
+            progress.seen -= 1;
+            // It is looked at again where that can't be stored.
+            let _ = self.db.pass_over(None, path, file).wait();
+            return;
+        }
         let (facts, trouble_with_it) = self.read(&path, None, file);
         if let Some(text) = &trouble_with_it {
             trouble(progress, &format!("{}: {text}", path.display()));

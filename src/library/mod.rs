@@ -65,6 +65,12 @@ pub fn begins_as_media(head: &[u8]) -> bool {
     is_container || head.starts_with(b"ID3") || matches!(kind::of_format(format), Ok(Some(_)))
 }
 
+/// Whether a file begins as media does; one that can't be read doesn't.
+pub fn file_begins_as_media(path: &Path) -> bool {
+    let head = source::Source::open(path).and_then(|mut file| file.read_at(0, HEAD));
+    head.is_ok_and(|head| begins_as_media(&head))
+}
+
 /// What can be said of a file without reading it: its kind by media type or name.
 pub fn by_name(path: &Path, media_type: Option<&str>) -> MediaFacts {
     let by_type = media_type.and_then(kind::of_media_type).map(|kind| (kind, KindFrom::MediaType));

@@ -12,7 +12,7 @@ use crate::model::media::FileFacts;
 /// Folders within folders that are entered.
 const DEEPEST: usize = 200;
 
-/// A walk. Hands out media files by their names; hidden files and folders are left alone.
+/// A walk. Hands out media files by their names, and those whose names say nothing; hidden files and folders are left alone.
 pub struct Walk {
     open: Vec<ReadDir>,
     /// Device and inode of every folder that was entered.
@@ -64,8 +64,11 @@ impl Iterator for Walk {
                 continue;
             }
             let path = entry.path();
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            if !kind.is_file() || extension.and_then(kind::of_extension).is_none() {
+            // What has no extension is told by its bytes, once.
+            let may_be = path
+                .extension()
+                .is_none_or(|extension| extension.to_str().and_then(kind::of_extension).is_some());
+            if !kind.is_file() || !may_be {
                 continue;
             }
             if let Ok(found) = entry.metadata() {
@@ -89,9 +92,15 @@ mod tests {
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         std::fs::create_dir(root.join(".hidden")).unwrap();
         let strange = OsStr::from_bytes(b"line\nbreak\xff\x1b.flac");
-        for name in
-            ["one.mp3", "a/two.MKV", "a/b/three.wma", "a/text.txt", "a/four.mp3.part", ".hidden/x.mp3"]
-        {
+        for name in [
+            "one.mp3",
+            "a/two.MKV",
+            "a/b/three.wma",
+            "a/bare",
+            "a/text.txt",
+            "a/four.mp3.part",
+            ".hidden/x.mp3",
+        ] {
             std::fs::write(root.join(name), name).unwrap();
         }
         std::fs::write(root.join("a").join(strange), "x").unwrap();
@@ -105,6 +114,7 @@ mod tests {
             (root.join("one.mp3"), 7),
             (root.join("a/two.MKV"), 9),
             (root.join("a/b/three.wma"), 13),
+            (root.join("a/bare"), 6),
             (root.join("a").join(strange), 1),
         ];
         expected.sort();

@@ -442,6 +442,22 @@ fn what_was_removed_stays_away_until_it_changes_or_is_named() {
 }
 
 #[test]
+fn what_has_no_extension_is_taken_in_by_its_bytes() {
+    let machine = Machine::new();
+    let folder = machine.file("music");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(fixture("sound.opus"), folder.join("bare")).unwrap();
+    std::fs::write(folder.join("README"), "no media at all").unwrap();
+    let first = scan(&machine, &folder);
+    assert_eq!(
+        (&first["seen"], &first["added"], &first["not_media"]),
+        (&1.into(), &1.into(), &0.into()),
+        "{first}"
+    );
+    assert_eq!(library(&machine, &["list"]).len(), 1);
+}
+
+#[test]
 fn samples_that_agree_make_no_copies_of_files_that_differ() {
     let machine = Machine::new();
     let folder = music(&machine);

@@ -21,6 +21,8 @@ use crate::model::settings::Eyes;
 use crate::model::view::{LineMoment, Politeness};
 use crate::sys;
 
+/// How long a probe that could not be is not tried again.
+const PROBE_AGAIN: Duration = Duration::from_mins(1);
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(10);
 /// How long one connection has the trickle before the next.
@@ -88,6 +90,8 @@ struct Governor {
     eyes: Eyes,
     lines: BTreeMap<String, Road>,
     probe: Option<Probe>,
+    /// A server for which there could be no probe, and since when.
+    unprobed: Option<(IpAddr, Instant)>,
     answer: Option<Duration>,
     turn: usize,
     turned: Instant,
@@ -136,6 +140,7 @@ impl Governor {
             eyes,
             lines: BTreeMap::new(),
             probe: None,
+            unprobed: None,
             answer: None,
             turn: 0,
             turned: now,
@@ -277,16 +282,20 @@ impl Governor {
             self.probe = None;
             return;
         };
-        if self.probe.as_ref().is_none_or(|probe| probe.address() != address.to_canonical()) {
+        let is_another = self.probe.as_ref().is_none_or(|probe| probe.address() != address.to_canonical());
+        // What was refused is not asked for again until another server is, or for a while: there may have been no route.
+        let was_refused = self.unprobed.is_some_and(|(refused, since)| {
+            refused == address && now.saturating_duration_since(since) < PROBE_AGAIN
+        });
+        if is_another && !was_refused {
             self.probe = Probe::of(address, now);
-            // Refused once is refused always: nothing is asked again until another server is.
-            if self.probe.is_none() {
-                self.eyes.probe = false;
-            }
-            for way in self.lines.values_mut().flat_map(|road| road.ways.values_mut()) {
-                let is_probed = way.lanes.iter().any(|lane| lane.connection.ends.remote.ip() == address);
-                way.has_probe = is_probed && self.probe.is_some();
-            }
+            self.unprobed = self.probe.is_none().then_some((address, now));
+        } else if is_another {
+            self.probe = None;
+        }
+        for way in self.lines.values_mut().flat_map(|road| road.ways.values_mut()) {
+            let is_probed = way.lanes.iter().any(|lane| lane.connection.ends.remote.ip() == address);
+            way.has_probe = is_probed && self.probe.is_some();
         }
         if let Some(probe) = &mut self.probe {
             probe.send(now);
@@ -429,6 +438,7 @@ impl Way {
             };
             if let Some(socket) = &connection.socket {
                 // A connection that broke is its transfer's to notice.
+                let window = connection.within_limit(window, trip, lane.segment);
                 let _ = sys::clamp_window(socket.as_fd(), window);
             }
             match part {
