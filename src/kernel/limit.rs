@@ -63,12 +63,7 @@ const SMALLEST_PIECE: u64 = 512;
 
 /// How much to take at once under these limits; as it comes where none holds.
 pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
-    piece_of(slowest(buckets)?)
-}
-
-/// The slowest of these limits, in bytes per second; nothing where none holds.
-pub fn slowest(buckets: &[Arc<Bucket>]) -> Option<u64> {
-    buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()
+    piece_of(buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?)
 }
 
 /// How much one of a download's connections takes at once of such a piece. Whoever waits for a bucket is served in turn, so each gets

@@ -11,8 +11,6 @@ use tokio::sync::Notify;
 use crate::kernel::limit::{self, Bucket};
 use crate::model::id::DownloadId;
 
-/// How far ahead of a limit the kernel may be.
-const AHEAD: Duration = Duration::from_millis(100);
 /// How often the trickle is read.
 const SIP: Duration = Duration::from_millis(250);
 /// How often a held transfer looks by itself, should it have missed its turn.
@@ -45,8 +43,6 @@ pub(super) struct Connection {
     /// Tells that the pace became a faster one.
     eased: Notify,
     counts: AtomicBool,
-    /// What a limit of ours gives it, in bytes a second; 0 where none holds.
-    limit: AtomicU64,
 }
 
 /// Its transfer may read as it likes, now and then, or not at all.
@@ -76,7 +72,6 @@ pub(super) fn watch(download: DownloadId, ends: Ends) -> (Watched, Arc<Connectio
         pace: Bucket::new(Instant::now(), 0),
         eased: Notify::new(),
         counts: AtomicBool::new(true),
-        limit: AtomicU64::new(0),
     });
     (Watched { connection: Arc::clone(&connection), sipped: std::cell::Cell::new(None) }, connection)
 }
@@ -121,12 +116,6 @@ impl Connection {
         }
     }
 
-    /// A window, where a limit of ours holds no larger than what that gives in a round trip and [`AHEAD`]: what lies in the kernel's
-    /// buffers has come already, whatever the limit says.
-    pub(super) fn within_limit(&self, window: u64, trip: f64, segment: u32) -> u64 {
-        window_within(window, self.limit.load(Ordering::Relaxed), trip, segment)
-    }
-
     pub(super) fn set_free(&self) {
         self.set(FREE);
     }
@@ -153,11 +142,6 @@ impl Watched {
         connection.read.fetch_add(bytes as u64, Ordering::Relaxed);
         self.sipped.set(Some(now));
         Some(connection.pace.take(now, bytes as u64)).filter(|wait| *wait > Duration::ZERO)
-    }
-
-    /// A limit gives it so many bytes a second; 0 where none holds.
-    pub(crate) fn limited_to(&self, rate: u64) {
-        self.connection.limit.store(rate, Ordering::Relaxed);
     }
 
     /// Bytes that are worth one wait, where there is a pace: what is taken at once is paid at once.
@@ -205,36 +189,9 @@ impl Watched {
     }
 }
 
-fn window_within(window: u64, limit: u64, trip: f64, segment: u32) -> u64 {
-    if limit == 0 {
-        return window;
-    }
-    let ahead = Duration::try_from_secs_f64(trip).unwrap_or(AHEAD) + AHEAD;
-    let most = u128::from(limit) * ahead.as_millis() / 1000;
-    window.min(u64::try_from(most).unwrap_or(u64::MAX).max(4 * u64::from(segment)))
-}
-
 impl Drop for Watched {
     fn drop(&mut self) {
         // What was released before stays so.
         let _ = self.connection.gone.compare_exchange(HERE, DONE, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_holds_what_the_kernel_may_take_ahead() {
-        for (window, limit, trip, expected) in [
-            (1 << 20, 0, 0.02, 1 << 20),
-            (1 << 20, 1_000_000, 0.02, 120_000),
-            (50_000, 1_000_000, 0.02, 50_000),
-            (1 << 20, 1000, 0.02, 4 * 1448),
-            (1 << 20, 1_000_000, f64::NAN, 200_000),
-        ] {
-            assert_eq!(window_within(window, limit, trip, 1448), expected, "{window} {limit} {trip}");
-        }
     }
 }

@@ -438,7 +438,6 @@ impl Way {
             };
             if let Some(socket) = &connection.socket {
                 // A connection that broke is its transfer's to notice.
-                let window = connection.within_limit(window, trip, lane.segment);
                 let _ = sys::clamp_window(socket.as_fd(), window);
             }
             match part {

@@ -149,10 +149,7 @@ impl LaneCell {
 
     /// How long the limits and the governor's pace hold so many bytes back.
     fn pay(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
-        let pace = self.watched.borrow().as_ref().and_then(|watched| {
-            watched.limited_to(shared.rate_each());
-            watched.took(now, bytes)
-        });
+        let pace = self.watched.borrow().as_ref().and_then(|watched| watched.took(now, bytes));
         pace.max(shared.limit(now, bytes))
     }
 

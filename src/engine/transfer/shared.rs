@@ -324,13 +324,6 @@ impl Shared {
         Some(limit::part_of(piece, self.full_share.get(), self.order.live.connections()))
     }
 
-    /// What the limits give each connection, in bytes a second; 0 where none holds.
-    pub(super) fn rate_each(&self) -> u64 {
-        let slowest = limit::slowest(&self.limits.borrow()).unwrap_or(0);
-        let connections = u64::from(self.order.live.connections().max(1));
-        slowest.div_ceil(connections)
-    }
-
     /// Pays for bytes: how long the limits hold them back.
     pub(super) fn limit(&self, now: Instant, bytes: usize) -> Option<Duration> {
         limit::wait(&self.limits.borrow(), now, bytes as u64)
