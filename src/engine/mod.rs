@@ -204,7 +204,7 @@ impl Engine {
             let left = core.db.to_shelve()?;
             core.limiter.by_hand = core.db.kept(limits::SPEEDS)?.unwrap_or_default();
             core.limit_anew();
-            core.delete_parts_to_go()?;
+            core.delete_parts_to_go(&opened.loaded.downloads)?;
             core.take_up(opened.loaded, dormant);
             core.take_up_plan()?;
             core.recover_rewrites()?;

@@ -1,5 +1,6 @@
 //! The last cancels and removes can be taken back: a removed download's part stays on disk until that is no longer possible.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -214,14 +215,20 @@ impl Core {
         drop(self.db.keep(PARTS_TO_GO, &parts));
     }
 
-    /// Deletes the parts of what an earlier engine removed and was killed before it could.
+    /// Deletes the parts of what an earlier engine removed and was killed before it could; not of what was taken back in its last moment.
     ///
     /// # Errors
     /// The store can't be read.
-    pub(super) fn delete_parts_to_go(&mut self) -> Result<(), StoreError> {
+    pub(super) fn delete_parts_to_go(&mut self, downloads: &[DownloadRecord]) -> Result<(), StoreError> {
         let parts: Vec<PartToGo> = self.db.kept(PARTS_TO_GO)?.unwrap_or_default();
-        self.parts_to_go_changed = !parts.is_empty();
-        parts.iter().for_each(PartToGo::delete);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.parts_to_go_changed = true;
+        let needed: HashSet<(u64, u64)> =
+            downloads.iter().flat_map(PartToGo::of).map(|part| (part.device, part.inode)).collect();
+        let is_needed = |part: &&PartToGo| needed.contains(&(part.device, part.inode));
+        parts.iter().filter(|part| !is_needed(part)).for_each(PartToGo::delete);
         Ok(())
     }
 

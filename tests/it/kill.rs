@@ -86,3 +86,38 @@ fn kill_until_whole(random: &mut fastrand::Rng, connections: u64, told: &str) {
     }
     panic!("killed {MOST_KILLS} times and not whole yet; {told}");
 }
+
+#[test]
+fn the_part_of_a_removed_download_goes_after_a_kill_and_that_of_one_that_was_taken_back_stays() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(4 << 20);
+    let url = site.fill("{site}/file.bin");
+    let folder = machine.downloads().display().to_string();
+    let haul = |args: &[&str]| {
+        let outcome = machine.run(args);
+        assert!(outcome.status.success(), "{args:?}: {}", outcome.told());
+    };
+    let kill = || {
+        let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap();
+        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        haul::engine::Holder::wait_until_free(&machine.state()).unwrap();
+    };
+    haul(&["add", "-d", &folder, "-n", "1", &url]);
+    assert!(site.wait_until_held(|| false));
+    haul(&["pause", "1"]);
+    haul(&["remove", "1"]);
+    haul(&["undo"]);
+    haul(&["list"]);
+    kill();
+    haul(&["list"]);
+    assert!(machine.names().contains(&"file.bin.part".to_owned()), "{:?}", machine.names());
+    haul(&["remove", "1"]);
+    // What was asked for by then is written down.
+    haul(&["list"]);
+    kill();
+    haul(&["list"]);
+    assert_eq!(machine.names(), Vec::<String>::new());
+    site.release();
+}
