@@ -65,6 +65,9 @@ impl Group {
     }
 }
 
+/// Downloads of one host that are looked at for one that lacks a place.
+const LOOKED_AT: usize = 64;
+
 /// A download's turn: real time first, then by priority, place and number. The lower one comes first.
 pub type Turn = (u8, Priority, u64, DownloadId);
 
@@ -223,8 +226,14 @@ impl Queue {
                 };
                 way_of(key) == Way::Now && !is_held(key.4) && in_collection < own && lacks_place
             };
+            // A line of thousands is not looked through at each turn: nothing in it can lack a place that it could take, or what could
+            // stands behind many that can't.
+            let can_alone = !is_over && (is_full || no_room || host_is_full);
+            if !can_alone && !is_full {
+                return None;
+            }
             let is_now = |key: &&Key| way_of(key) != Way::Background;
-            let key = line.iter().take_while(is_now).find(waits)?;
+            let key = line.iter().take(LOOKED_AT).take_while(is_now).find(waits)?;
             Some((key, Some(host.as_str()).filter(|_| host_is_full && key.5.is_none())))
         });
         firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.3, host))

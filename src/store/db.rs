@@ -326,11 +326,7 @@ fn migrate(connection: &Connection, path: &Path, version: u32) -> Result<(), Sto
         if version < FOLDED_SINCE {
             super::library::reword_all(&transaction)?;
         }
-        transaction.commit()?;
-        // The tables are in the database itself from its first day on: a lost WAL is not all of it then.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        // What that took is not needed again.
-        connection.execute_batch("PRAGMA shrink_memory")
+        transaction.commit()
     };
     take().map_err(|error| fail(&error))
 }
