@@ -211,6 +211,7 @@ impl Engine {
             for file in left {
                 core.shelve(file);
             }
+            core.db.has_started();
         }
         let damaged = opened.damaged.map(|aside| {
             let rebuilt = core.borrow_mut().rebuild();

@@ -112,7 +112,16 @@ pub struct Db {
     inner: Arc<Inner>,
 }
 
+/// How questions reach the database.
+enum Reader {
+    /// Through one connection: a start asks many, and each connection reads the schema first.
+    Kept(Option<Connection>),
+    /// Through a connection for each: who waits long between questions holds nothing open.
+    Passing,
+}
+
 struct Inner {
+    reader: Mutex<Reader>,
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
@@ -154,6 +163,8 @@ impl Newest {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // Before the writer ends: the last connection that closes is the one that may clean up.
+        *self.reader.get_mut().unwrap_or_else(PoisonError::into_inner) = Reader::Passing;
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so already.
@@ -200,6 +211,7 @@ impl Db {
             .spawn(move || write_all(connection, &incoming, &tell, &at, hold.as_ref()))
             .map_err(|error| StoreError::io("can't start the thread of", path.display(), &error))?;
         let inner = Inner {
+            reader: Mutex::new(Reader::Kept(None)),
             jobs: Some(jobs),
             thread: Some(thread),
             path,
@@ -254,7 +266,12 @@ impl Db {
         Ticket(ticket)
     }
 
-    /// Reads through a connection of its own, beside the writer.
+    /// The start is over: questions are few from now on.
+    pub fn has_started(&self) {
+        *self.inner.reader.lock().unwrap_or_else(PoisonError::into_inner) = Reader::Passing;
+    }
+
+    /// Reads beside the writer, through a connection that isn't the writer's.
     ///
     /// # Errors
     /// It can't be read.
@@ -262,7 +279,18 @@ impl Db {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        read(&self.connection()?).map_err(|error| sort("read", &self.inner.path, &error))
+        let mut reader = self.inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let passing;
+        let connection = match &mut *reader {
+            Reader::Kept(Some(kept)) => &*kept,
+            Reader::Kept(none) => none.insert(self.connection()?),
+            Reader::Passing => {
+                drop(reader);
+                passing = self.connection()?;
+                &passing
+            }
+        };
+        read(connection).map_err(|error| sort("read", &self.inner.path, &error))
     }
 
     /// Opens a connection for reading, for whoever reads more than once.

@@ -109,8 +109,9 @@ impl Db {
             Box::new(move |db| {
                 let mut statement = db.prepare_cached("DELETE FROM media WHERE id = ?1")?;
                 for id in &ids {
-                    // The next look through its folder leaves the file alone.
-                    if let Some(old) = find(db, "media.id = ?1", &number(id.0))? {
+                    // The next look through its folder leaves the file alone; what is not there has no state to be known by.
+                    let old = find(db, "media.id = ?1", &number(id.0))?;
+                    if let Some(old) = old.filter(|old| old.missing.is_none()) {
                         pass_over(db, &old.path, old.facts.file)?;
                     }
                     statement.execute([number(id.0)])?;

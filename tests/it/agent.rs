@@ -32,7 +32,7 @@ pub(crate) fn agent(machine: &Machine) -> u32 {
     Holder::read(&machine.state()).pid.expect("no agent runs")
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }
 
@@ -49,9 +49,19 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn whole(machine: &Machine, site: &Site, name: &str) {
+pub(crate) fn whole(machine: &Machine, site: &Site, name: &str) {
     let (file, content) = (std::fs::read(machine.file(name)).unwrap(), site.content(name).unwrap());
     assert_eq!(first_difference(&file, &content), None);
+}
+
+/// A site and a machine whose agent has downloaded 3 MiB of the 8 of `file.bin`, and waits for more.
+pub(crate) fn held_in_the_middle() -> (Site, Machine) {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(3 << 20);
+    done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &site.fill("{site}/file.bin")]));
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    (site, machine)
 }
 
 #[test]
@@ -242,67 +252,6 @@ fn the_same_agent_is_found_from_a_terminal_from_cron_and_from_next_to_nothing() 
 }
 
 #[test]
-fn a_command_that_meets_an_agent_on_its_way_out_waits_for_the_next_one() {
-    let (site, machine) = (Site::start(None), Machine::with_agent());
-    site.serve("file.bin", toml! { size = "8 MiB" });
-    site.hold_after(3 << 20);
-    done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &site.fill("{site}/file.bin")]));
-    assert!(site.wait_until_held(|| false), "nobody downloads");
-    for round in 0..6 {
-        let stopping = machine.spawn(&["agent", "stop"]);
-        let commands: [&[&str]; 6] = [
-            &["list"],
-            &["pause", "1"],
-            &["show", "1"],
-            &["set", "1", "--limit", "900MB"],
-            &["resume", "1"],
-            &["list"],
-        ];
-        let asked = (0..).zip(commands).map(|(number, command)| {
-            let which = format!("{round}-{number}");
-            (command, machine.spawn_beside(&which, command))
-        });
-        for (command, one) in asked.collect::<Vec<_>>() {
-            let outcome = one.wait();
-            assert!(outcome.status.success(), "round {round}, {command:?}: {}", outcome.told());
-        }
-        stopping.wait();
-    }
-    site.release();
-    done(&machine.run(&["resume", "1"]));
-    done(&machine.run(&["wait", "1"]));
-    whole(&machine, &site, "file.bin");
-}
-
-#[test]
-fn a_lock_that_was_removed_lets_nobody_else_in() {
-    let (site, machine) = (Site::start(None), Machine::with_agent());
-    site.serve("file.bin", toml! { size = "8 MiB" });
-    site.hold_after(3 << 20);
-    done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &site.fill("{site}/file.bin")]));
-    assert!(site.wait_until_held(|| false), "nobody downloads");
-    let pid = agent(&machine);
-    std::fs::remove_file(machine.state().join("lock")).unwrap();
-    until("it is made again", || Holder::read(&machine.state()).pid == Some(pid));
-    let outcome = machine.run(&["--here", "list"]);
-    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
-    std::fs::remove_file(machine.state().join("agent.sock")).unwrap();
-    done(&machine.run(&["list"]));
-    assert_eq!(agent(&machine), pid);
-    // A folder that is gone is no place for a store: it ends, and makes none of its own.
-    let away = machine.state().with_extension("away");
-    std::fs::rename(machine.state(), &away).unwrap();
-    until("it ends", || {
-        rustix::process::test_kill_process(Pid::from_raw(pid.cast_signed()).unwrap()).is_err()
-    });
-    assert!(!machine.state().exists());
-    std::fs::rename(&away, machine.state()).unwrap();
-    site.release();
-    done(&machine.run(&["wait", "1"]));
-    whole(&machine, &site, "file.bin");
-}
-
-#[test]
 fn whoever_watches_for_a_reader_that_left_ends_with_it() {
     let machine = Machine::with_agent();
     done(&machine.run(&["list"]));
@@ -322,33 +271,6 @@ fn a_config_that_is_not_there_is_wrong_usage_with_and_without_an_agent() {
         assert!(outcome.stderr.contains("/nowhere/haul.toml"), "{}", outcome.told());
         done(&machine.run(&["list"]));
     }
-}
-
-#[test]
-fn an_agent_and_an_engine_in_a_console_never_share_a_store() {
-    let (site, machine) = (Site::start(None), Machine::with_agent());
-    done(&machine.run(&["list"]));
-    let pid = agent(&machine);
-    let outcome = machine.run(&["--here", "list"]);
-    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
-    assert!(outcome.stderr.contains(&format!("the agent (pid {pid})")), "{}", outcome.told());
-    assert!(
-        outcome.stderr.contains("--here") && outcome.stderr.contains("haul agent stop"),
-        "{}",
-        outcome.told()
-    );
-    done(&machine.run(&["agent", "stop"]));
-    site.serve("file.bin", toml! { size = "4 MiB" });
-    site.hold_after(1 << 20);
-    let mut here = machine.spawn(&["--here", "get", &site.fill("{site}/file.bin")]);
-    assert!(site.wait_until_held(|| here.is_over()), "{}", here.wait().told());
-    let outcome = machine.run(&["list"]);
-    assert_eq!(outcome.status.code(), Some(3), "{}", outcome.told());
-    assert!(outcome.stderr.contains(&format!("haul (pid {})", here.pid())), "{}", outcome.told());
-    site.release();
-    done(&here.wait());
-    // What is left is the next agent's.
-    done(&machine.run(&["list"]));
 }
 
 #[test]

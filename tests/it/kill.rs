@@ -2,6 +2,7 @@
 
 use toml::toml;
 
+use crate::agent;
 use crate::support::content::{Held, first_difference};
 use crate::support::machine::Machine;
 use crate::support::site::Site;
@@ -99,9 +100,7 @@ fn the_part_of_a_removed_download_goes_after_a_kill_and_that_of_one_that_was_tak
         assert!(outcome.status.success(), "{args:?}: {}", outcome.told());
     };
     let kill = || {
-        let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap();
-        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        agent::kill(agent::agent(&machine));
         haul::engine::Holder::wait_until_free(&machine.state()).unwrap();
     };
     haul(&["add", "-d", &folder, "-n", "1", &url]);

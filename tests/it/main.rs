@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
-//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
+//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_lock` only one engine at a store, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
 //! - `commands` does everything to downloads in every state;
 //! - `demo` goes to the built-in shop;
 //! - `door` lets web pages in, or not, `door_crowd` too many of them, `door_browser` in a real browser, `door_desktop` opens links;
@@ -29,6 +29,7 @@
 mod agent;
 mod agent_costs;
 mod agent_crowd;
+mod agent_lock;
 mod agent_login;
 mod agent_manager;
 mod agent_ssh;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::AbortHandle;
@@ -147,14 +147,15 @@ impl LaneCell {
         self.watched.borrow().as_ref().and_then(|watched| watched.piece())
     }
 
-    /// How long the limits and the governor's pace hold so many bytes back.
-    fn pay(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<std::time::Duration> {
+    /// Pays for so many bytes: how long the limits and the governor's pace hold them back, where one of them does.
+    fn pay(&self, shared: &Shared, now: Instant, bytes: usize) -> Option<Wait> {
         let pace = self.watched.borrow().as_ref().and_then(|watched| watched.took(now, bytes));
-        pace.max(shared.limit(now, bytes))
+        let limit = shared.limit(now, bytes);
+        (limit.is_some() || pace.is_some()).then_some(Wait { now, limit, pace })
     }
 
     /// Waits, with the stall clock standing still. False where a limit changed meanwhile: what was paid then counts no more.
-    async fn rest(&self, shared: &Shared, wait: std::time::Duration) -> bool {
+    async fn rest(&self, shared: &Shared, wait: Wait) -> bool {
         self.held.set(true);
         let watched = self.watched.borrow().clone();
         let eased = async {
@@ -163,14 +164,32 @@ impl LaneCell {
                 None => std::future::pending().await,
             }
         };
-        let is_over = tokio::select! {
-            is_over = shared.rest(wait) => is_over,
-            () = eased => false,
+        let is_over = match wait.limit {
+            Some(limit) => shared.rest(limit).await,
+            None => true,
         };
+        // The limits are paid whatever becomes of the pace: one that is lifted must not have them pay again.
+        let passed = shared.now().saturating_duration_since(wait.now);
+        if let Some(rest) = wait.pace.map(|pace| pace.saturating_sub(passed)).filter(|_| is_over) {
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = eased => {}
+            }
+        }
         self.held.set(false);
         self.heard.set(shared.now());
         is_over
     }
+}
+
+/// What bytes wait for before they are taken.
+struct Wait {
+    /// When they were paid for.
+    now: Instant,
+    /// What the limits ask.
+    limit: Option<Duration>,
+    /// What the governor asks.
+    pace: Option<Duration>,
 }
 
 /// Why a lane stopped.
