@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::status::Status;
 use crate::links::list::Problem;
+use crate::model::id::DownloadId;
 use crate::model::printable::{printable, without_numbers};
 use crate::model::request::{Refusal, RefusalKind};
 use crate::model::selector::SelectorError;
@@ -74,6 +75,23 @@ impl CliError {
     /// Returns the error of wrong usage.
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// Fails for the first of the numbers that were named and is not there.
+    ///
+    /// # Errors
+    /// There is no download of that number.
+    pub(crate) fn unless_all_are_there(
+        named: &[DownloadId],
+        is_there: impl Fn(DownloadId) -> bool,
+    ) -> Result<(), Self> {
+        match named.iter().find(|id| !is_there(**id)) {
+            Some(id) => {
+                let text = format!("there is no download {id}");
+                Err(Self::Refused(Refusal::new(RefusalKind::NotFound, text, "See `haul list`")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The exit status that it leads to.

@@ -56,7 +56,7 @@ const COLUMNS: [Column; 8] = [
 /// Lists downloads.
 ///
 /// # Errors
-/// A selector that makes no sense, or no engine.
+/// A selector that makes no sense, a number that is not there (the others are listed), or no engine.
 pub(crate) async fn list<E: Engine>(
     args: &ListArgs,
     engine: &E,
@@ -65,28 +65,36 @@ pub(crate) async fn list<E: Engine>(
 ) -> Result<Status, CliError> {
     let mut select = Selector::parse(&args.select)?;
     select.all |= select.is_empty();
-    if args.format == ListFormat::List {
-        return match engine.call(Request::Export { select }).await? {
-            Reply::Batch(batch) => write_list(batch, output),
-            other => Err(unexpected(&other)),
-        };
+    let named = select.ids.clone();
+    if args.format == ListFormat::List && named.is_empty() {
+        return export(select, engine, output).await;
     }
-    let rows = match engine.call(Request::List { select }).await? {
+    let rows = match engine.call(Request::List { select: select.clone() }).await? {
         Reply::Rows(rows) => rows,
         other => return Err(unexpected(&other)),
     };
-    if args.json {
+    if args.format == ListFormat::List {
+        export(select, engine, output).await?;
+    } else if args.json {
         rows.iter().try_for_each(|row| output.json(row))?;
-    } else if rows.is_empty() {
+    } else if !rows.is_empty() {
+        table(&rows, (context.now)(), output.stdout.ascii).write(output)?;
+    } else if named.is_empty() {
         output.say(if args.select.is_empty() {
             "haul: the list is empty. Add a download with `haul get URL` or `haul add URL`."
         } else {
             "haul: nothing matches."
         });
-    } else {
-        table(&rows, (context.now)(), output.stdout.ascii).write(output)?;
     }
+    CliError::unless_all_are_there(&named, |id| rows.iter().any(|row| row.id == id))?;
     Ok(Status::Done)
+}
+
+async fn export<E: Engine>(select: Selector, engine: &E, output: &mut Output) -> Result<Status, CliError> {
+    match engine.call(Request::Export { select }).await? {
+        Reply::Batch(batch) => write_list(batch, output),
+        other => Err(unexpected(&other)),
+    }
 }
 
 fn table(rows: &[DownloadRow], now: UnixMs, ascii: bool) -> Table {

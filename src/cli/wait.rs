@@ -67,10 +67,7 @@ pub(crate) async fn wait<E: Engine>(
             break;
         }
     }
-    if let Some(id) = select.ids.iter().find(|id| !first.rows.iter().any(|row| row.id == **id)) {
-        let text = format!("there is no download {id}");
-        return Err(CliError::Refused(Refusal::new(RefusalKind::NotFound, text, "See `haul list`")));
-    }
+    CliError::unless_all_are_there(&select.ids, |id| first.rows.iter().any(|row| row.id == id))?;
     if first.rows.is_empty() {
         output.say("haul: there is nothing to wait for.");
         return Ok(Status::Done);

@@ -32,7 +32,7 @@ pub struct WatchArgs {
 /// Streams changes: with `--json` every update, else a line whenever a download's state or percentage changes.
 ///
 /// # Errors
-/// A selector that makes no sense, or an engine that is lost.
+/// A selector that makes no sense, a number that is not there at the start, or an engine that is lost.
 pub(crate) async fn watch<E: Engine>(
     args: &WatchArgs,
     engine: &E,
@@ -44,6 +44,7 @@ pub(crate) async fn watch<E: Engine>(
     select.all |= select.is_empty();
     let mut feed = interrupts.unless(engine.subscribe()).await?;
     let mut last: HashMap<DownloadId, (StateKind, Option<u64>)> = HashMap::new();
+    let mut named = select.ids.clone();
     loop {
         let update = async {
             tokio::select! {
@@ -79,6 +80,9 @@ pub(crate) async fn watch<E: Engine>(
             output.json(&update)?;
         }
         output.flush()?;
+        if !update.more {
+            CliError::unless_all_are_there(&std::mem::take(&mut named), |id| last.contains_key(&id))?;
+        }
     }
 }
 

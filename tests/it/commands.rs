@@ -321,6 +321,10 @@ fn numbers_all_and_predicates_choose_what_they_say() {
     expect(&["priority", "low", ">2MB", "state:waiting"], 0, "1 download", &[1, 4], low);
     expect(&["priority", "low", "5", "99"], 1, "there is no download 99", &[1, 4, 5], low);
     expect(&["priority", "low", "99"], 2, "there is no download 99", &[1, 4, 5], low);
+    for named in [&["list", "1", "99"][..], &["list", "--format", "list", "99"], &["watch", "99"]] {
+        expect(named, 2, "there is no download 99", &[1, 4, 5], low);
+    }
+    expect(&["list", "90-99"], 0, "nothing matches", &[1, 4, 5], low);
     expect(&["priority", "low", "2-3", "7", "90-99"], 0, "3 downloads", &[1, 2, 3, 4, 5, 7], low);
     expect(&["priority", "high", "all"], 0, "7 downloads", &[1, 2, 3, 4, 5, 6, 7], high);
     let paused: &dyn Fn(&Value) -> bool = &|row| row["state"]["is"] == "cancelled";
