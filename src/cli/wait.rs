@@ -15,7 +15,7 @@ use super::status::Status;
 use super::stay::Stay;
 use crate::links::quantity;
 use crate::model::item::GiveUp;
-use crate::model::request::{AddedHow, Refusal, RefusalKind};
+use crate::model::request::AddedHow;
 use crate::model::selector::Selector;
 use crate::model::state::StateKind;
 use crate::model::update::Update;

@@ -99,6 +99,7 @@ impl Core {
                 Ok(())
             }
             Act::SetPriority { priority } => {
+                self.clients.is_said_by_hand(id);
                 self.set_priority(id, *priority);
                 Ok(())
             }
@@ -148,11 +149,13 @@ impl Core {
         match next(item.record.state.kind(), event) {
             Next::Refused(why) => return Err(not_now(why)),
             Next::Stay => {
-                // A pause that was asked for in this very moment is taken back.
-                if let Some(run) = &mut item.run
-                    && run.then == Then::Pause
-                {
-                    run.then = Then::Queue;
+                // What was asked for in this very moment is taken back, but for what only `undo` takes back.
+                match &mut item.run {
+                    Some(run) if matches!(run.then, Then::Pause | Then::Cancel) => run.then = Then::Queue,
+                    Some(run) if matches!(run.then, Then::Remove | Then::Lose) => {
+                        return Err(not_now("it is being taken out of the list"));
+                    }
+                    _ => {}
                 }
                 return Ok(());
             }

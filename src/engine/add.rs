@@ -179,6 +179,14 @@ impl Core {
         for id in self.same_as(new, settings.page.as_ref()).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;
+            // What is on its way out is nothing to attach to.
+            if item
+                .run
+                .as_ref()
+                .is_some_and(|run| matches!(run.then, Then::Cancel | Then::Remove | Then::Lose))
+            {
+                continue;
+            }
             match record.state.kind() {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
@@ -269,7 +277,12 @@ impl Core {
             joined_on_samples: false,
             settings,
             extras: (!is_plain).then(|| Box::new(extras)),
-            checkpoint: here.and_then(|here| here.checkpoint.clone()),
+            checkpoint: here.and_then(|here| {
+                let mut kept = here.checkpoint.clone()?;
+                // Tags may have been written into it since.
+                kept.size = here.size.or(kept.size);
+                Some(kept)
+            }),
         }
     }
 

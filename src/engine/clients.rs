@@ -1,12 +1,13 @@
 //! Who is connected: which real-time downloads are whose, and what becomes of them when their client leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::core::Core;
 use super::item::Then;
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::item::{Mode, OnLost, Priority};
+use crate::store::error::StoreError;
 
 /// All clients that are here, or may come back.
 #[derive(Default)]
@@ -17,7 +18,12 @@ pub(super) struct Clients {
     gone: Vec<(Instant, u64, OwnerKey)>,
     /// Downloads that fall under their client's own limit.
     groups: HashMap<DownloadId, u64>,
+    /// What stepped back because nobody attended to it any more: it comes before the others again with whoever does.
+    lowered: HashSet<DownloadId>,
 }
+
+/// What the store keeps those under that somebody attends to, and that come before the others for that.
+const ATTENDED: &str = "attended";
 
 impl Clients {
     /// The client under whose own limit a download falls.
@@ -28,6 +34,17 @@ impl Clients {
     /// A download that is gone falls under nobody's limit.
     pub(super) fn forget(&mut self, id: DownloadId) {
         self.groups.remove(&id);
+        self.lowered.remove(&id);
+    }
+
+    /// Somebody gave a download its priority: it is no longer a matter of who attends to it.
+    pub(super) fn is_said_by_hand(&mut self, id: DownloadId) {
+        self.lowered.remove(&id);
+    }
+
+    /// Whether a client is here.
+    pub(super) fn has(&self, client: u64) -> bool {
+        self.here.contains_key(&client)
     }
 }
 
@@ -36,6 +53,8 @@ struct Client {
     attends: Vec<DownloadId>,
     /// A client that lost its connection may be back before that is noticed; it is gone when the last one ends.
     connections: usize,
+    /// Whether it said goodbye over one of them.
+    has_ended: bool,
 }
 
 /// How a client left.
@@ -61,15 +80,46 @@ impl Core {
             clients.last += 1;
             clients.last
         });
-        clients.here.insert(number, Client { key, attends: Vec::new(), connections: 1 });
+        clients.here.insert(number, Client { key, attends: Vec::new(), connections: 1, has_ended: false });
         number
     }
 
     /// A client stays with downloads until they end.
     pub(super) fn attend(&mut self, client: u64, ids: Vec<DownloadId>) {
+        for id in &ids {
+            if self.clients.lowered.remove(id) {
+                self.raise(*id);
+            }
+        }
         if let Some(here) = self.clients.here.get_mut(&client) {
             here.attends.extend(ids);
         }
+        self.keep_attended();
+    }
+
+    /// What is attended to is known after a kill, too: nobody comes back to attend to it after a power cut.
+    fn keep_attended(&self) {
+        let attended = self.clients.here.values().flat_map(|client| &client.attends);
+        let first =
+            |id: &&DownloadId| self.items.get(id).is_some_and(|item| item.record.priority == Priority::Now);
+        let attended: Vec<DownloadId> = attended.filter(first).copied().collect();
+        // Where it can't be stored they keep their priority after a kill, and somebody can lower them.
+        drop(self.db.keep_loosely(ATTENDED, &attended));
+    }
+
+    /// What was attended to when the last engine was killed steps back, until somebody comes back to it.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(super) fn lower_attended(&mut self) -> Result<(), StoreError> {
+        let attended: Vec<DownloadId> = self.db.kept(ATTENDED)?.unwrap_or_default();
+        if !attended.is_empty() {
+            for id in attended {
+                self.lower(id);
+            }
+            self.keep_attended();
+        }
+        Ok(())
     }
 
     /// What a client adds from now on has a limit of its own, while it stays.
@@ -95,21 +145,22 @@ impl Core {
     pub(super) fn leave(&mut self, client: u64, how: Leave, now: Instant) {
         let Some(here) = self.clients.here.get_mut(&client) else { return };
         here.connections = here.connections.saturating_sub(1);
-        if how == Leave::Vanished && here.connections > 0 {
+        here.has_ended |= how == Leave::Goodbye;
+        if here.connections > 0 {
             return;
         }
         let Some(gone) = self.clients.here.remove(&client) else { return };
-        match how {
-            Leave::Goodbye => {
-                self.end_group(client);
-                self.lose(client, OnLost::Drop);
+        if gone.has_ended {
+            self.end_group(client);
+            self.lose(client, OnLost::Drop);
+        } else {
+            for id in &gone.attends {
+                self.lower(*id);
             }
-            Leave::Vanished => {
-                for id in gone.attends {
-                    self.lower(id);
-                }
-                self.clients.gone.push((now, client, gone.key));
-            }
+            self.clients.gone.push((now, client, gone.key));
+        }
+        if !gone.attends.is_empty() {
+            self.keep_attended();
         }
     }
 
@@ -118,6 +169,15 @@ impl Core {
         let Some(item) = self.items.get(&id) else { return };
         if item.record.priority == Priority::Now && item.record.state.kind().is_unfinished() {
             self.set_priority(id, Priority::Normal);
+            self.clients.lowered.insert(id);
+        }
+    }
+
+    /// What is attended to again comes before the others again.
+    fn raise(&mut self, id: DownloadId) {
+        let Some(item) = self.items.get(&id) else { return };
+        if item.record.priority == Priority::Normal && item.record.state.kind().is_unfinished() {
+            self.set_priority(id, Priority::Now);
         }
     }
 

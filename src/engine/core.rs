@@ -1,10 +1,11 @@
 //! The engine's state, all of it on one thread: downloads, the line, hosts, collections, and what changed since when.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::checkpointer::{Checkpointer, Save};
 use super::item::{Item, Running, Then};
@@ -24,7 +25,7 @@ use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::view::Totals;
 use crate::model::way::Ways;
-use crate::store::db::{Db, Durability};
+use crate::store::db::{Db, Durability, Ticket};
 
 /// Removed downloads that a client may still have to hear of.
 pub(super) const MOST_REMOVED: usize = 100_000;
@@ -68,8 +69,13 @@ pub(super) struct Core {
     pub(super) checkpointer: Option<Checkpointer>,
     pub(super) publisher: Option<Publisher>,
     pub(super) librarian: Option<super::librarian::Librarian>,
-    /// How much the checkpointer and the publisher still owe an answer for.
-    pub(super) saving: usize,
+    /// What the checkpointer was given, and has answered.
+    pub(super) saves: super::settle::Saves,
+    /// What a request gave to the store, until it is answered.
+    pub(super) unheard: Vec<Ticket>,
+    /// Tells whenever a transfer has let go, or something was saved.
+    pub(super) moved: Rc<Notify>,
+    /// How many files the publisher still owes an answer for.
     pub(super) publishing: usize,
     /// Whether other parts are to be deleted than the store knows of.
     pub(super) parts_to_go_changed: bool,
@@ -413,7 +419,7 @@ impl Core {
 
     pub(super) fn save(&mut self, save: Save) {
         if let Some(checkpointer) = &self.checkpointer {
-            self.saving += 1;
+            self.saves.give();
             checkpointer.save(save);
         }
     }
@@ -520,7 +526,7 @@ impl Core {
 
     /// Whether nothing runs, is timed or waits to be stored.
     pub(super) fn is_quiet(&self) -> bool {
-        self.queue.running() == 0 && self.saving == 0 && self.publishing == 0
+        self.queue.running() == 0 && self.saves.are_done() && self.publishing == 0
     }
 
     /// Whether nothing will ever happen by itself.

@@ -164,8 +164,9 @@ impl Core {
     }
 
     /// Speeds that were set by hand outlive the process. What can't be stored now holds until then.
-    pub(super) fn keep_speeds(&self) {
-        drop(self.db.keep(SPEEDS, &self.limiter.by_hand));
+    pub(super) fn keep_speeds(&mut self) {
+        let ticket = self.db.keep(SPEEDS, &self.limiter.by_hand);
+        self.answer_after(ticket);
     }
 
     /// Limits one download.

@@ -29,6 +29,7 @@ mod recover;
 mod rewriting;
 #[cfg(target_os = "linux")]
 mod services;
+mod settle;
 mod space;
 mod standing;
 mod transfer;
@@ -178,7 +179,9 @@ impl Engine {
             checkpointer: Some(checkpointer),
             publisher: Some(publisher),
             librarian: Some(librarian),
-            saving: 0,
+            saves: settle::Saves::default(),
+            unheard: Vec::new(),
+            moved: Rc::default(),
             notices: notices::Notices::default(),
             publishing: 0,
             tagging: HashMap::new(),
@@ -206,6 +209,7 @@ impl Engine {
             core.limit_anew();
             core.delete_parts_to_go(&opened.loaded.downloads)?;
             core.take_up(opened.loaded, dormant);
+            core.lower_attended()?;
             core.take_up_plan()?;
             core.recover_rewrites()?;
             for file in left {
@@ -349,9 +353,17 @@ impl Engine {
                 "try again in a moment",
             ));
         }
+        let is_owners = matches!(request, Request::Add(_) | Request::Act { .. } | Request::Attend { .. });
+        if is_owners && !self.core.borrow().clients.has(client) {
+            let text = "this client has said goodbye already";
+            return Err(Refusal::new(RefusalKind::NotNow, text, "connect again"));
+        }
+        self.core.borrow_mut().unheard.clear();
         let reply = self.carry_out(client, request).await;
         self.wake.notify_one();
-        reply
+        let reply = reply?;
+        self.hear().await?;
+        Ok(reply)
     }
 
     /// Which finished downloads have the checksum with which they are asked for again: that somebody once verified nothing, or
@@ -404,7 +416,11 @@ impl Engine {
                 Ok(Reply::Detail(Box::new(detail)))
             }
             Request::Act { select, act } => {
-                Ok(Reply::Acted(self.core.borrow_mut().act(client, &select, &act)))
+                let given = self.saves_given();
+                let acted = self.core.borrow_mut().act(client, &select, &act);
+                self.wake.notify_one();
+                self.settle(&acted, given).await?;
+                Ok(Reply::Acted(acted))
             }
             Request::Undo => {
                 let (acted, ticket) = self.core.borrow_mut().undo_last();

@@ -233,6 +233,7 @@ impl Core {
         self.count_traffic(came, std::time::Instant::now());
         self.share_out(&host);
         self.pump();
+        self.moved.notify_waiters();
     }
 
     /// A copy of a run that began before its download was given another name or folder says where the part stays.
@@ -456,8 +457,9 @@ impl Core {
 
     /// Takes in what the checkpointer did.
     pub(super) fn saved(&mut self, saved: Saved) {
-        self.saving = self.saving.saturating_sub(1);
         let Saved { id, run, generation, coverage, result, of_part, sync_failed } = saved;
+        self.saves.end(&result);
+        self.moved.notify_waiters();
         let now = UnixMs::from(super::wall());
         let Some(item) = self.items.get_mut(&id) else { return };
         let is_current = item.record.checkpoint.as_ref().is_some_and(|held| held.generation == generation);
@@ -545,7 +547,7 @@ fn fall_back(item: &mut Item) {
     checkpoint.generation = checkpoint.generation.next();
     let name = format!("{}{}", checkpoint.part, note::NOTE);
     // One that can't be deleted is of another generation now, and not believed.
-    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name));
+    let _ = note::void_at(&checkpoint.part_folder(&item.record.folder).join(name), item.record.uuid);
 }
 
 /// Deletes what is on disk of a download that is not finished; what was adopted gets its name back. What can't be deleted stays where it is, and says whose it is.

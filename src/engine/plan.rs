@@ -171,7 +171,8 @@ impl Core {
         if word != self.plan.word {
             self.plan.word = word;
             // What can't be stored holds all the same, until the process ends.
-            drop(self.db.keep(WORD, &self.plan.word));
+            let ticket = self.db.keep(WORD, &self.plan.word);
+            self.answer_after(ticket);
         }
     }
 
@@ -221,7 +222,8 @@ impl Core {
         let collection = self.collection(id)?;
         (collection.held, collection.held_until) = (held, until.filter(|_| held));
         let record = collection.clone();
-        drop(self.db.put_collection(record));
+        let ticket = self.db.put_collection(record);
+        self.answer_after(ticket);
         if held {
             self.hold_running(Some(id), None);
         }

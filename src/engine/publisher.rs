@@ -297,7 +297,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
         .map(|way| {
             let intent = way.part.ending.intent();
             if way.original.is_none() {
-                clean_up(&intent.part, way.part.noted, &way.part.set_aside);
+                clean_up(&intent.part, way.part.ending.owner, way.part.noted, &way.part.set_aside);
             }
             intent
         })
@@ -351,7 +351,7 @@ fn publish(db: &Db, group: Vec<Publish>) -> Vec<Published> {
     ways.into_iter()
         .map(|way| {
             if let (Some(original), Ok(Some(_)), Ok(())) = (&way.original, &way.state, &committed) {
-                clean_up(&original.path(), way.part.noted, &way.part.set_aside);
+                clean_up(&original.path(), way.part.ending.owner, way.part.noted, &way.part.set_aside);
                 // What can't be deleted stays, and says whose it is.
                 let _ = original.discard();
             }

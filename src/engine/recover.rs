@@ -80,7 +80,8 @@ impl Core {
             .get(&id)
             .and_then(|item| item.record.checkpoint.as_ref())
             .map(|checkpoint| checkpoint.set_aside.clone());
-        let recovered = recover(intent, &set_aside.unwrap_or_default());
+        let owner = self.items.get(&id).map(|item| item.record.uuid);
+        let recovered = recover(intent, owner, &set_aside.unwrap_or_default());
         if let (Ok(Recovered::Again), Some(item)) = (&recovered, self.items.get(&id)) {
             crate::store::part::sign_again(&intent.part, item.record.uuid);
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::core::Core;
 use super::item::{Item, Then};
@@ -40,6 +41,9 @@ pub(super) struct PartToGo {
     part: String,
     device: u64,
     inode: u64,
+    /// The download's own name for itself: only its note goes with the part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Uuid>,
     /// The name that it gets back, where somebody else made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adopted: Option<String>,
@@ -56,6 +60,7 @@ impl PartToGo {
             part: checkpoint.part.clone(),
             device: checkpoint.device,
             inode: checkpoint.inode,
+            owner: Some(record.uuid),
             adopted,
         });
         let aside = checkpoint.set_aside.iter().map(|old| Self {
@@ -63,6 +68,7 @@ impl PartToGo {
             part: old.part.clone(),
             device: old.device,
             inode: old.inode,
+            owner: Some(record.uuid),
             adopted: None,
         });
         own.into_iter().chain(aside).collect()
@@ -76,7 +82,9 @@ impl PartToGo {
             Some(name) => part::give_back(&self.folder, &self.part, identity, name).map(drop),
             None => files::discard_named(&self.folder, &self.part, identity.0, identity.1),
         };
-        let _ = note::forget(&self.folder.join(&self.part));
+        if let Some(owner) = self.owner {
+            let _ = note::forget(&self.folder.join(&self.part), owner);
+        }
     }
 }
 

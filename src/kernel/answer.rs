@@ -49,8 +49,8 @@ pub enum Meaning {
     Compare(Option<u64>),
     /// Ranges are of no use here: ask once without.
     AskWhole,
-    /// Everything is here already, and proven.
-    AlreadyWhole,
+    /// Everything is here already, and proven: so many bytes.
+    AlreadyWhole(u64),
     /// The file is the one that is here (304).
     Unchanged,
     /// Trouble that often passes.
@@ -188,7 +188,7 @@ fn unsatisfied(asked: Asked, heard: &Heard, known: &Known) -> Meaning {
         let verdict = same_file(&known.validators, known.size, &heard.validators, Some(total));
         // Many servers leave the validators out of a 416: then its size alone is no proof, and asking whole settles it.
         if known.have == total && verdict == Verdict::Proof {
-            return Meaning::AlreadyWhole;
+            return Meaning::AlreadyWhole(total);
         }
     }
     if asked != Asked::Whole && !known.asked_whole { Meaning::AskWhole } else { Meaning::Refused(416) }
@@ -319,7 +319,7 @@ mod tests {
     fn a_416_ends_the_download_only_with_proof() {
         let full = Known { have: 100, ..resumed() };
         let end = Heard { content_range: ContentRange::Unsatisfied(100), ..heard(416) };
-        assert_eq!(judge(Asked::From { start: 100, end: None }, &end, &full), Meaning::AlreadyWhole);
+        assert_eq!(judge(Asked::From { start: 100, end: None }, &end, &full), Meaning::AlreadyWhole(100));
         let silent = Heard { validators: Validators::default(), ..end.clone() };
         assert_eq!(judge(Asked::From { start: 100, end: None }, &silent, &full), Meaning::AskWhole);
         assert_eq!(judge(FROM_40, &heard(416), &resumed()), Meaning::AskWhole);

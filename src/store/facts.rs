@@ -19,9 +19,18 @@ const DAYS: u32 = 400;
 impl Db {
     /// Keeps something under a name, instead of what was there.
     pub fn keep<T: Serialize>(&self, name: &'static str, what: &T) -> Ticket {
+        self.keep_as(Durability::Durable, name, what)
+    }
+
+    /// Keeps something under a name, without a sync: a kill leaves it, a power cut may not.
+    pub fn keep_loosely<T: Serialize>(&self, name: &'static str, what: &T) -> Ticket {
+        self.keep_as(Durability::Relaxed, name, what)
+    }
+
+    fn keep_as<T: Serialize>(&self, durability: Durability, name: &'static str, what: &T) -> Ticket {
         let text = json(what);
         self.write(
-            Durability::Durable,
+            durability,
             Box::new(move |db| match &text {
                 Ok(text) => {
                     db.execute("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", params![name, text]).map(drop)

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
-use super::part::Part;
+use super::files::is_file_of;
+use super::part::{OWNER, Part, sign};
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
 use crate::model::range::ByteRange;
@@ -74,6 +75,8 @@ pub struct NoteWriter {
     /// Records before this one lie within safe coverage: their places may be used again.
     free_before: u64,
     marked: u64,
+    /// Whether its name is somebody else's file: it stays as it is, and what is written stays unnoted.
+    is_elsewhere: bool,
 }
 
 impl NoteWriter {
@@ -90,6 +93,7 @@ impl NoteWriter {
             next: 0,
             free_before: 0,
             marked: 0,
+            is_elsewhere: false,
         }
     }
 
@@ -113,20 +117,24 @@ impl NoteWriter {
     pub fn noted(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         let Ok(len) = u32::try_from(data.len()) else { return Ok(()) };
         // A ring full of records that are not safe yet: this write stays unnoted, which costs at most fetching it again.
-        if self.next - self.free_before >= CAPACITY {
+        if self.is_elsewhere || self.next - self.free_before >= CAPACITY {
             return Ok(());
         }
         let record = encode(offset, len, crc32fast::hash(data), self.header.generation, self.next);
         if self.file.is_none() && self.goes_on {
             self.open(OFlags::RDWR)?;
+            self.write_header()?;
         } else if self.file.is_none() {
             let Some(first) = self.first.take() else {
                 self.first = Some(record);
                 self.next = 1;
                 return Ok(());
             };
-            // One that is there says nothing of this generation: what it said was read when the part was opened.
-            self.open(OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)?;
+            self.create()?;
+            if self.is_elsewhere {
+                return Ok(());
+            }
+            self.write_header()?;
             self.put(0, &first)?;
         }
         self.put(self.next, &record)?;
@@ -160,14 +168,33 @@ impl NoteWriter {
     /// The note can't be deleted.
     pub fn void(self) -> Result<(), StoreError> {
         drop(self.file);
-        void_at(&self.path)
+        void_at(&self.path, self.header.uuid)
+    }
+
+    /// Makes the file, or empties one of our own: it says nothing of this generation, and what it said was read when the part was
+    /// opened.
+    fn create(&mut self) -> Result<(), StoreError> {
+        match self.open(OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+            Err(error) if error.kind == StoreKind::Taken => {
+                if !is_of(&self.path, self.header.uuid) {
+                    self.is_elsewhere = true;
+                    return Ok(());
+                }
+                self.open(OFlags::RDWR | OFlags::TRUNC)?;
+            }
+            other => other?,
+        }
+        if let Some(file) = &self.file {
+            sign(file, self.header.uuid);
+        }
+        Ok(())
     }
 
     fn open(&mut self, flags: OFlags) -> Result<(), StoreError> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::open(&self.path, flags, Mode::RUSR | Mode::WUSR).map(File::from);
         self.file = Some(file.map_err(|error| self.failed(&error.into()))?);
-        self.write_header()
+        Ok(())
     }
 
     fn put(&self, number: u64, record: &[u8; RECORD]) -> Result<(), StoreError> {
@@ -287,11 +314,23 @@ pub fn path_of(part: &Part) -> PathBuf {
     part.folder().join(format!("{}{NOTE}", part.file_name()))
 }
 
-/// Deletes a note, durably. One that is not there is no error.
+/// Whether what lies at a note's path is this download's: it says so. One that is empty is nobody's, and may be what a power cut left.
+pub fn is_of(path: &Path, owner: Uuid) -> bool {
+    let mut said = [0; 16];
+    let is_signed = rustix::fs::lgetxattr(path, OWNER, &mut said) == Ok(said.len());
+    is_signed && Uuid::from_bytes(said) == owner
+        || is_file_of(path, Some(0))
+        || Note::read(path).is_some_and(|note| note.header.uuid == owner)
+}
+
+/// Deletes a download's note, durably. One that is not there is no error, and a file of somebody else stays.
 ///
 /// # Errors
 /// What the disk says.
-pub fn void_at(path: &Path) -> Result<(), StoreError> {
+pub fn void_at(path: &Path, owner: Uuid) -> Result<(), StoreError> {
+    if !is_of(path, owner) {
+        return Ok(());
+    }
     match std::fs::remove_file(path) {
         Ok(()) => path.parent().map_or(Ok(()), super::files::sync_folder),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -299,13 +338,17 @@ pub fn void_at(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Deletes the note of a part that is no longer needed, without a sync: a note without its part means nothing.
+/// Deletes the note of a download's part that is no longer needed, without a sync: a note without its part means nothing. A file of
+/// somebody else stays.
 ///
 /// # Errors
 /// What the disk says.
-pub fn forget(part_path: &Path) -> Result<(), StoreError> {
+pub fn forget(part_path: &Path, owner: Uuid) -> Result<(), StoreError> {
     let mut path = part_path.as_os_str().to_owned();
     path.push(NOTE);
+    if !is_of(Path::new(&path), owner) {
+        return Ok(());
+    }
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::io("can't delete the note", Path::new(&path).display(), &error))
@@ -438,6 +481,38 @@ mod tests {
         assert!(!path_of(&part).exists());
         write(&part, &mut note, 4, b"more");
         assert_eq!(proven(&part, 1), [(0, 8)]);
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_in_the_place_of_a_note_stays_as_it_is() {
+        let (_folder, part, mut note) = begun();
+        std::fs::write(path_of(&part), b"mine").unwrap();
+        for at in 0..3 {
+            write(&part, &mut note, at * 4, b"aaaa");
+        }
+        note.mark();
+        note.committed(header(1, 12)).unwrap();
+        assert!(!note.is_on_disk());
+        note.void().unwrap();
+        forget(&part.path(), Uuid::nil()).unwrap();
+        assert_eq!(std::fs::read(path_of(&part)).unwrap(), b"mine");
+        // One of our own of which a power cut left only the name, or that is of an earlier generation, is used again.
+        for ours in [&b""[..], &encode_header(&header(0, 0), 0)] {
+            std::fs::write(path_of(&part), ours).unwrap();
+            let mut note = NoteWriter::new(&part, header(1, 0));
+            write(&part, &mut note, 0, b"aaaa");
+            write(&part, &mut note, 4, b"bbbb");
+            assert_eq!(proven(&part, 1), [(0, 8)]);
+        }
+        // Another download's never is.
+        let mut other = NoteWriter::new(&part, NoteHeader { uuid: Uuid::from_u128(7), ..header(1, 0) });
+        write(&part, &mut other, 0, b"cccc");
+        write(&part, &mut other, 4, b"dddd");
+        assert_eq!(Note::of(&part).unwrap().header.uuid, Uuid::nil());
+        forget(&part.path(), Uuid::from_u128(7)).unwrap();
+        assert!(path_of(&part).exists());
+        forget(&part.path(), Uuid::nil()).unwrap();
+        assert!(!path_of(&part).exists());
     }
 
     #[test]

@@ -13,10 +13,8 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
-use super::files::{
-    MOST_NUMBERS, discard_named, exists, is_file_at, is_file_of, is_same, rename_aside, sync_folder,
-};
-use super::note::{NOTE, Note};
+use super::files::{MOST_NUMBERS, discard_named, exists, is_file_at, is_same, rename_aside, sync_folder};
+use super::note::{self, NOTE, Note};
 use super::spent::at_disk;
 use super::unnamed::{self, Unnamed};
 use crate::model::file_name::numbered;
@@ -27,7 +25,7 @@ use crate::model::record::Checkpoint;
 pub const PART: &str = ".part";
 /// The extended attribute that says whose part a file is, from its first moment on: a kill before the store has heard of it
 /// leaves nothing that nobody knows.
-const OWNER: &str = "user.haul.download";
+pub(super) const OWNER: &str = "user.haul.download";
 /// File systems whose inode numbers last only as long as their mount, by `statfs(2)`: FAT, exFAT and FUSE.
 const RENUMBERING: [rustix::fs::FsWord; 3] = [0x4d44, 0x2011_bab0, 0x6573_5546];
 
@@ -439,7 +437,7 @@ fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<(OwnedFd, boo
 }
 
 /// Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
-fn sign(file: impl std::os::fd::AsFd, owner: Uuid) {
+pub(super) fn sign(file: impl std::os::fd::AsFd, owner: Uuid) {
     let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
 }
 
@@ -451,7 +449,7 @@ pub fn sign_again(path: &Path, owner: Uuid) {
 /// Deletes a part and its note that belong to a download of which nothing was kept.
 fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> {
     if let Some(part) = Part::of_owner(folder, name, owner) {
-        super::note::forget(&part.path())?;
+        note::forget(&part.path(), owner)?;
         part.discard()?;
     }
     Ok(())
@@ -491,11 +489,8 @@ pub fn give_back(
 /// Whether what lies where a part's note would be is something else: it would be written over. Of a note of ours a power cut may
 /// have left no more than its name: then it is empty, or lies beside a part that is ours.
 fn is_taken_by_a_note(folder: &Path, part: &str, owner: Uuid) -> bool {
-    let note = folder.join(format!("{part}{NOTE}"));
-    exists(&note)
-        && !is_file_of(&note, Some(0))
-        && Note::read(&note).is_none_or(|note| note.header.uuid != owner)
-        && Part::of_owner(folder, part, owner).is_none()
+    let path = folder.join(format!("{part}{NOTE}"));
+    exists(&path) && !note::is_of(&path, owner) && Part::of_owner(folder, part, owner).is_none()
 }
 
 #[cfg(test)]

@@ -280,23 +280,27 @@ pub enum Recovered {
 
 /// Deletes what a named file no longer needs: its note and partials of other versions. Before [`sync_folders`], so that nothing
 /// of them comes back once the file counts as completed.
-pub fn clean_up(part: &Path, noted: bool, set_aside: &[SetAside]) {
+pub fn clean_up(part: &Path, owner: Uuid, noted: bool, set_aside: &[SetAside]) {
     // What can't be deleted stays: it does no harm and says whose it is.
     if noted {
-        let _ = note::forget(part);
+        let _ = note::forget(part, owner);
     }
     let Some(folder) = part.parent() else { return };
     for old in set_aside {
         let _ = discard_named(folder, &old.part, old.device, old.inode);
-        let _ = note::forget(&folder.join(&old.part));
+        let _ = note::forget(&folder.join(&old.part), owner);
     }
 }
 
-/// Finds out what became of an intent, and cleans up after it.
+/// Finds out what became of an intent, and cleans up after it. The note is left where nobody knows any more whose it was.
 ///
 /// # Errors
 /// What the disk says.
-pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recovered, StoreError> {
+pub fn recover(
+    intent: &PublishIntent,
+    owner: Option<Uuid>,
+    set_aside: &[SetAside],
+) -> Result<Recovered, StoreError> {
     // Its inode was free again if it got no name: another file may have it by now.
     if let Some(born) = intent.born {
         let is_placed = is_born_at(&intent.target, intent.inode, born);
@@ -312,7 +316,9 @@ pub fn recover(intent: &PublishIntent, set_aside: &[SetAside]) -> Result<Recover
             rustix::fs::unlink(&intent.part)
                 .map_err(|error| StoreError::io("can't delete", intent.part.display(), &error.into()))?;
         }
-        clean_up(&intent.part, true, set_aside);
+        if let Some(owner) = owner {
+            clean_up(&intent.part, owner, true, set_aside);
+        }
         sync_folders([intent])?;
         return Ok(Recovered::Placed);
     }
@@ -354,13 +360,13 @@ mod tests {
         prepare(&ending).unwrap();
         assert!(sync(&[&ending]).iter().all(Result::is_ok));
         let intent = ending.intent();
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Again);
         assert_eq!(
             place(&intent, &ending.part, ending.taken).unwrap(),
             Placed::Done(folder.path().join("a"))
         );
         sync_folders([&intent]).unwrap();
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Placed);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Placed);
         let facts = std::fs::metadata(folder.path().join("a")).unwrap();
         assert_eq!((facts.len(), facts.permissions().mode() & 0o777), (5, 0o640));
         assert_eq!(UnixMs::from(facts.modified().unwrap()), UnixMs(784_111_777_000));
@@ -370,7 +376,7 @@ mod tests {
             Err(error) => assert_eq!(error, Errno::NOTSUP),
         }
         std::fs::remove_file(folder.path().join("a")).unwrap();
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Lost);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Lost);
     }
 
     #[test]
@@ -402,7 +408,7 @@ mod tests {
         let Placed::Kept(device, inode) = keep_name(&target).unwrap() else { panic!("the name isn't kept") };
         assert_eq!(keep_name(&target), Err(Errno::EXIST));
         let intent = PublishIntent { placeholder: Some((device, inode)), ..ending.intent() };
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Again);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Again);
         assert!(!target.exists(), "a name that nobody uses is free again");
         std::fs::write(&target, b"somebody else's").unwrap();
         assert_eq!(place(&intent, &ending.part, Taken::Number).unwrap(), Placed::Renumber("a (1)".into()));

@@ -132,11 +132,11 @@ mod tests {
         prepare(&ending).unwrap();
         assert!(sync(&[&ending]).iter().all(Result::is_ok));
         let intent = ending.intent();
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Lost);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Lost);
         let path = folder.path().join("a");
         assert_eq!(place(&intent, &ending.part, ending.taken).unwrap(), Placed::Done(path.clone()));
         sync_folders([&intent]).unwrap();
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Placed);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Placed);
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -149,7 +149,7 @@ mod tests {
         let mut intent = ending.intent();
         place(&intent, &ending.part, ending.taken).unwrap();
         intent.born = intent.born.map(|born| Born { seconds: born.seconds - 1, ..born });
-        assert_eq!(recover(&intent, &[]).unwrap(), Recovered::Lost);
+        assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Lost);
     }
 
     #[test]

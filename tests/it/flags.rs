@@ -1,8 +1,9 @@
 //! Every flag of `haul get`, seen from the server's side or in what is left on disk.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -278,6 +279,29 @@ fn if_changed_fetches_only_what_changed() {
     assert_eq!(listed.len(), 1, "{listed:?}");
     let gone = stage.machine.run(&["undo"]);
     assert!(!gone.told().contains("1 download"), "{}", gone.told());
+    // What somebody did to the file, or left in its place, says nothing of the server's.
+    let file = stage.machine.file("file.bin");
+    let (size, date) = (file.metadata().unwrap().len(), file.metadata().unwrap().modified().unwrap());
+    let damage: [&dyn Fn(); 4] = [
+        &|| std::fs::write(&file, b"damaged").unwrap(),
+        &|| File::options().write(true).open(&file).unwrap().set_modified(SystemTime::now()).unwrap(),
+        &|| {
+            std::fs::remove_file(&file).unwrap();
+            File::create(&file).unwrap().set_len(size - 1).unwrap();
+            File::options().write(true).open(&file).unwrap().set_modified(date).unwrap();
+        },
+        &|| std::fs::remove_file(&file).unwrap(),
+    ];
+    for damage in damage {
+        damage();
+        stage.get(&["--if-changed"]);
+        stage.assert_held("file.bin", "file.bin");
+    }
+    // A sum that the file doesn't have is not proven by the server's word.
+    let wrong = format!("sha-256:{}", "0".repeat(64));
+    let outcome = stage.machine.get(&[stage.url().as_str(), "--if-changed", "--checksum", &wrong]);
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+    stage.machine.run(&["remove", "state:failed"]);
     // Another name is another file.
     stage.get(&["-o", "other.bin"]);
     stage.get(&["--replace"]);

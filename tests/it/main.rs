@@ -2,6 +2,7 @@
 //!
 //! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_lock` only one engine at a store, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
 //! - `commands` does everything to downloads in every state;
+//! - `deeds` sees that what was answered is so, and stays so after a kill;
 //! - `demo` goes to the built-in shop;
 //! - `door` lets web pages in, or not, `door_crowd` too many of them, `door_browser` in a real browser, `door_desktop` opens links;
 //! - `flags` and `input` go through the command line, `metalink` through its files;
@@ -36,6 +37,7 @@ mod agent_ssh;
 mod agent_upgrade;
 mod commands;
 mod config;
+mod deeds;
 mod demo;
 mod door;
 mod door_browser;

@@ -174,7 +174,7 @@ fn links_where_its_files_would_be_are_never_written_through() {
 }
 
 /// Leaves no room on a disk. Returns the file that takes it.
-fn fill(folder: &Path) -> PathBuf {
+pub(crate) fn fill(folder: &Path) -> PathBuf {
     let filler = folder.join("filler");
     let mut size = 16 << 20;
     while size >= 4096 {

@@ -44,12 +44,17 @@ impl Shared {
     /// Keeps to one server where an answer shows that those behind one name disagree: a version came back that was set aside, or
     /// ours did after another connection was given another one.
     pub(super) fn heed_disagreement(&self, answer: &Answer, heard: &Heard) {
+        let ours = self.validators.borrow();
         let is_back = |old: &SetAside| {
+            // Versions that are called the same can't be told from each other.
+            if (&old.validators.etag, old.validators.last_modified) == (&ours.etag, ours.last_modified) {
+                return false;
+            }
             let is_same_tag = old.validators.etag.is_some() && old.validators.etag == heard.validators.etag;
             is_same_tag || same_file(&old.validators, None, &heard.validators, None) == Verdict::Proof
         };
         // Where ours is not what comes now the file has simply changed.
-        let is_ours = same_file(&self.validators.borrow(), None, &heard.validators, None) == Verdict::Proof;
+        let is_ours = same_file(&ours, None, &heard.validators, None) == Verdict::Proof;
         let doubted = self.doubt.replace(false) && is_ours;
         if self.alone.get() || !(doubted || self.set_aside.borrow().iter().any(is_back)) {
             return;
@@ -118,8 +123,8 @@ impl Shared {
             let note_from = format!("{}{}", part.file_name(), note::NOTE);
             rename_aside(part.folder(), part.file_name(), &to)
                 .map_err(|error| trouble::of_disk(self, &error))?;
-            // A small part never had a note.
-            if part.folder().join(&note_from).exists() {
+            // A small part never had a note, and what else is there stays.
+            if note::is_of(&part.folder().join(&note_from), self.order.uuid) {
                 rename_aside(part.folder(), &note_from, &format!("{to}{}", note::NOTE))
                     .map_err(|error| trouble::of_disk(self, &error))?;
             }
@@ -199,15 +204,16 @@ impl Shared {
             }
         }
         // A size that an answer doesn't name is still the one that was heard before, where it is of the same version.
-        let before = self.size.get().or(Some(self.at_least.get()).filter(|least| *least > 0));
-        let held = before.filter(|_| size.is_none() && !differs);
-        let known = held.filter(|_| {
-            same_file(&self.validators.borrow(), held, &heard.validators, None) == Verdict::Proof
-        });
+        let told = self.size.get().or(Some(self.at_least.get()).filter(|least| *least > 0));
+        let unnamed = size.is_none() && !differs;
+        let held = told.filter(|_| unnamed);
+        let is_proven = same_file(&self.validators.borrow(), held, &heard.validators, None) == Verdict::Proof;
+        let known = held.filter(|_| is_proven);
         let ends_by_itself =
             answer.headers.contains_key(TRANSFER_ENCODING) || answer.version >= Version::HTTP_2;
-        // The end of a connection says nothing where more was known to be there.
-        let least = if ends_by_itself { known } else { held };
+        // The end of a connection says nothing where more was known to be there: told by the server, or fetched already.
+        let least = held.max(Some(self.coverage.borrow().end()).filter(|end| unnamed && *end > 0));
+        let least = least.filter(|_| is_proven || !ends_by_itself);
         let is_short = size.or(least).is_some_and(|wanted| at < wanted);
         if body_ended && is_short {
             let text = "the server sent less than it announced".to_owned();
@@ -255,7 +261,8 @@ impl Shared {
         self.commit(self.checkpoint()).await?;
         drop(self.note.take());
         if let Some(part) = &part {
-            note::void_at(&note::path_of(part)).map_err(|error| trouble::of_disk(self, &error))?;
+            note::void_at(&note::path_of(part), self.order.uuid)
+                .map_err(|error| trouble::of_disk(self, &error))?;
         }
         Ok(())
     }

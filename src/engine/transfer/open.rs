@@ -1,6 +1,8 @@
 //! The first answer of a run: what it means decides whether old bytes are joined, compared, set aside, or begun anew.
 
+use std::path::Path;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -14,13 +16,15 @@ use super::shared::{Shared, wall};
 use super::trouble;
 use crate::fetch::error::FetchError;
 use crate::fetch::transport::{Answer, Body};
-use crate::fetch::{hear, name};
+use crate::fetch::{digest, hear, name};
 use crate::kernel::answer::{Known, Meaning, judge, phrase};
 use crate::model::coverage::Coverage;
 use crate::model::heard::Heard;
 use crate::model::item::{OnWeak, Taken};
 use crate::model::range::{Asked, ByteRange};
+use crate::model::record::Checkpoint;
 use crate::model::state::{FailKind, WaitReason};
+use crate::model::time::UnixMs;
 use crate::store::part::Part;
 
 /// How many versions, by their validators, samples are compared with in one run.
@@ -55,7 +59,7 @@ impl Shared {
             let asked = if tried.whole { Asked::Whole } else { self.first_question() };
             let place = self.sources.pick(0);
             let url = self.sources.url(place).unwrap_or_else(|| self.order.source.clone());
-            let conditions = self.conditions();
+            let conditions = self.conditions().await;
             let conditional = !conditions.is_empty();
             let answer = match self.ask_if(url.clone(), asked, tried.fresh, conditions).await {
                 Ok(answer) => answer,
@@ -112,7 +116,14 @@ impl Shared {
                     }
                     self.refuse_in_stream("there is no proof that the file is still the same one")?;
                     drop(answer);
-                    self.sample(&heard).await?;
+                    if self.sample(&heard).await? {
+                        continue;
+                    }
+                    if tried.whole {
+                        let text = "the server gives no bytes to compare with what is here".to_owned();
+                        return Err(self.final_word(Meaning::Nonsense(text)));
+                    }
+                    tried.whole = true;
                 }
                 Meaning::Changed => {
                     drop(answer);
@@ -121,7 +132,10 @@ impl Shared {
                 }
                 Meaning::Compare(size) => return self.compare(answer, &heard, size).await,
                 Meaning::AskWhole => tried.whole = true,
-                Meaning::AlreadyWhole => return Ok(Opened::Whole),
+                Meaning::AlreadyWhole(size) => {
+                    self.size.set(Some(size));
+                    return Ok(Opened::Whole);
+                }
                 Meaning::Unchanged => return Err(Outcome::Unchanged),
                 Meaning::Misdirected if !tried.fresh => tried.fresh = true,
                 Meaning::ViaSource(_) => self.sources.set_url(place, self.order.source.clone()),
@@ -169,28 +183,37 @@ impl Shared {
         }
     }
 
-    /// `--if-changed` asks with what was stored of the file that is here, or else with its date.
-    fn conditions(&self) -> HeaderMap {
+    /// `--if-changed` asks with what was stored of the file that is here. Where that is not the file any more, or never was, there is
+    /// nothing to ask with: it is fetched.
+    async fn conditions(&self) -> HeaderMap {
         let mut conditions = HeaderMap::new();
         if self.order.settings.taken != Taken::IfChanged || !self.coverage.borrow().is_empty() {
             return conditions;
         }
+        let Some(stored) = self.order.held.as_deref().filter(|stored| stored.inode == 0) else {
+            return conditions;
+        };
         let file = self.order.folder.join(&self.order.name);
-        let Ok(facts) = std::fs::metadata(file) else { return conditions };
-        let stored = self.order.held.as_deref();
-        let is_the_one = stored.is_some_and(|stored| stored.inode == 0 && stored.size == Some(facts.len()));
-        if let Some(tag) = stored.and_then(|stored| stored.validators.etag.as_deref()).filter(|_| is_the_one)
-            && let Ok(value) = HeaderValue::from_str(tag)
-        {
+        if !is_as_stored(&file, stored) || !self.has_the_given_sum(&file).await {
+            return conditions;
+        }
+        let validators = &stored.validators;
+        if let Some(value) = validators.etag.as_deref().and_then(|tag| HeaderValue::from_str(tag).ok()) {
             conditions.insert(IF_NONE_MATCH, value);
-        } else if let Ok(value) = facts
-            .modified()
-            .map_err(drop)
-            .and_then(|date| HeaderValue::from_str(&httpdate::fmt_http_date(date)).map_err(drop))
-        {
-            conditions.insert(IF_MODIFIED_SINCE, value);
+        } else if let Some(date) = validators.last_modified {
+            let date = httpdate::fmt_http_date(SystemTime::from(date));
+            conditions.extend(HeaderValue::from_str(&date).ok().map(|value| (IF_MODIFIED_SINCE, value)));
         }
         conditions
+    }
+
+    /// Whether a file has the checksum that was given, where one was.
+    async fn has_the_given_sum(&self, file: &Path) -> bool {
+        let given = self.order.extras.as_deref().and_then(|extras| extras.checksum.clone());
+        let Some(given) = given else { return true };
+        let (file, algorithm) = (file.to_owned(), given.algorithm());
+        let sum = tokio::task::spawn_blocking(move || digest::of_file(&file, algorithm)).await;
+        matches!(sum, Ok(Ok(sum)) if sum == given)
     }
 
     /// Whether samples agreed with what this answer is of.
@@ -332,10 +355,12 @@ impl Shared {
         Answered { name, size, remote, copy: self.copy() }
     }
 
-    /// Compares samples where nothing proves that the file is the same. Returns where they agree.
-    async fn sample(self: &Rc<Self>, heard: &Heard) -> Result<(), Outcome> {
+    /// Compares samples where nothing proves that the file is the same. False where the server gives none: then only all of the file
+    /// can tell.
+    async fn sample(self: &Rc<Self>, heard: &Heard) -> Result<bool, Outcome> {
         if self.order.settings.on_weak == OnWeak::Restart {
-            return self.changed(heard).await;
+            self.changed(heard).await?;
+            return Ok(true);
         }
         match self.compare_samples(&heard.validators).await? {
             Samples::Agree => {
@@ -344,10 +369,11 @@ impl Shared {
                 self.joined_on_samples.set(true);
                 let text = "nothing proves that the file is still the same; its samples agree, so it goes on";
                 self.tell(What::Told("joined on samples", text.into()));
-                Ok(())
             }
-            Samples::Differ => self.changed(heard).await,
+            Samples::Differ => self.changed(heard).await?,
+            Samples::Refused => return Ok(false),
         }
+        Ok(true)
     }
 
     /// What was handed out can't be taken back: a stream never starts over.
@@ -439,8 +465,18 @@ fn undated(heard: &Heard) -> crate::model::validators::Validators {
     crate::model::validators::Validators { date: None, ..heard.validators.clone() }
 }
 
+/// Whether a file is the one that was finished: of the same size, and with the date that the server gave it.
+fn is_as_stored(file: &Path, stored: &Checkpoint) -> bool {
+    let Ok(facts) = std::fs::metadata(file) else { return false };
+    let seconds = |at: UnixMs| at.0.div_euclid(1000);
+    let modified = facts.modified().ok().map(|at| seconds(UnixMs::from(at)));
+    facts.is_file()
+        && stored.size == Some(facts.len())
+        && stored.validators.last_modified.is_none_or(|date| modified == Some(seconds(date)))
+}
+
 /// Servers name a stored `.gz` as its own coding; its bytes are the file all the same.
-fn is_named_as_coded(answer: &Answer) -> bool {
+pub(super) fn is_named_as_coded(answer: &Answer) -> bool {
     let coding = answer.headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
     let path = std::path::Path::new(answer.final_url.path());
     let ends = |endings: &[&str]| {

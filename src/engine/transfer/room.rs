@@ -68,7 +68,7 @@ impl Shared {
             let path = self.order.folder.join(&old.part);
             // One that can't be deleted stays, and the disk will say that it is full.
             let _ = discard_named(&self.order.folder, &old.part, old.device, old.inode);
-            let _ = note::forget(&path);
+            let _ = note::forget(&path, self.order.uuid);
             let text = format!(
                 "{} ({} of another version) is deleted: its room is needed for the new one",
                 old.part,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::open::is_named_as_coded;
 use super::order::Outcome;
 use super::shared::{Shared, wall};
 use super::trouble;
@@ -25,6 +26,8 @@ pub(super) enum Samples {
     Agree,
     /// At least one is not, or the server speaks of another version now.
     Differ,
+    /// The server gives no such bytes, which says nothing of them.
+    Refused,
 }
 
 impl Shared {
@@ -37,18 +40,20 @@ impl Shared {
             let fetched = self.ask(url.clone(), asked, false).await;
             let mut answer = fetched.map_err(|error| trouble::of_fetch(self, &error))?;
             let heard = hear::hear(&answer, wall());
-            let total = match heard.content_range {
-                ContentRange::Bytes(got, total) if heard.status == 206 && got.start() == range.start() => {
-                    total
+            match heard.content_range {
+                ContentRange::Bytes(got, total) if heard.status == 206 => {
+                    if same_file(expected, self.size.get(), &heard.validators, total) == Verdict::Changed {
+                        return Ok(Samples::Differ);
+                    }
+                    if got.start() != range.start() || (heard.encoded && !is_named_as_coded(&answer)) {
+                        return Ok(Samples::Refused);
+                    }
                 }
                 _ if matches!(heard.status, 408 | 429 | 500..=599) => {
                     let text = crate::kernel::answer::phrase(heard.status);
                     return Err(Outcome::Transient { text, after: heard.retry_after, host: None });
                 }
-                _ => return Ok(Samples::Differ),
-            };
-            if same_file(expected, self.size.get(), &heard.validators, total) == Verdict::Changed {
-                return Ok(Samples::Differ);
+                _ => return Ok(Samples::Refused),
             }
             let mut at = range.start();
             while at < range.end() {

@@ -9,7 +9,7 @@ use crate::model::coverage::Coverage;
 use crate::model::item::Mode;
 use crate::model::record::Checkpoint;
 use crate::store::files::rename_aside;
-use crate::store::note::{NOTE, Note, NoteHeader, NoteWriter};
+use crate::store::note::{self, NOTE, Note, NoteHeader, NoteWriter};
 use crate::store::part::{PART, Part};
 
 impl Shared {
@@ -32,10 +32,11 @@ impl Shared {
             && part.is(aside.device, aside.inode)
         {
             rename_aside(&self.order.folder, name, &aside.part).map_err(fail)?;
-            let note = format!("{name}{NOTE}");
-            // A small part never had a note.
-            if self.order.folder.join(&note).exists() {
-                rename_aside(&self.order.folder, &note, &format!("{}{NOTE}", aside.part)).map_err(fail)?;
+            let note_name = format!("{name}{NOTE}");
+            // A small part never had a note, and what else is there stays.
+            if note::is_of(&self.order.folder.join(&note_name), self.order.uuid) {
+                rename_aside(&self.order.folder, &note_name, &format!("{}{NOTE}", aside.part))
+                    .map_err(fail)?;
             }
         }
         if checkpoint.inode == 0 {

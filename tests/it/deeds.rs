@@ -1,0 +1,129 @@
+//! An answer comes after the deed: what a command says is so, is in the store, and is still so after a kill.
+
+use serde_json::{Value, json};
+use toml::toml;
+
+use crate::agent::{agent, done, held_in_the_middle, kill, until, whole};
+use crate::support::line::Line;
+use crate::support::machine::Machine;
+use crate::support::site::Site;
+use haul::engine::Holder;
+
+/// Kills the agent and waits until its store is free.
+fn kill_agent(machine: &Machine) {
+    kill(agent(machine));
+    Holder::wait_until_free(&machine.state()).unwrap();
+}
+
+fn rows(machine: &Machine) -> Vec<Value> {
+    let listed = machine.run(&["list", "--json"]);
+    String::from_utf8_lossy(&listed.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_was_answered_outlives_a_kill_in_the_next_moment() {
+    for (act, state) in [("pause", Some("paused")), ("cancel", Some("cancelled")), ("remove", None)] {
+        let (_site, machine) = held_in_the_middle();
+        done(&machine.run(&[act, "1"]));
+        kill_agent(&machine);
+        let states: Vec<_> = rows(&machine).iter().map(|row| row["state"]["is"].clone()).collect();
+        assert_eq!(states, state.into_iter().map(Value::from).collect::<Vec<_>>(), "{act}");
+    }
+}
+
+#[test]
+fn what_was_removed_or_cancelled_is_so_for_the_next_command() {
+    let (site, machine) = held_in_the_middle();
+    let url = site.fill("{site}/file.bin");
+    done(&machine.run(&["cancel", "1"]));
+    assert_eq!(rows(&machine)[0]["state"]["is"], "cancelled");
+    site.release();
+    done(&machine.run(&["retry", "1"]));
+    done(&machine.run(&["wait", "1"]));
+    whole(&machine, &site, "file.bin");
+    done(&machine.run(&["remove", "1"]));
+    std::fs::remove_file(machine.file("file.bin")).unwrap();
+    site.hold_after(3 << 20);
+    let folder = machine.downloads().display().to_string();
+    let id = done(&machine.run(&["add", "-d", &folder, &url]));
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    // The same link again is a new download, not the one that is on its way out.
+    done(&machine.run(&["remove", &id]));
+    site.release();
+    let again = done(&machine.run(&["add", "-d", &folder, &url]));
+    assert_ne!(again, id);
+    done(&machine.run(&["wait", &again]));
+    assert_eq!(rows(&machine).len(), 1);
+}
+
+#[test]
+fn what_can_not_be_stored_is_not_called_done() {
+    let Some(disk) = crate::support::disk::require_small(16) else { return };
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    std::fs::remove_dir(machine.state()).unwrap();
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(disk.folder(), own).unwrap();
+    std::os::unix::fs::symlink(disk.folder(), machine.state()).unwrap();
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(3 << 20);
+    let folder = machine.downloads().display().to_string();
+    done(&machine.run(&["add", "-d", &folder, &site.fill("{site}/file.bin")]));
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    let filler = crate::trouble::fill(disk.folder());
+    for command in [&["hold"][..], &["go"], &["pause", "1"]] {
+        let outcome = machine.run(command);
+        assert_eq!(outcome.status.code(), Some(3), "{command:?}: {}", outcome.told());
+        assert!(outcome.stderr.contains("only until haul ends"), "{command:?}: {}", outcome.told());
+    }
+    std::fs::remove_file(filler).unwrap();
+    done(&machine.run(&["resume", "1"]));
+    done(&machine.run(&["pause", "1"]));
+    done(&machine.run(&["agent", "stop"]));
+}
+
+#[test]
+fn what_somebody_attended_to_steps_back_with_a_kill_and_comes_first_again_with_who_comes_back() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.hold_after(3 << 20);
+    let mut getting = machine.spawn(&["get", "-n", "1", &site.fill("{site}/file.bin")]);
+    assert!(site.wait_until_held(|| getting.is_over()), "{}", getting.wait().told());
+    assert_eq!(rows(&machine)[0]["priority"], "now");
+    // Who waits comes back by itself.
+    kill_agent(&machine);
+    until("it comes first again", || rows(&machine)[0]["priority"] == "now");
+    // Both are gone, as after a power cut.
+    let held = machine.state().join("lock");
+    getting.kill();
+    kill_agent(&machine);
+    assert!(held.exists());
+    assert_eq!(rows(&machine)[0]["priority"], "normal");
+    site.release();
+    done(&machine.run(&["wait", "1"]));
+    whole(&machine, &site, "file.bin");
+}
+
+#[test]
+fn nobody_owns_anything_after_a_goodbye() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "4 MiB" });
+    site.hold_after(1 << 20);
+    done(&machine.run(&["list"]));
+    let socket = Holder::read(&machine.state()).socket.unwrap();
+    let new =
+        json!({ "url": site.fill("{site}/file.bin"), "folder": machine.downloads(), "mode": "real-time" });
+    let mut line = Line::hello(&socket, "mine");
+    let add = json!({ "jsonrpc": "2.0", "id": 8, "method": "add", "params": { "downloads": [new], "settings": [] } });
+    let goodbye = json!({ "jsonrpc": "2.0", "id": 7, "method": "goodbye" });
+    line.send(format!("{}\n", json!([goodbye, add])).as_bytes());
+    let answers = line.read().unwrap();
+    assert_eq!(answers[1]["error"]["data"]["kind"], "not_now", "{answers}");
+    // With two connections it is the last one that takes them with it.
+    let (mut first, mut second) = (Line::hello(&socket, "two"), Line::hello(&socket, "two"));
+    first.get("goodbye", &Value::Null);
+    second.get("add", &add["params"]);
+    assert!(site.wait_until_held(|| false), "nobody downloads");
+    second.get("goodbye", &Value::Null);
+    site.release();
+    until("it is gone", || rows(&machine).is_empty());
+}
