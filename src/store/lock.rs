@@ -80,6 +80,10 @@ impl Holder {
         // Who holds it is a help, no more: a lock file that can't be read is still held.
         let text = std::fs::read_to_string(state.join(FILE)).unwrap_or_default();
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        // One that came here with a copy of its folder, or was moved with it, says who has another store.
+        if value("folder").is_some_and(|folder| named(state).is_ok_and(|here| here != folder)) {
+            return Self::default();
+        }
         Self {
             pid: value("pid").and_then(|pid| pid.parse().ok()),
             socket: value("socket").map(PathBuf::from),
@@ -124,7 +128,9 @@ impl Lock {
             let text = format!("the store in {} is in use by {who}", state.display());
             return Err(StoreError::new(StoreKind::Locked, text));
         };
-        let hold = Held { file: Some(file), said: format!("pid {}\n", std::process::id()) };
+        let named = named(state).map_err(|error| fail(&error))?;
+        let said = format!("pid {}\nfolder {named}\n", std::process::id());
+        let hold = Held { file: Some(file), said };
         match hold.say() {
             // What it says is a help: on a full disk the list can still be looked at, and something be removed.
             Err(error)
@@ -319,6 +325,12 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
+/// What a lock says of the folder that it is in: which one it is, and where.
+fn named(state: &Path) -> std::io::Result<String> {
+    let (device, inode) = identity(&std::fs::metadata(state)?);
+    Ok(format!("{device}:{inode} {}", state.canonicalize()?.display()))
+}
+
 fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
@@ -348,6 +360,24 @@ mod tests {
         assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
         Holder::wait_until_free(&state).unwrap();
         assert!(take().is_ok());
+    }
+
+    #[test]
+    fn the_lock_of_a_copied_or_moved_folder_says_nothing_of_the_store_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, copy) = (folder.path().join("state"), folder.path().join("copy"));
+        let lock = Lock::take(&Gate::enter(&state).unwrap()).unwrap();
+        lock.hold().announce(Path::new("/run/a.sock")).unwrap();
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::copy(state.join(FILE), copy.join(FILE)).unwrap();
+        assert_eq!(Holder::read(&copy), Holder::default());
+        let moved = folder.path().join("moved");
+        std::fs::rename(&state, &moved).unwrap();
+        assert_eq!(Holder::read(&moved), Holder::default());
+        // Other ways to it lead to the same.
+        std::fs::rename(&moved, &state).unwrap();
+        std::os::unix::fs::symlink(&state, &moved).unwrap();
+        assert_eq!(Holder::read(&moved).socket, Some("/run/a.sock".into()));
     }
 
     #[test]

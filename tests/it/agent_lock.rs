@@ -87,3 +87,24 @@ fn an_agent_and_an_engine_in_a_console_never_share_a_store() {
     // What is left is the next agent's.
     done(&machine.run(&["list"]));
 }
+
+#[test]
+fn a_copy_of_a_store_is_a_store_of_its_own() {
+    let (site, machine) = held_in_the_middle();
+    let pid = agent(&machine);
+    let copy = machine.state().with_extension("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(machine.state()).unwrap().flatten() {
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let at = copy.display().to_string();
+    done(&machine.run(&["--state", &at, "hold"]));
+    done(&machine.run(&["--state", &at, "agent", "stop"]));
+    assert_eq!(agent(&machine), pid);
+    site.release();
+    done(&machine.run(&["wait", "1"]));
+    whole(&machine, &site, "file.bin");
+    std::fs::remove_dir_all(copy).unwrap();
+}
