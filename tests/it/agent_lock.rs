@@ -1,5 +1,7 @@
 //! One store, one engine: whoever comes while another has it, leaves it, or has lost it.
 
+use std::process::Command;
+
 use haul::engine::Holder;
 use rustix::process::Pid;
 use toml::toml;
@@ -99,9 +101,12 @@ fn a_copy_of_a_store_is_a_store_of_its_own() {
             std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
         }
     }
-    let at = copy.display().to_string();
-    done(&machine.run(&["--state", &at, "hold"]));
-    done(&machine.run(&["--state", &at, "agent", "stop"]));
+    for words in [&["hold"][..], &["agent", "stop"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        command.arg("--state").arg(&copy).args(words).env_clear().env("HOME", machine.downloads());
+        let outcome = command.output().unwrap();
+        assert!(outcome.status.success(), "{words:?}: {}", String::from_utf8_lossy(&outcome.stderr));
+    }
     assert_eq!(agent(&machine), pid);
     site.release();
     done(&machine.run(&["wait", "1"]));
