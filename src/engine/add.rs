@@ -176,6 +176,20 @@ impl Core {
         if new.again {
             return None;
         }
+        self.attach(client, new, settings, proven).or_else(|| {
+            // Of pages nothing is known after a store was lost.
+            let is_lost = settings.page.is_none() && self.take_in_lost(new).is_some();
+            if is_lost { self.attach(client, new, settings, proven) } else { None }
+        })
+    }
+
+    fn attach(
+        &mut self,
+        client: u64,
+        new: &NewDownload,
+        settings: &TransferSettings,
+        proven: &HashSet<DownloadId>,
+    ) -> Option<Added> {
         for id in self.same_as(new, settings.page.as_ref()).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
             let record = &item.record;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::add::source_hash;
 use super::core::Core;
 use crate::fetch::name;
 use crate::model::coverage::Coverage;
+use crate::model::id::DownloadId;
 use crate::model::item::{NewDownload, OnChange, TransferSettings};
+use crate::model::printable::mask_url;
 use crate::model::record::{Checkpoint, DownloadRecord};
 use crate::model::request::{Added, AddedHow, Refusal, RefusalKind};
 use crate::model::state::State;
@@ -81,6 +84,47 @@ impl Core {
         // What can't be stored is there again at the next start.
         drop(self.db.insert(records));
         (count > 0).then_some((folder, count))
+    }
+
+    /// What an earlier store knew of: the part beside which a new download would begin is its own, as the note and the attribute say.
+    pub(super) fn take_in_lost(&mut self, new: &NewDownload) -> Option<DownloadId> {
+        let folder = new.folder.as_ref()?;
+        let name = new.name.clone().unwrap_or_else(|| name::provisional(&new.url));
+        let path = folder.join(format!("{name}{PART}{NOTE}"));
+        let header = Note::read(&path)?.header;
+        let part = Part::open_named(folder, &format!("{name}{PART}")).ok()?;
+        let is_its_own = header.source_url == mask_url(&new.url) && part.is_signed_by(header.uuid);
+        drop(part);
+        if !is_its_own {
+            return None;
+        }
+        // What was rebuilt has the link without its secrets, as notes do.
+        let rebuilt = self.items.values().map(|item| &item.record).find(|record| record.uuid == header.uuid);
+        if let Some((id, shown)) = rebuilt.map(|record| (record.id, &record.source_url)) {
+            if *shown == new.url || !is_masked(shown, &new.url) {
+                return None;
+            }
+            self.complete_link(id, new.url.clone());
+            return Some(id);
+        }
+        let mut record = self.adopt_note(&path).ok().flatten()?;
+        record.source_url = new.url.clone();
+        let id = record.id;
+        self.put_in_list(record.clone(), 0);
+        // What can't be stored is found again.
+        drop(self.db.insert(vec![record]));
+        Some(id)
+    }
+
+    fn complete_link(&mut self, id: DownloadId, url: Url) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let old = source_hash(&item.record.source_url);
+        let new = source_hash(&url);
+        item.record.source_url = url;
+        self.by_source.remove(&(old, id));
+        self.by_source.insert((new, id));
+        self.touch(id);
+        self.store(id);
     }
 
     fn adopt_note(&mut self, path: &Path) -> Result<Option<DownloadRecord>, Refusal> {
@@ -203,8 +247,15 @@ impl Core {
         let now = UnixMs::from(super::wall());
         let mut record = self.new_record(new, Arc::new(settings), Arc::new(folder.to_owned()), now);
         record.state = State::Paused;
+        // The same link finds it, whatever it is called.
+        record.name_is_given = false;
         record
     }
+}
+
+/// Whether a link is another one without its secrets.
+fn is_masked(shown: &Url, url: &Url) -> bool {
+    Url::parse(&mask_url(url)).is_ok_and(|masked| masked == *shown)
 }
 
 /// Collects the notes that a path means: itself, its part's, or those in a folder.

@@ -187,6 +187,11 @@ impl Part {
         rustix::fs::fstatfs(&self.file).is_ok_and(|facts| RENUMBERING.contains(&facts.f_type))
     }
 
+    /// Whether the file's attribute names this download, which nothing but haul writes.
+    pub fn is_signed_by(&self, owner: Uuid) -> bool {
+        self.said_owner() == Some(owner)
+    }
+
     /// The download that the file's attribute names.
     fn said_owner(&self) -> Option<Uuid> {
         let mut said = [0; 16];

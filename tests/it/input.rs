@@ -172,11 +172,13 @@ fn a_damaged_store_is_set_aside_and_the_downloads_are_rebuilt_from_their_parts()
             "{how}: {aside:?}"
         );
         let downloads = machine.downloads().display().to_string();
-        let adopted = machine.run(&["adopt", &downloads]);
-        assert!(adopted.status.success(), "{how}: {}", adopted.told());
-        assert!(adopted.stderr.contains("paused. To let them go on: haul resume"), "{}", adopted.told());
-        let url = site.fill("{site}/file.bin");
-        let outcome = machine.get(&[url.as_str(), "-o", "file.bin"]);
+        // The same command goes on with its part in either case.
+        if matches!(how, "zeros" | "text") {
+            let adopted = machine.run(&["adopt", &downloads]);
+            assert!(adopted.status.success(), "{how}: {}", adopted.told());
+            assert!(adopted.stderr.contains("paused. To let them go on: haul resume"), "{}", adopted.told());
+        }
+        let outcome = machine.get(&[site.fill("{site}/file.bin")]);
         assert!(outcome.status.success(), "{how}: {}", outcome.told());
         let whole = std::fs::read(machine.file("file.bin")).unwrap();
         assert_eq!(first_difference(&whole, &content), None, "{how}: {}", outcome.told());
@@ -200,9 +202,42 @@ fn what_lies_where_downloads_go_is_rebuilt_by_itself_after_the_store_was_damaged
     let listed = machine.run(&["list"]);
     assert_refused(&listed, 0, &["damaged", "1 downloads were rebuilt"]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("file.bin"), "{}", listed.told());
-    let outcome = machine.get(&[&site.fill("{site}/file.bin"), "-o", "file.bin"]);
+    let outcome = machine.get(&[&site.fill("{site}/file.bin")]);
     assert!(outcome.status.success(), "{}", outcome.told());
     assert_eq!(machine.names(), ["file.bin"]);
+}
+
+#[test]
+fn a_link_with_a_secret_finds_what_was_begun_with_it_after_the_store_was_lost() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "8 MiB" });
+    let url = site.fill("{site}/file.bin?token=secret&page=2");
+    let downloads = machine.downloads().display().to_string();
+    for adopts in [true, false] {
+        site.hold_after(5 << 20);
+        let mut running = machine.spawn(&["get", &url, "-n", "1"]);
+        assert!(site.wait_until_held(|| running.is_over()), "{}", running.wait().told());
+        running.kill();
+        site.release();
+        std::fs::remove_dir_all(machine.state()).unwrap();
+        std::fs::create_dir(machine.state()).unwrap();
+        if adopts {
+            let adopted = machine.run(&["adopt", &downloads]);
+            assert!(adopted.status.success(), "{}", adopted.told());
+        }
+        site.forget();
+        let outcome = machine.get(&[&url]);
+        assert!(outcome.status.success(), "{}", outcome.told());
+        assert_eq!(machine.names(), ["file.bin"], "{}", outcome.told());
+        let sent: u64 = site.log().iter().map(|seen| seen.sent).sum();
+        assert!(sent < 5 << 20, "{sent} bytes came");
+        std::fs::remove_file(machine.file("file.bin")).unwrap();
+    }
+    // A part that is not signed by what its note says is a taken name.
+    std::fs::write(machine.file("file.bin.part"), "mine").unwrap();
+    let outcome = machine.get(&[&url]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(machine.names(), ["file (1).bin", "file.bin.part"], "{}", outcome.told());
 }
 
 #[test]
@@ -231,7 +266,7 @@ fn a_foreign_partial_file_is_taken_on_after_its_samples_agree() {
     let url = site.fill("{site}/file.bin");
     let adopted = machine.run(&["adopt", "file.bin.crdownload", &url]);
     assert!(adopted.status.success(), "{}", adopted.told());
-    let outcome = machine.get(&[url.as_str(), "-o", "file.bin"]);
+    let outcome = machine.get(&[url.as_str()]);
     assert!(outcome.status.success(), "{}", outcome.told());
     assert_eq!(first_difference(&std::fs::read(machine.file("file.bin")).unwrap(), &content), None);
     assert!(outcome.stderr.contains("samples"), "{}", outcome.told());
