@@ -210,7 +210,7 @@ fn what_lies_where_downloads_go_is_rebuilt_by_itself_after_the_store_was_damaged
 #[test]
 fn a_link_with_a_secret_finds_what_was_begun_with_it_after_the_store_was_lost() {
     let (site, machine) = (Site::start(None), Machine::new());
-    site.serve("file.bin", toml! { size = "8 MiB" });
+    site.serve("file.bin?token=secret&page=2", toml! { size = "8 MiB" });
     let url = site.fill("{site}/file.bin?token=secret&page=2");
     let downloads = machine.downloads().display().to_string();
     for adopts in [true, false] {
