@@ -296,12 +296,12 @@ impl Core {
             return self.fail(id, failure);
         }
         item.event(now, text.clone());
-        if let (Some(host), Some(after)) = (host, after) {
-            self.hosts.asked_to_wait(&host, now.after(after));
-            return self.wait(id, WaitReason::HostAsked { host }, Some(after));
-        }
         let (first, most) = (self.settings.backoff_first, self.settings.backoff_most);
         let wait = retry::wait(attempts, first, most, after, fastrand::f64());
+        if let (Some(host), Some(after)) = (host, after.filter(|after| !after.is_zero())) {
+            self.hosts.asked_to_wait(&host, now.after(after));
+            return self.wait(id, WaitReason::HostAsked { host }, Some(wait));
+        }
         self.wait(id, WaitReason::Retry { attempt: attempts + 1, text }, Some(wait));
     }
 

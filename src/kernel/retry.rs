@@ -7,14 +7,13 @@ use std::time::Duration;
 use crate::model::item::GiveUp;
 
 /// How long to wait before try number `attempt` (the first one after trouble is 1): at random up to `first`, doubled from try
-/// to try, at most `most`. What the server asked for is honoured instead. `random` lies in 0.0..1.0.
+/// to try, at most `most`. What the server asked for is waited at least: servers that say 0, or a moment that is past, would
+/// otherwise be asked as fast as they answer. `random` lies in 0.0..1.0.
 pub fn wait(attempt: u32, first: Duration, most: Duration, asked: Option<Duration>, random: f64) -> Duration {
-    if let Some(asked) = asked {
-        return asked;
-    }
     let doubled =
         first.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1).min(20)).unwrap_or(1 << 20));
-    doubled.min(most).mul_f64(random.clamp(0.0, 1.0))
+    let own = doubled.min(most).mul_f64(random.clamp(0.0, 1.0));
+    asked.map_or(own, |asked| asked.max(own))
 }
 
 /// How long a download is tried.
@@ -52,6 +51,13 @@ mod tests {
             assert_eq!(wait(attempt, first, most, None, 0.0), Duration::ZERO);
         }
         assert_eq!(wait(1, first, most, Some(Duration::from_secs(42)), 0.5), Duration::from_secs(42));
+    }
+
+    #[test]
+    fn a_server_that_asks_for_no_wait_is_not_asked_at_once_again_and_again() {
+        let (first, most) = (Duration::from_secs(1), Duration::from_mins(10));
+        assert_eq!(wait(3, first, most, Some(Duration::ZERO), 0.5), Duration::from_secs(2));
+        assert_eq!(wait(4, first, most, Some(Duration::from_secs(1)), 1.0), Duration::from_secs(8));
     }
 
     #[test]

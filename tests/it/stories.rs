@@ -33,6 +33,7 @@ macro_rules! stories {
 stories! {
     accept_ranges_lies
     already_whole
+    asks_for_no_wait
     asks_to_wait
     asks_to_wait_for_ever
     chunks
