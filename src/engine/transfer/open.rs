@@ -74,7 +74,6 @@ impl Shared {
                 unwritten.done().await;
             }
             let mut heard = hear::hear(&answer, wall());
-            heard.encoded &= !is_named_as_coded(&answer);
             heard.strange_host = self.is_strange(&answer);
             let known = Known { conditional, ..self.known(place, &url, tried.whole) };
             let meaning = judge(asked, &heard, &known);
@@ -473,20 +472,4 @@ fn is_as_stored(file: &Path, stored: &Checkpoint) -> bool {
     facts.is_file()
         && stored.size == Some(facts.len())
         && stored.validators.last_modified.is_none_or(|date| modified == Some(seconds(date)))
-}
-
-/// Servers name a stored `.gz` as its own coding; its bytes are the file all the same.
-pub(super) fn is_named_as_coded(answer: &Answer) -> bool {
-    let coding = answer.headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-    let path = std::path::Path::new(answer.final_url.path());
-    let ends = |endings: &[&str]| {
-        path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
-    };
-    match coding.map(str::trim).map(str::to_ascii_lowercase).as_deref() {
-        Some("gzip" | "x-gzip") => ends(&["gz", "tgz", "svgz"]),
-        Some("compress" | "x-compress") => ends(&["z"]),
-        Some("br") => ends(&["br"]),
-        Some("zstd") => ends(&["zst"]),
-        _ => false,
-    }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Answer {
     pub(crate) gzip: bool,
     /// Whether the body goes as `multipart/byteranges`, even for one range.
     pub(crate) multipart: bool,
-    /// Retry-After: `+2` is two seconds, `date+2` is the date two seconds from now, all else goes as it stands.
+    /// Retry-After: `+2` is two seconds, `date+2` is two seconds after the Date that this server says, all else goes as it stands.
     pub(crate) retry_after: Option<String>,
     /// Location as a pattern of `{site}`, `{other}`, `{tls}`, `{n}` and `{fresh}`; makes the status 302.
     pub(crate) redirect: Option<String>,

@@ -168,9 +168,8 @@ fn write_head(wire: &mut Wire, answer: &Answer, said: &Said, date: SystemTime) -
     }
     if let Some(wait) = &answer.retry_after {
         let seconds = |text: &str| Duration::from_secs(text.parse().unwrap_or(0));
-        // Clients compare a date with their own clock, so this one date is a true one.
         let value = match wait.strip_prefix("date+") {
-            Some(wait) => fmt_http_date(SystemTime::now() + seconds(wait)),
+            Some(wait) => fmt_http_date(date + seconds(wait)),
             None => wait.trim_start_matches('+').to_owned(),
         };
         fields.push(("Retry-After", value));
