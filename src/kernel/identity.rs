@@ -80,11 +80,20 @@ fn tags(held: &Validators, new: &Validators) -> Tags {
     let opaque = |tag| str::strip_prefix(tag, "W/").unwrap_or(tag);
     if opaque(held) != opaque(new) {
         Tags::Differ
-    } else if held.starts_with("W/") || new.starts_with("W/") {
-        Tags::EqualWeak
-    } else {
+    } else if opaque(held).trim_matches('"').is_empty() {
+        Tags::None
+    } else if is_strong(held) && is_strong(new) {
         Tags::EqualStrong
+    } else {
+        Tags::EqualWeak
     }
+}
+
+/// Whether a tag may prove anything: an opaque tag in its quotes, with something between them (RFC 9110, section 8.8.3). What is
+/// written otherwise was made by something that doesn't know what a strong tag promises.
+fn is_strong(tag: &str) -> bool {
+    let between = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    between.is_some_and(|between| !between.is_empty() && !between.contains('"'))
 }
 
 fn dates(held: &Validators, new: &Validators) -> Dates {
@@ -144,6 +153,14 @@ mod tests {
             (r#"W/"a" -"#, r#"W/"a" -"#, Samples),
             (r#"W/"a" new"#, r#"W/"a" new"#, Samples),
             (r#"W/"a" old"#, r#"W/"a" other"#, Changed),
+            // written as no tag is
+            (r#""" -"#, r#""" -"#, Samples),
+            (r#""" old"#, r#""" old"#, Proof),
+            ("a -", "a -", Samples),
+            ("a old", "a old", Proof),
+            ("\"a -", "\"a -", Samples),
+            (r#""a"b" -"#, r#""a"b" -"#, Samples),
+            ("a -", "b -", Changed),
             // another tag
             (r#""a" old"#, r#""b" old"#, Samples),
             (r#""a" new"#, r#""b" new"#, Changed),
