@@ -87,6 +87,9 @@ pub struct Checkpoint {
     /// What the file has at least, where its size was known once and is no longer told for sure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub at_least: u64,
+    /// How often bytes of it were taken out because their sum was wrong, to be fetched again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fetched_again: u32,
     /// What the server said of this version.
     pub validators: Validators,
     /// Where the bytes came from in the end, after redirects.
@@ -101,9 +104,8 @@ pub struct Checkpoint {
     pub moved_from: Option<PathBuf>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 impl Checkpoint {

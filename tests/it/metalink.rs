@@ -232,3 +232,53 @@ fn a_kill_while_bad_pieces_are_fetched_again_brings_none_of_them_back() {
     let held = std::fs::read(machine.file("file.iso")).unwrap();
     assert_eq!(first_difference(&held, &content), None, "{}", outcome.told());
 }
+
+/// A document without size and sum, whose sums of pieces are of `content`, the last `left_out` of them left out.
+fn pieces_only(site: &Site, content: &[u8], left_out: usize, place: &str) -> String {
+    let mut pieces = content.chunks(PIECE).map(|piece| format!("<hash>{}</hash>", hex(piece)));
+    let count = content.len().div_ceil(PIECE) - left_out;
+    format!(
+        "<?xml version='1.0'?><metalink xmlns='urn:ietf:params:xml:ns:metalink'><file name='file.iso'>\
+         <pieces type='sha-256' length='{PIECE}'>{}</pieces><url>{}</url></file></metalink>",
+        pieces.by_ref().take(count).collect::<String>(),
+        site.fill(place)
+    )
+}
+
+#[test]
+fn sums_of_pieces_that_cover_less_or_more_than_the_file_are_no_sums_of_it() {
+    let site = site();
+    let content = site.content("good").unwrap();
+    let longer = [&content[..], &content[..PIECE]].concat();
+    for (sums_of, left_out, exit, said) in
+        [(&content[..], 1, 1, "15 pieces"), (&longer[..], 0, 1, "17 pieces"), (&content[..], 0, 0, "")]
+    {
+        let machine = Machine::new();
+        let list = machine.put("x.meta4", &pieces_only(&site, sums_of, left_out, "{site}/good"));
+        let outcome = machine.get(&[list.to_str().unwrap()]);
+        assert_eq!(outcome.status.code(), Some(exit), "{}", outcome.told());
+        assert!(outcome.stderr.contains(said), "{}", outcome.told());
+        assert_eq!(machine.file("file.iso").exists(), exit == 0);
+    }
+}
+
+#[test]
+fn wrong_pieces_are_fetched_again_once_though_the_server_breaks_every_end() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("good", toml! { size = "1 MiB" });
+    site.serve(
+        "odd",
+        toml! {
+            size = "1 MiB"
+            version = 2
+            rule = [{ when = { ranged = false }, chunked = true, cut_after = "1 MiB" }]
+        },
+    );
+    let content = site.content("good").unwrap();
+    let list = pieces_only(&site, &content, 0, "{site}/odd");
+    let list = machine.put("x.meta4", &list.replace("<pieces", "<size>1048576</size><pieces"));
+    let outcome = machine.get(&[list.to_str().unwrap(), "-n", "1"]);
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+    assert!(outcome.stderr.contains("not what the Metalink says"), "{}", outcome.told());
+    assert!(sent(&site, "odd") <= 3 << 20, "{} bytes came", sent(&site, "odd"));
+}

@@ -144,6 +144,7 @@ impl Shared {
     fn forget_version(&self) {
         self.coverage.replace(Coverage::new());
         self.at_least.set(0);
+        self.fetched_again.set(0);
         self.safe.replace(Arc::default());
         self.begun.set(false);
         self.size.set(None);

@@ -315,6 +315,7 @@ impl Shared {
             self.final_url.replace(Some(answer.final_url.clone()));
         }
         self.sources.hear(place, &heard.validators);
+        self.take_promise(place, heard);
         self.sources.set_url(place, answer.final_url.clone());
         self.begun.set(true);
         self.show();

@@ -560,6 +560,7 @@ async fn fetch(shared: &Rc<Shared>, cell: &Rc<LaneCell>, range: ByteRange) -> Ve
         }
         Meaning::Join(got, _) => {
             shared.sources.hear(cell.place, &heard.validators);
+            shared.take_promise(cell.place, &heard);
             cell.end.set(cell.end.get().min(got.end()));
         }
         Meaning::Sample(got, _) if shared.is_sampled(&heard) => {

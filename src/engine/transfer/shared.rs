@@ -24,6 +24,7 @@ use crate::fetch::transport::{Answer, Ask, Body};
 use crate::kernel::answer::Known;
 use crate::kernel::limit::{self, Bucket};
 use crate::model::coverage::Coverage;
+use crate::model::heard::Heard;
 use crate::model::id::Generation;
 use crate::model::item::Mode;
 use crate::model::range::{Asked, ByteRange};
@@ -78,8 +79,8 @@ pub(super) struct Shared {
     pub(super) doubt: Cell<bool>,
     /// The size of the file that there was no room for.
     pub(super) announced: Cell<Option<u64>>,
-    /// Whether bytes of an unknown mirror were fetched again because their sum was wrong.
-    pub(super) fetched_again: Cell<bool>,
+    /// How often bytes of this version were fetched again because their sum was wrong, in this run and those before it.
+    pub(super) fetched_again: Cell<u32>,
     /// How far it may grow, as room was granted; 0 where it needed not ask.
     pub(super) granted: Cell<u64>,
     /// Buckets that its bytes pass, outermost first.
@@ -135,7 +136,7 @@ impl Shared {
             alone: Cell::new(false),
             doubt: Cell::new(false),
             announced: Cell::new(None),
-            fetched_again: Cell::new(false),
+            fetched_again: Cell::new(checkpoint.fetched_again),
             granted: Cell::new(0),
             limits: RefCell::new(std::mem::take(&mut order.limits)),
             limited_anew: Notify::new(),
@@ -363,6 +364,7 @@ impl Shared {
             safe: self.coverage.borrow().clone(),
             size: self.size.get(),
             at_least: self.at_least.get(),
+            fetched_again: self.fetched_again.get(),
             validators: self.validators.borrow().clone(),
             final_url: self.final_url.borrow().clone(),
             media_type: self.media_type.borrow().clone(),
@@ -386,6 +388,15 @@ impl Shared {
     pub(super) fn show(&self) {
         self.order.live.show_size(self.size.get());
         self.order.live.show_bytes(self.coverage.borrow().len(), self.received.get());
+    }
+
+    /// Takes over the sum of the whole file that a later answer of the source is the first to promise. What mirrors promise is of
+    /// their own file.
+    pub(super) fn take_promise(&self, place: usize, heard: &Heard) {
+        let mut validators = self.validators.borrow_mut();
+        if place == 0 && validators.digest.is_none() {
+            validators.digest.clone_from(&heard.validators.digest);
+        }
     }
 
     /// Whether every byte is here.

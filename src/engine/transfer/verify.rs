@@ -47,6 +47,7 @@ impl Shared {
         }
         self.tell(What::Verifying);
         let size = self.size.get().unwrap_or_default();
+        self.check_pieces(size)?;
         if has_pieces && (self.sources.has_mirrors() || given.is_none()) {
             let sorted = self.sort_pieces(size).await?;
             if !sorted.bad.is_empty() {
@@ -70,7 +71,7 @@ impl Shared {
                     return self.fetch_again(sorted).await;
                 }
                 // All of it is the source's own: the others may have the right file.
-                if !has_pieces && self.sources.leave_source() {
+                if !has_pieces && self.tries_left() > 0 && self.sources.leave_source() {
                     self.has_left_source.set(true);
                     let all: Vec<_> = ByteRange::new(0, size).into_iter().collect();
                     self.tell(What::Remark(
@@ -94,6 +95,23 @@ impl Shared {
         format!("{hint}. If the sum is what is wrong: haul set {} --checksum ALG:HEX", self.order.id)
     }
 
+    /// Sums of pieces say nothing of what lies behind them, and nothing at all where they are of another file.
+    fn check_pieces(&self, size: u64) -> Result<(), Outcome> {
+        let Some(pieces) = self.order.extras.as_deref().and_then(|extras| extras.pieces.as_ref()) else {
+            return Ok(());
+        };
+        let (said, wanted) = (pieces.sums.len(), size.div_ceil(pieces.length.max(1)));
+        if said as u64 == wanted {
+            return Ok(());
+        }
+        let text = format!(
+            "the Metalink has sums of {said} pieces of {} bytes, but a file of {size} bytes has {wanted}",
+            pieces.length
+        );
+        let hint = "check where the Metalink comes from: it is of another file; retry fetches it from the first byte";
+        Err(trouble::fails(FailKind::Checksum, text, hint))
+    }
+
     async fn sort_pieces(self: &Rc<Self>, size: u64) -> Result<Sorted, Outcome> {
         let mut sorted = Sorted::default();
         let Some(pieces) = self.order.extras.as_deref().and_then(|extras| extras.pieces.as_ref()) else {
@@ -101,9 +119,9 @@ impl Shared {
         };
         for (index, expected) in pieces.sums.iter().enumerate() {
             let start = pieces.length.saturating_mul(index as u64);
-            let Some(range) = ByteRange::new(start, start.saturating_add(pieces.length).min(size)) else {
-                break;
-            };
+            let end = start.saturating_add(pieces.length).min(size);
+            // There is one piece or more of every byte: `check_pieces` saw to it.
+            let Some(range) = ByteRange::new(start, end) else { continue };
             let is_good = self.sum(expected.algorithm(), range.start(), range.end()).await? == *expected;
             if is_good { sorted.good.push(range) } else { sorted.bad.push(range) }
         }
@@ -116,10 +134,12 @@ impl Shared {
         let guilty = self.sources.guilty(bad, good);
         let dropped = guilty.iter().filter(|place| self.sources.drop_place(**place)).count();
         // Another place that wrote none of these may have them right, also where the guilty ones were dropped before. Of bytes that an
-        // earlier run fetched nobody knows where they came from: they get one more try.
+        // earlier run fetched nobody knows where they came from: they get one more try for
+        // each place, whichever run makes it.
         let is_left = self.sources.has_other_than(&guilty);
-        let is_last_try = !guilty.is_empty() || self.fetched_again.replace(true);
-        if dropped == 0 && !is_left && is_last_try {
+        let is_over =
+            if guilty.is_empty() { self.tries_left() <= self.places() } else { dropped == 0 && !is_left };
+        if is_over || self.tries_left() == 0 {
             return Err(trouble::fails(
                 FailKind::Checksum,
                 format!("{} pieces are not what the Metalink says, wherever they come from", bad.len()),
@@ -133,12 +153,24 @@ impl Shared {
         self.take_out(bad).await
     }
 
+    /// How often bytes may still be fetched again: runs that break each time, and forget whom they dropped, would go on for ever.
+    fn tries_left(&self) -> u32 {
+        (2 * self.places()).saturating_sub(self.fetched_again.get())
+    }
+
+    /// How many places were named.
+    fn places(&self) -> u32 {
+        let mirrors = self.order.extras.as_deref().map_or(0, |extras| extras.mirrors.len());
+        u32::try_from(mirrors).unwrap_or(u32::MAX / 4).min(u32::MAX / 4) + 1
+    }
+
     /// Takes ranges out of what is there, to be fetched again.
     async fn take_out(self: &Rc<Self>, bad: &[ByteRange]) -> Result<Verified, Outcome> {
         for range in bad {
             self.coverage.borrow_mut().remove(*range);
         }
         self.sources.forget(bad);
+        self.fetched_again.set(self.fetched_again.get().saturating_add(1));
         // A kill must not bring back what was just found to be wrong: its records in the note are true to the bytes.
         self.safe.replace(Arc::new(self.coverage.borrow().clone()));
         self.show();
