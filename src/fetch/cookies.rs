@@ -1,8 +1,11 @@
-//! Cookies that the user brings: a file in Netscape format, or a Firefox profile.
+//! Cookies: those that the user brings, in a file in Netscape format or a Firefox profile, and those that answers set.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use cookie_store::{Cookie, CookieStore, RawCookie};
+use http::HeaderValue;
 use url::Url;
 
 /// Why a cookie file can't be used. Its contents are never part of the text.
@@ -18,7 +21,7 @@ pub enum CookieError {
     },
     /// A line has not the seven fields that the format wants.
     #[error(
-        "line {line} of the cookie file {file} has {fields} fields; the Netscape format has 7, separated by tabs"
+        "{file}:{line}: a line of a cookie file in Netscape format has 7 fields, separated by tabs, and this one has {fields}"
     )]
     BadLine {
         /// The file.
@@ -42,7 +45,47 @@ pub fn read(file: &Path) -> Result<CookieStore, CookieError> {
     let unreadable =
         |error: std::io::Error| CookieError::Unreadable { file: file.to_owned(), why: error.to_string() };
     let text = std::fs::read(file).map_err(unreadable)?;
-    netscape(file, &String::from_utf8_lossy(&text))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    netscape(file, &String::from_utf8_lossy(&text), now)
+}
+
+/// The cookies that answers set. They belong to one download: what one was given says nothing of who asks for another.
+#[derive(Debug, Default)]
+pub struct Jar {
+    /// All that are sent, once an answer set one; until then those that the user brought.
+    own: RefCell<Option<CookieStore>>,
+}
+
+impl Jar {
+    /// Keeps what an answer from this URL sets, beside what the user brought. Returns whether anything was kept.
+    pub(super) fn keep<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a HeaderValue>,
+        url: &Url,
+        brought: &CookieStore,
+    ) -> bool {
+        let mut is_kept = false;
+        for line in lines.filter_map(|line| line.to_str().ok()) {
+            let mut own = self.own.borrow_mut();
+            // A cookie that the rules refuse is simply not kept.
+            is_kept |= own.get_or_insert_with(|| brought.clone()).parse(line, url).is_ok();
+        }
+        is_kept
+    }
+
+    /// The Cookie field for a URL, where there is anything to send.
+    pub(super) fn field(&self, url: &Url, brought: &CookieStore) -> Option<HeaderValue> {
+        let own = self.own.borrow();
+        let pairs: Vec<_> = own
+            .as_ref()
+            .unwrap_or(brought)
+            .get_request_values(url)
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut value = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|value| !value.is_empty())?;
+        value.set_sensitive(true);
+        Some(value)
+    }
 }
 
 /// One cookie as both formats have it.
@@ -55,7 +98,8 @@ struct Given<'a> {
     value: &'a str,
 }
 
-fn netscape(file: &Path, text: &str) -> Result<CookieStore, CookieError> {
+/// `now` is in seconds since 1970, as the format has it.
+fn netscape(file: &Path, text: &str, now: u64) -> Result<CookieStore, CookieError> {
     let mut store = CookieStore::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.strip_prefix("#HttpOnly_").unwrap_or(line);
@@ -63,13 +107,17 @@ fn netscape(file: &Path, text: &str) -> Result<CookieStore, CookieError> {
             continue;
         }
         let fields: Vec<&str> = line.split('\t').collect();
-        let [domain, subdomains, path, secure, _expires, name, value] = fields[..] else {
+        let [domain, subdomains, path, secure, expires, name, value] = fields[..] else {
             return Err(CookieError::BadLine {
                 file: file.to_owned(),
                 line: index + 1,
                 fields: fields.len(),
             });
         };
+        // 0 is a session's, which lasts as long as whoever has the file says.
+        if expires.trim().parse::<u64>().is_ok_and(|expires| expires > 0 && expires <= now) {
+            continue;
+        }
         let is = |text: &str| text.eq_ignore_ascii_case("true");
         add(&mut store, &Given { domain, subdomains: is(subdomains), path, secure: is(secure), name, value });
     }
@@ -132,7 +180,7 @@ mod tests {
     use super::*;
 
     fn sent(text: &str, url: &str) -> Vec<String> {
-        let store = netscape(Path::new("cookies.txt"), text).unwrap();
+        let store = netscape(Path::new("cookies.txt"), text, 1_000_000).unwrap();
         let url = Url::parse(url).unwrap();
         let mut pairs: Vec<_> =
             store.get_request_values(&url).map(|(name, value)| format!("{name}={value}")).collect();
@@ -152,11 +200,33 @@ mod tests {
     }
 
     #[test]
+    fn what_expired_is_not_sent() {
+        let text = "h.example\tFALSE\t/\tFALSE\t999999\told\ta\n\
+                    h.example\tFALSE\t/\tFALSE\t1000001\tnew\tb\n\
+                    h.example\tFALSE\t/\tFALSE\t0\tsession\tc\n";
+        assert_eq!(sent(text, "http://h.example/"), ["new=b", "session=c"]);
+    }
+
+    #[test]
+    fn what_one_download_was_set_is_no_other_ones() {
+        let brought = netscape(Path::new("c"), "h.example\tFALSE\t/\tFALSE\t0\tsid\tbrought\n", 0).unwrap();
+        let url = Url::parse("http://h.example/").unwrap();
+        let (one, other) = (Jar::default(), Jar::default());
+        let set = |line| one.keep([HeaderValue::from_static(line)].iter(), &url, &brought);
+        assert!(set("sid=set; Path=/"));
+        assert!(!set("sid=x; Domain=else.example"));
+        assert_eq!(one.field(&url, &brought).unwrap(), "sid=set");
+        assert_eq!(other.field(&url, &brought).unwrap(), "sid=brought");
+        assert!(set("sid=; Max-Age=0; Path=/"));
+        assert_eq!(one.field(&url, &brought), None);
+    }
+
+    #[test]
     fn a_bad_line_is_named_and_not_quoted() {
-        let error = netscape(Path::new("c.txt"), "# x\nsecret value\n").unwrap_err().to_string();
+        let error = netscape(Path::new("c.txt"), "# x\nsecret value\n", 0).unwrap_err().to_string();
         assert_eq!(
             error,
-            "line 2 of the cookie file c.txt has 1 fields; the Netscape format has 7, separated by tabs"
+            "c.txt:2: a line of a cookie file in Netscape format has 7 fields, separated by tabs, and this one has 1"
         );
     }
 

@@ -41,12 +41,11 @@ pub struct Http {
     pools: RefCell<HashMap<Rc<Profile>, Rc<Pool>>>,
 }
 
-/// The connections and cookies of one profile.
+/// The connections of one profile, and the cookies that the user brought.
 struct Pool {
     plain: RefCell<Option<Client>>,
     tls: RefCell<Option<Client>>,
-    jar: RefCell<CookieStore>,
-    jar_is_empty: std::cell::Cell<bool>,
+    brought: CookieStore,
 }
 
 impl Http {
@@ -65,7 +64,8 @@ impl Http {
         let mut been: Vec<Url> = Vec::new();
         loop {
             let response = self.hop(&pool, ask, &url, been.is_empty()).await?;
-            pool.remember_cookies(&response, &url);
+            // Some send everybody to where they are already, and look whether the cookie comes back with them.
+            let is_gate = ask.jar.keep(response.headers().get_all(SET_COOKIE).iter(), &url, &pool.brought);
             let status = response.status();
             refuse_codings(&response, &url)?;
             let Some(location) = response.headers().get(LOCATION).filter(|_| is_redirect(status.as_u16()))
@@ -82,7 +82,8 @@ impl Http {
                 });
             };
             let next = follow(&url, location, ask.profile.allow_downgrade)?;
-            if been.len() >= MAX_REDIRECTS || next == url || been.contains(&next) {
+            let is_circle = !is_gate && (next == url || been.contains(&next));
+            if been.len() >= MAX_REDIRECTS || is_circle {
                 return Err(FetchError::new(
                     Kind::RedirectLoop,
                     format!(
@@ -107,19 +108,13 @@ impl Http {
         if let Some(pool) = self.pools.borrow().get(profile) {
             return Ok(Rc::clone(pool));
         }
-        let jar = match &profile.cookies {
+        let brought = match &profile.cookies {
             Some(file) => {
                 cookies::read(file).map_err(|error| FetchError::new(Kind::Local, error.to_string()))?
             }
             None => CookieStore::new(),
         };
-        let empty = jar.iter_any().next().is_none();
-        let pool = Rc::new(Pool {
-            plain: RefCell::default(),
-            tls: RefCell::default(),
-            jar: RefCell::new(jar),
-            jar_is_empty: std::cell::Cell::new(empty),
-        });
+        let pool = Rc::new(Pool { plain: RefCell::default(), tls: RefCell::default(), brought });
         self.pools.borrow_mut().insert(Rc::clone(profile), Rc::clone(&pool));
         Ok(pool)
     }
@@ -182,28 +177,6 @@ impl Pool {
         slot.replace(Some(client.clone()));
         Ok(client)
     }
-
-    fn remember_cookies(&self, response: &reqwest::Response, url: &Url) {
-        for line in response.headers().get_all(SET_COOKIE) {
-            let Ok(line) = line.to_str() else { continue };
-            // A cookie that the rules refuse is simply not kept.
-            if self.jar.borrow_mut().parse(line, url).is_ok() {
-                self.jar_is_empty.set(false);
-            }
-        }
-    }
-
-    fn cookies(&self, url: &Url) -> Option<HeaderValue> {
-        if self.jar_is_empty.get() {
-            return None;
-        }
-        let jar = self.jar.borrow();
-        let pairs: Vec<_> =
-            jar.get_request_values(url).map(|(name, value)| format!("{name}={value}")).collect();
-        let mut value = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|value| !value.is_empty())?;
-        value.set_sensitive(true);
-        Some(value)
-    }
 }
 
 fn client(profile: &Profile, secure: bool) -> Result<Client, FetchError> {
@@ -264,7 +237,7 @@ fn headers(ask: &Ask, pool: &Pool, url: &Url, first: bool) -> Result<HeaderMap, 
         headers.insert(RANGE, value_of("Range", &range)?);
     }
     headers.extend(ask.conditions.clone());
-    if let Some(cookies) = pool.cookies(url) {
+    if let Some(cookies) = ask.jar.field(url, &pool.brought) {
         headers.insert(COOKIE, cookies);
     }
     if !profile.is_plain() && profile.is_home(url) {
@@ -277,12 +250,19 @@ fn headers(ask: &Ask, pool: &Pool, url: &Url, first: bool) -> Result<HeaderMap, 
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
+        let mut given_names = Vec::with_capacity(profile.headers.len());
         for given in &profile.headers {
             let name = HeaderName::try_from(given.name.as_str())
                 .map_err(|_| FetchError::new(Kind::Local, format!("`{}` is no header name", given.name)))?;
             let mut value = value_of(&given.name, &given.value)?;
             value.set_sensitive(true);
-            headers.insert(name, value);
+            // The first of a name takes the place of our own; a person may give several.
+            if given_names.contains(&name) {
+                headers.append(name, value);
+            } else {
+                headers.insert(name.clone(), value);
+                given_names.push(name);
+            }
         }
     }
     Ok(headers)

@@ -10,7 +10,7 @@ use crate::model::host::Pin;
 use crate::model::item::{Credentials, GivenHeader, TransferSettings};
 use crate::model::page::{PageOrigin, Reach};
 
-/// A request's identity: requests with equal profiles share connections and cookies, others never do.
+/// A request's identity: requests with equal profiles share connections and the cookies that the user brought, others never do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Where the secrets were given for: they go to this scheme, host and port only.

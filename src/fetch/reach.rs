@@ -109,7 +109,14 @@ mod tests {
         };
         let url: Url = url.parse().unwrap();
         let profile = Rc::new(Profile::of(&url, &settings, Duration::from_secs(10)));
-        let ask = Ask { url, asked: Asked::Whole, conditions: http::HeaderMap::new(), profile, fresh: false };
+        let ask = Ask {
+            url,
+            asked: Asked::Whole,
+            conditions: http::HeaderMap::new(),
+            profile,
+            jar: Rc::default(),
+            fresh: false,
+        };
         Http::new().get(&ask).await.map(|answer| answer.status.as_u16()).map_err(|error| error.kind)
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use url::Url;
 
+use super::cookies::Jar;
 use super::error::FetchError;
 use super::profile::Profile;
 use crate::model::range::Asked;
@@ -22,6 +23,8 @@ pub struct Ask {
     pub conditions: HeaderMap,
     /// Which connections and headers.
     pub profile: Rc<Profile>,
+    /// What servers set meanwhile.
+    pub jar: Rc<Jar>,
     /// Whether a new connection is wanted.
     pub fresh: bool,
 }

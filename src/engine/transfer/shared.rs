@@ -17,6 +17,7 @@ use super::super::polite::Ends;
 use super::lane::LaneCell;
 use super::order::{Answered, Copied, News, Order, What};
 use super::source::Sources;
+use crate::fetch::cookies::Jar;
 use crate::fetch::error::{FetchError, Kind};
 use crate::fetch::http::Http;
 use crate::fetch::profile::Profile;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) order: Order,
     pub(super) http: Rc<Http>,
     pub(super) profile: RefCell<Rc<Profile>>,
+    jar: Rc<Jar>,
     /// Ends every wait for the network.
     pub(super) stop: CancellationToken,
     /// An address of this machine is gone: what was asked from it will not be answered.
@@ -111,6 +113,7 @@ impl Shared {
         let shared = Rc::new(Self {
             http,
             profile: RefCell::new(profile),
+            jar: Rc::default(),
             stop: CancellationToken::new(),
             moved: Notify::new(),
             mode: Cell::new(order.mode),
@@ -167,7 +170,8 @@ impl Shared {
         fresh: bool,
         conditions: HeaderMap,
     ) -> Result<Answer, FetchError> {
-        let ask = Ask { url, asked, conditions, profile: Rc::clone(&self.profile.borrow()), fresh };
+        let (profile, jar) = (Rc::clone(&self.profile.borrow()), Rc::clone(&self.jar));
+        let ask = Ask { url, asked, conditions, profile, jar, fresh };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(FetchError::new(Kind::Stopped, "stopped")),
