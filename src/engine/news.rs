@@ -413,7 +413,7 @@ impl Core {
                 }
                 Err(error) => {
                     let kind = match error.kind {
-                        StoreKind::Taken => FailKind::NameTaken,
+                        StoreKind::Taken | StoreKind::InTheWay => FailKind::NameTaken,
                         StoreKind::Gone => FailKind::PartGone,
                         _ => FailKind::Publish,
                     };

@@ -19,6 +19,8 @@ pub enum StoreKind {
     Gone,
     /// The name is taken.
     Taken,
+    /// What is there is nothing that `--replace` replaces: somebody else's part or note, or a folder.
+    InTheWay,
     /// Somebody else has it locked.
     Locked,
     /// This process, or the system, has no more files to open.
@@ -72,6 +74,9 @@ impl StoreError {
             StoreKind::Refused => "check who may write there, or choose another folder with -d",
             StoreKind::Gone => "retry starts over from nothing",
             StoreKind::Taken => "choose another name with -o, or --replace it",
+            StoreKind::InTheWay => {
+                "remove or rename what is there, or choose another name with -o; a part that is yours goes on with `haul adopt`"
+            }
             StoreKind::Locked => "wait for it or stop it; an agent is stopped with `haul agent stop`",
             StoreKind::NoFiles => "allow more open files (`ulimit -n`), or let fewer downloads run at once",
             StoreKind::TooLarge => "choose a folder on another file system",

@@ -78,7 +78,7 @@ impl Part {
                     continue;
                 }
                 let text = format!("{}{NOTE} is there, and is no note of this download", path.display());
-                return Err(StoreError::new(StoreKind::Taken, text));
+                return Err(StoreError::new(StoreKind::InTheWay, text));
             }
             let opened = match create_owned(folder, &path, owner) {
                 // One of our own that the store never heard of has nothing to keep.
@@ -97,6 +97,10 @@ impl Part {
                     return Ok((part, candidate));
                 }
                 Err(Errno::EXIST) if taken == Taken::Number => {}
+                Err(Errno::EXIST) => {
+                    let text = format!("{} is there, and is no part of this download", path.display());
+                    return Err(StoreError::new(StoreKind::InTheWay, text));
+                }
                 Err(error) => return Err(StoreError::io("can't create", path.display(), &error.into())),
             }
         }
@@ -266,10 +270,11 @@ impl Part {
         Ok(())
     }
 
-    /// Whether the file still has all that was written: somebody may have cut it, and what is written then would leave a hole.
+    /// Whether the file still has a name and all that was written: somebody may have deleted it, or cut it, and what is written then
+    /// would go nowhere, or leave a hole.
     ///
     /// # Errors
-    /// [`StoreKind::Gone`] where it is shorter.
+    /// [`StoreKind::Gone`] where it is shorter or has no name any more.
     pub fn is_all_there(&self) -> Result<(), StoreError> {
         let end = self.length();
         if end == 0 {
@@ -277,6 +282,11 @@ impl Part {
         }
         let facts =
             rustix::fs::fstat(&self.file).map_err(|error| self.failed("can't look at", &error.into()))?;
+        // Some file systems count no names at all: only where its own name leads elsewhere too it is gone.
+        if facts.st_nlink == 0 && !self.is_unnamed() && !is_file_at(&self.path(), self.device, self.inode) {
+            let text = format!("the part file {} is gone", self.path().display());
+            return Err(StoreError::new(StoreKind::Gone, text));
+        }
         if u64::try_from(facts.st_size).is_ok_and(|size| size >= end) {
             return Ok(());
         }
@@ -517,7 +527,10 @@ mod tests {
         let (_, name) = Part::create(here, "c.iso", Taken::Number, Uuid::nil()).unwrap();
         assert_eq!(name, "c (1).iso");
         let refused = Part::create(here, "c.iso", Taken::Refuse, Uuid::nil()).unwrap_err();
-        assert_eq!(refused.kind, StoreKind::Taken);
+        assert_eq!(refused.kind, StoreKind::InTheWay);
+        std::fs::write(here.join("f.iso.part"), b"mine").unwrap();
+        let refused = Part::create(here, "f.iso", Taken::Replace, Uuid::nil()).unwrap_err();
+        assert_eq!(refused.kind, StoreKind::InTheWay, "{refused}");
         // What a power cut left of our own.
         let ours = Uuid::from_u128(7);
         for (name, note, part_is_there) in [("d.iso", &b""[..], false), ("e.iso", &b"torn"[..], true)] {

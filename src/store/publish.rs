@@ -176,7 +176,10 @@ pub enum Placed {
 /// The name is taken and may not be numbered, or what the disk says.
 pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed, StoreError> {
     let (from, to) = (&intent.part, &intent.target);
-    let fail = |error: Errno| StoreError::io("can't name the file", to.display(), &error.into());
+    let fail = |error: Errno| match error {
+        Errno::ISDIR => StoreError::new(StoreKind::InTheWay, format!("{} is a folder", to.display())),
+        _ => StoreError::io("can't name the file", to.display(), &error.into()),
+    };
     if part.is_unnamed() {
         return match part.name_first(to) {
             Ok(()) => Ok(Placed::Done(to.clone())),
@@ -188,7 +191,8 @@ pub fn place(intent: &PublishIntent, part: &Part, taken: Taken) -> Result<Placed
     // Another file may have taken the part's name: it is not what was fetched.
     let is_it = |path: &Path| is_file_at(path, intent.device, intent.inode);
     let gone = |path: &Path| {
-        let text = format!("{} is another file than the one that was fetched", path.display());
+        let why = if exists(path) { "another file than the one that was fetched" } else { "gone" };
+        let text = format!("{} is {why}", path.display());
         Err(StoreError::new(StoreKind::Gone, text))
     };
     if !is_it(from) {

@@ -276,6 +276,24 @@ fn a_part_that_somebody_cuts_while_it_runs_is_never_finished_with_a_hole() {
 }
 
 #[test]
+fn a_part_that_is_deleted_while_it_runs_ends_it_then_and_not_when_all_was_fetched_for_nothing() {
+    let (site, machine) = (Site::start(None), Machine::new());
+    site.serve("file.bin", toml! { size = "64 MiB" rate = "32 MiB" });
+    let content = site.content("file.bin").unwrap();
+    site.hold_after(4 << 20);
+    let mut running = machine.spawn(&["get", &site.fill("{site}/file.bin"), "-n", "1"]);
+    assert!(site.wait_until_held(|| running.is_over()));
+    running.wait_for_bytes(&machine.file("file.bin.part"), &content, 2 << 20);
+    std::fs::remove_file(machine.file("file.bin.part")).unwrap();
+    site.release();
+    let outcome = running.wait();
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+    assert!(outcome.stderr.contains("file.bin.part is gone"), "{}", outcome.told());
+    let sent: u64 = site.log().iter().map(|seen| seen.sent).sum();
+    assert!(sent < 32 << 20, "{sent} bytes came");
+}
+
+#[test]
 fn a_folder_that_is_away_when_all_is_here_is_waited_for() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     site.serve("file.bin", toml! { size = "4 MiB" });

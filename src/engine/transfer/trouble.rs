@@ -41,7 +41,7 @@ pub(super) fn of_disk(shared: &Shared, error: &StoreError) -> Outcome {
         }
         StoreKind::FolderAway => Outcome::Waits(WaitReason::FolderAway { folder }),
         StoreKind::Gone => fails(FailKind::PartGone, &error.text, error.hint()),
-        StoreKind::Taken => fails(FailKind::NameTaken, &error.text, error.hint()),
+        StoreKind::Taken | StoreKind::InTheWay => fails(FailKind::NameTaken, &error.text, error.hint()),
         StoreKind::Locked | StoreKind::NoFiles => {
             Outcome::Transient { text: error.text.clone(), after: Some(Duration::from_secs(5)), host: None }
         }
