@@ -46,6 +46,8 @@ pub(super) struct Item {
 pub(super) struct Story {
     pub(super) events: VecDeque<Note>,
     pub(super) remark: Option<String>,
+    /// Whether the file changed on the server, so that it was started over.
+    pub(super) started_over: bool,
     pub(super) remote: Option<String>,
     pub(super) checkpointed: Option<UnixMs>,
     pub(super) received: u64,

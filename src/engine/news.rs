@@ -31,6 +31,11 @@ use crate::store::publish::Ending;
 const REFUSED: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 /// What is said of a file that needed not be fetched again.
 pub(super) const UNCHANGED: &str = "the file here is still the one on the server";
+/// The line of history of a file that changed on the server.
+pub(super) const STARTED_OVER: &str = "started over";
+/// What is said of such a file once it is whole.
+pub(super) const CHANGED_MEANWHILE: &str =
+    "the file changed on the server meanwhile: it was fetched from the first byte again";
 /// How often a web page in the file's place is looked at again.
 const PORTAL: Duration = Duration::from_mins(1);
 
@@ -71,6 +76,9 @@ impl Core {
                 self.touch(id);
             }
             What::Told(what, text) => {
+                if let Some(item) = self.items.get_mut(&id).filter(|_| what == STARTED_OVER) {
+                    item.story().started_over = true;
+                }
                 self.tell(id, what, printable(&text).into_owned());
                 self.touch(id);
             }

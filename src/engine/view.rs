@@ -52,7 +52,11 @@ impl Core {
             ended: record.ended,
             joined_on_samples: record.joined_on_samples,
             remark: run.and_then(|run| run.aside.clone().or_else(|| self.leave_remark(item))).or_else(|| {
-                let said = item.story.as_ref().and_then(|story| story.remark.clone());
+                let story = item.story.as_ref()?;
+                if record.state.kind() == StateKind::Completed && story.started_over {
+                    return Some(super::news::CHANGED_MEANWHILE.into());
+                }
+                let said = story.remark.clone();
                 said.filter(|said| run.is_some() || said == super::news::UNCHANGED)
             }),
         }

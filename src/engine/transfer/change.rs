@@ -11,6 +11,7 @@ use http::Version;
 use http::header::TRANSFER_ENCODING;
 use tokio::sync::oneshot;
 
+use super::super::news::STARTED_OVER;
 use super::lane::LaneCell;
 use super::open::Opened;
 use super::order::{Outcome, What};
@@ -134,7 +135,7 @@ impl Shared {
                 self.describe(),
                 describe(new)
             );
-            self.tell(What::Told("started over", text));
+            self.tell(What::Told(STARTED_OVER, text));
         } else {
             self.generation.set(self.generation.get().next());
         }
