@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::batch::says_who_asks;
 use super::context::Context;
 use super::engine::{Engine, unexpected};
 use super::error::CliError;
@@ -52,7 +53,7 @@ pub(crate) async fn adopt<E: Engine>(
     let mut settings = args.transfer.settings(context, output)?;
     if let Some(url) = &url {
         settings.proxy = args.transfer.proxy()?.for_link(url, context)?;
-        if args.transfer.netrc {
+        if args.transfer.netrc && !says_who_asks(url) {
             settings.credentials =
                 (context.netrc)(url).map_err(|why| CliError::usage(format!("--netrc: {why}"), ""))?;
         }

@@ -10,7 +10,7 @@ use url::Url;
 use super::context::Context;
 use super::error::CliError;
 use super::folder::destination;
-use super::transfer::ProxyChoice;
+use super::transfer::{ProxyChoice, cookie_file};
 use crate::links::entry::{Entry, Override};
 use crate::model::id::CollectionId;
 use crate::model::item::{Credentials, Mode, NewDownload, Priority, Taken, TransferSettings};
@@ -62,7 +62,8 @@ pub(crate) struct Order {
 /// # Errors
 /// A folder that can't be written, or a proxy or netrc that can't be read.
 pub(crate) fn order(entries: Vec<Entry>, common: &Common, context: &Context) -> Result<Order, CliError> {
-    let mut desk = Desk { common, context, folders: HashMap::new(), logins: HashMap::new() };
+    let mut desk =
+        Desk { common, context, folders: HashMap::new(), logins: HashMap::new(), cookies: HashMap::new() };
     let mut order = Order { targets: Vec::with_capacity(entries.len()), ..Order::default() };
     let mut batch = Open::default();
     for entry in entries {
@@ -94,6 +95,7 @@ struct Desk<'a> {
     context: &'a Context,
     folders: HashMap<PathBuf, Arc<Path>>,
     logins: HashMap<(String, String), Option<Credentials>>,
+    cookies: HashMap<PathBuf, PathBuf>,
 }
 
 /// What one download sets of its own: the key by which settings are shared.
@@ -144,19 +146,26 @@ impl Desk<'_> {
             self.common.proxy.for_link(&entry.url, self.context)?
         };
         let direct = self.common.proxy == ProxyChoice::Direct && proxy.is_none();
-        let login = if self.common.netrc && !has(|own| matches!(own, Override::Credentials(_))) {
-            self.login(&entry.url)?
-        } else {
-            None
-        };
+        // What the link itself says is of this link; the file's is of its host.
+        let is_named = says_who_asks(&entry.url) || has(|own| matches!(own, Override::Credentials(_)));
+        let login = if self.common.netrc && !is_named { self.login(&entry.url)? } else { None };
         let refuses_taken = entry.name_is_asked && self.common.settings.taken == Taken::Number;
         let mut overrides = entry.overrides.clone();
         for own in &mut overrides {
             if let Override::Cookies(path) = own {
-                *path = self.context.absolute(path);
+                *path = self.cookies(path)?;
             }
         }
         Ok(OwnSettings { refuses_taken, direct, proxy, login, overrides })
+    }
+
+    fn cookies(&mut self, path: &Path) -> Result<PathBuf, CliError> {
+        if let Some(known) = self.cookies.get(path) {
+            return Ok(known.clone());
+        }
+        let checked = cookie_file(path, self.context)?;
+        self.cookies.insert(path.to_owned(), checked.clone());
+        Ok(checked)
     }
 
     fn login(&mut self, url: &Url) -> Result<Option<Credentials>, CliError> {
@@ -170,6 +179,11 @@ impl Desk<'_> {
         self.logins.insert(origin, found.clone());
         Ok(found)
     }
+}
+
+/// Whether a link says itself with which user or password it is asked.
+pub(crate) fn says_who_asks(link: &Url) -> bool {
+    !link.username().is_empty() || link.password().is_some()
 }
 
 /// A batch that is still being filled.

@@ -34,6 +34,8 @@ pub struct Context {
     pub now: fn() -> UnixMs,
     /// Reads a Metalink file.
     pub read_metalink: ReadMetalink,
+    /// Says what is wrong with a cookie file, as a sentence.
+    pub check_cookies: fn(&Path) -> Result<(), String>,
     /// Looks a URL's host up in `~/.netrc`.
     pub netrc: Netrc,
     /// Asks for a password where nobody sees it; [`super::ask_password`] but in tests.

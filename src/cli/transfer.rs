@@ -99,7 +99,7 @@ impl TransferArgs {
             connections: self.connections,
             limit: self.limit,
             headers,
-            cookies: file(&self.cookies)?,
+            cookies: self.cookies.as_deref().map(|file| cookie_file(file, context)).transpose()?,
             ca: file(&self.ca)?,
             cert: file(&self.cert)?,
             key: file(&self.key)?,
@@ -154,6 +154,20 @@ fn readable(path: &Path, context: &Context) -> Result<PathBuf, CliError> {
     if !context.remote {
         let opened = std::fs::File::open(&path);
         opened.map_err(|source| CliError::Read { path: path.clone(), source })?;
+    }
+    Ok(path)
+}
+
+/// Returns a cookie file's absolute path once it is known to be one: a download would fail only when its turn comes.
+///
+/// # Errors
+/// It can't be read, or a line of it makes no sense.
+pub(crate) fn cookie_file(path: &Path, context: &Context) -> Result<PathBuf, CliError> {
+    let path = readable(path, context)?;
+    if !context.remote {
+        (context.check_cookies)(&path).map_err(|why| {
+            CliError::usage(why, "Correct the line, or export the cookies again in Netscape format")
+        })?;
     }
     Ok(path)
 }

@@ -423,7 +423,9 @@ impl Core {
             resolved.settings.headers.clone_from(&given.headers);
             resolved.login = None;
         }
-        if let Some(login) = &resolved.login {
+        // What the link itself says is of this link, a rule of all links to its host.
+        let says_who_asks = !url.username().is_empty() || url.password().is_some();
+        if let Some(login) = resolved.login.as_ref().filter(|_| !says_who_asks) {
             resolved.settings.credentials = read_login(login, host)?;
         }
         Ok(resolved)
