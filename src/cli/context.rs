@@ -62,6 +62,8 @@ pub struct MetalinkFile {
 /// What an output stream is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Surface {
+    /// Whether there was none when the process began: what is written goes nowhere.
+    pub closed: bool,
     /// Whether it is a terminal.
     pub terminal: bool,
     /// Whether it may be written in colour.
@@ -95,6 +97,7 @@ impl Surface {
         let plain = variable("NO_COLOR").is_some_and(|value| !value.is_empty())
             || variable("TERM").is_some_and(|term| term == "dumb");
         Self {
+            closed: false,
             terminal,
             colour: terminal && !plain,
             columns: size.map(|size| size.ws_col).filter(|_| terminal),

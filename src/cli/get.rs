@@ -152,6 +152,9 @@ pub(crate) async fn get<E: Engine>(
             "Get it there, and bring it home with `haul --host BOX pull ID`",
         ));
     }
+    if args.is_streamed() && output.stdout.closed {
+        return Err(CliError::Output(std::io::Error::other("it is closed")));
+    }
     let mut intake = take_in(args, Manner::Stays, context, output)?;
     intake.common.settings.tries.get_or_insert(TRIES);
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));

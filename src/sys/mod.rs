@@ -4,6 +4,7 @@
 //! caller goes on with what is left.
 
 mod address;
+mod closed;
 mod code;
 mod schedule;
 mod socket;
@@ -11,6 +12,7 @@ mod tcp;
 mod writeback;
 
 pub use address::{interface_of, interface_out};
+pub use closed::stdout_was_closed;
 pub use code::let_go_of_code;
 pub use schedule::{be_idle, quiet_autogroup};
 pub use socket::duplicate_of;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use haul::cli::{self, Command, Context, MetalinkFile, Proxies, Status, Surface};
 use haul::config;
-use haul::fetch::{metalink, netrc};
+use haul::fetch::{cookies, metalink, netrc};
 use haul::model::item::Credentials;
 use haul::model::time::UnixMs;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,10 +59,11 @@ pub(crate) fn context(Spool(spool): &Spool, remote: bool) -> Result<Context, u8>
         spool,
         remote,
         proxies: Proxies::of_environment(variable),
-        stdout: Surface::of_stdout(variable),
+        stdout: Surface { closed: haul::sys::stdout_was_closed(), ..Surface::of_stdout(variable) },
         stderr: Surface::of_stderr(variable),
         now: || UnixMs::from(SystemTime::now()),
         read_metalink,
+        check_cookies: |file| cookies::read(file).map(drop).map_err(|error| error.to_string()),
         netrc: Box::new(move |url| read_netrc(home.as_deref(), url)),
         ask_password: cli::ask_password,
     })

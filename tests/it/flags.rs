@@ -516,3 +516,92 @@ fn an_aria2_input_file_and_a_list_on_stdin_are_read() {
     let shown = stage.machine.run(&["show", "3"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("Delta"), "{}", shown.told());
 }
+
+#[test]
+fn several_headers_of_one_name_are_all_sent_and_take_the_place_of_our_own() {
+    let stage = Stage::new();
+    let given = ["X-One: a", "Accept: text/plain", "X-One: b", "User-Agent: mine"];
+    let flags: Vec<_> = given.iter().flat_map(|header| ["--header", header]).collect();
+    stage.get(&flags);
+    let log = stage.site.log();
+    let sent = |name: &str| {
+        let fields = log[0].request.headers.iter().filter(|(field, _)| field == name);
+        fields.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(sent("x-one"), ["a", "b"]);
+    assert_eq!(sent("accept"), ["text/plain"]);
+    assert_eq!(sent("user-agent"), ["mine"]);
+}
+
+#[test]
+fn who_asks_is_said_by_the_link_before_netrc() {
+    let stage = Stage::new();
+    std::fs::write(stage.machine.root().join("home/.netrc"), "machine 127.0.0.1 login file password word\n")
+        .unwrap();
+    let link = stage.url().replace("http://", "http://me:mine@");
+    assert!(stage.machine.get(&[link.as_str(), "--netrc"]).status.success());
+    let basic = |pair: &str| Some(format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes())));
+    assert_eq!(stage.sent("authorization"), basic("me:mine"));
+    stage.get(&["--netrc", "--again"]);
+    assert_eq!(stage.sent("authorization"), basic("file:word"));
+}
+
+#[test]
+fn a_cookie_file_that_is_none_is_refused_with_its_line_before_anything_is_added() {
+    let stage = Stage::new();
+    let bad =
+        stage.machine.put("bad.txt", "# Netscape HTTP Cookie File\nnot a cookie\n").display().to_string();
+    let list = stage.machine.put("list", &format!("{}\tcookies={bad}\n", stage.url()));
+    for words in [&[&stage.url(), "--cookies", &bad][..], &["-i", list.to_str().unwrap()]] {
+        let outcome = stage.machine.get(words);
+        assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+        assert!(outcome.stderr.contains("bad.txt:2:"), "{}", outcome.told());
+        assert!(!outcome.stderr.contains("not a cookie"), "{}", outcome.told());
+    }
+    assert_eq!(stage.site.log().len(), 0);
+}
+
+#[test]
+fn a_cookie_that_one_download_was_given_is_not_sent_by_another() {
+    let stage = Stage::new();
+    stage.site.serve("setter", toml! { size = "64 KiB" headers = { Set-Cookie = "jar=secret; Path=/" } });
+    let setter = stage.site.fill("{site}/setter");
+    let got = stage.machine.get(&[setter.as_str(), stage.url().as_str(), "-j", "1"]);
+    assert!(got.status.success(), "{}", got.told());
+    let log = stage.site.log();
+    assert_eq!(log.last().unwrap().name, "file.bin");
+    assert!(log.iter().all(|seen| seen.request.header("cookie").is_none()));
+}
+
+#[test]
+fn what_replace_can_not_replace_is_named_with_what_helps() {
+    let stage = Stage::new();
+    std::fs::write(stage.machine.file("f.part"), "somebody else's").unwrap();
+    let refused = stage.machine.get(&[stage.url().as_str(), "-o", "f", "--replace"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.told());
+    let said = refused.stderr.to_lowercase();
+    assert!(said.contains("remove or rename") && said.contains("haul adopt"), "{}", refused.told());
+    assert!(!said.contains("--replace it"), "{}", refused.told());
+    // One that is made meanwhile.
+    stage.site.hold_after(512 << 10);
+    let mut running = stage.machine.spawn(&["get", &stage.url(), "-o", "g", "--replace"]);
+    assert!(stage.site.wait_until_held(|| running.is_over()));
+    std::fs::create_dir(stage.machine.file("g")).unwrap();
+    stage.site.release();
+    let refused = running.wait();
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.told());
+    assert!(refused.stderr.contains("is a folder"), "{}", refused.told());
+    assert!(refused.stderr.to_lowercase().contains("remove or rename"), "{}", refused.told());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stream_into_a_stdout_that_is_closed_is_no_success() {
+    let stage = Stage::new();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" >&-", "sh"]);
+    let outcome = stage.machine.spawn_under(shell, &["get", "-o", "-", &stage.url()]).wait();
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
+    assert!(outcome.stderr.contains("stdout"), "{}", outcome.told());
+    assert_eq!(stage.site.log().len(), 0);
+}
