@@ -36,6 +36,30 @@ pub struct Service {
     pub text: String,
 }
 
+/// A path that a file of the system's own form can't say: a line would end within it, or it is no text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path {} has a control character in it or is not UTF-8, and can't be written down for the system", path.escape_debug())]
+pub struct Unspeakable {
+    /// The path, as far as it is text.
+    path: String,
+}
+
+impl Unspeakable {
+    /// What to do.
+    pub const HINT: &str = "give it another name, or a link without such a letter that leads there";
+
+    /// Makes sure that a path can be said.
+    ///
+    /// # Errors
+    /// It can't.
+    pub fn check(path: &Path) -> Result<(), Self> {
+        match path.to_str() {
+            Some(text) if !text.contains(char::is_control) => Ok(()),
+            _ => Err(Self { path: path.display().to_string() }),
+        }
+    }
+}
+
 impl Way {
     /// The way of this machine: launchd on macOS, systemd where it runs, else autostart.
     pub fn of_machine() -> Self {
@@ -52,7 +76,19 @@ impl Way {
 impl Service {
     /// Returns the service of a program, for the user with these folders; `given` is what its agent is told beside `agent run`: another
     /// store, another config than it would find by itself.
-    pub fn new(way: Way, program: &Path, given: &[PathBuf], home: &Path, config: &Path) -> Self {
+    ///
+    /// # Errors
+    /// One of the paths has something in it that no such file can say.
+    pub fn new(
+        way: Way,
+        program: &Path,
+        given: &[PathBuf],
+        home: &Path,
+        config: &Path,
+    ) -> Result<Self, Unspeakable> {
+        for word in std::iter::once(program).chain(given.iter().map(PathBuf::as_path)) {
+            Unspeakable::check(word)?;
+        }
         let (path, text) = match way {
             Way::Systemd => (config.join("systemd/user").join(UNIT), unit(program, given)),
             Way::Autostart => (config.join("autostart").join(ENTRY), entry(program, given)),
@@ -60,7 +96,7 @@ impl Service {
                 (home.join("Library/LaunchAgents").join(format!("{LABEL}.plist")), plist(program, given))
             }
         };
-        Self { way, path, text }
+        Ok(Self { way, path, text })
     }
 
     /// Writes it.
@@ -260,7 +296,8 @@ mod tests {
     }
 
     fn with(way: Way, program: &str, given: &[PathBuf]) -> Service {
-        Service::new(way, Path::new(program), given, Path::new("/home/me"), Path::new("/home/me/.config"))
+        let (home, config) = (Path::new("/home/me"), Path::new("/home/me/.config"));
+        Service::new(way, Path::new(program), given, home, config).unwrap()
     }
 
     #[test]
@@ -310,9 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_would_end_a_line_is_refused() {
+        let home = Path::new("/home/me");
+        for way in [Way::Systemd, Way::Autostart, Way::Launchd] {
+            let given = ["--state".into(), PathBuf::from("/s\nExecStartPre=/bin/x")];
+            let refused = Service::new(way, Path::new("/usr/bin/haul"), &given, home, home).unwrap_err();
+            assert!(refused.to_string().contains(r"/s\nExecStartPre"), "{refused}");
+            assert!(Service::new(way, Path::new("/usr/\tbin/haul"), &[], home, home).is_err());
+        }
+    }
+
+    #[test]
     fn what_is_installed_can_be_taken_away_again() {
         let folder = tempfile::tempdir().unwrap();
-        let unit = Service::new(Way::Systemd, Path::new("/usr/bin/haul"), &[], folder.path(), folder.path());
+        let unit = Service::new(Way::Systemd, Path::new("/usr/bin/haul"), &[], folder.path(), folder.path())
+            .unwrap();
         unit.install().unwrap();
         unit.install().unwrap();
         assert_eq!(std::fs::read_to_string(&unit.path).unwrap(), unit.text);

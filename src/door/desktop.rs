@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::agent::service::{desktop_quoted, put, take_away};
+use crate::agent::service::{Unspeakable, desktop_quoted, put, take_away};
 
 /// The entry's name.
 const ENTRY: &str = "haul-link.desktop";
@@ -28,7 +28,11 @@ pub struct DesktopEntry {
 
 impl DesktopEntry {
     /// Returns the entry of a program, for the user with this data folder.
-    pub fn new(program: &Path, data: &Path) -> Self {
+    ///
+    /// # Errors
+    /// The program's path has something in it that no entry can say.
+    pub fn new(program: &Path, data: &Path) -> Result<Self, Unspeakable> {
+        Unspeakable::check(program)?;
         let text = format!(
             "[Desktop Entry]\n\
              Type=Application\n\
@@ -41,7 +45,7 @@ impl DesktopEntry {
             desktop_quoted(program),
             MAKE_DEFAULT[3..].join(";")
         );
-        Self { path: data.join("applications").join(ENTRY), text }
+        Ok(Self { path: data.join("applications").join(ENTRY), text })
     }
 
     /// Writes it.
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_entry_hands_one_link_to_the_program_wherever_that_is() {
-        let entry = DesktopEntry::new(Path::new("/opt/my $tools/100%/haul"), Path::new("/d"));
+        let entry = DesktopEntry::new(Path::new("/opt/my $tools/100%/haul"), Path::new("/d")).unwrap();
         assert_eq!(entry.path, Path::new("/d/applications/haul-link.desktop"));
         insta::assert_snapshot!(entry.text, @r#"
         [Desktop Entry]
@@ -84,7 +88,7 @@ mod tests {
     #[test]
     fn it_is_written_and_taken_away() {
         let data = tempfile::tempdir().unwrap();
-        let entry = DesktopEntry::new(Path::new("/usr/bin/haul"), data.path());
+        let entry = DesktopEntry::new(Path::new("/usr/bin/haul"), data.path()).unwrap();
         entry.write().unwrap();
         assert_eq!(std::fs::read_to_string(&entry.path).unwrap(), entry.text);
         assert!(entry.remove().unwrap());

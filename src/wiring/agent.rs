@@ -184,7 +184,7 @@ fn hand_out(mut stream: UnixStream) -> std::io::Result<()> {
 }
 
 pub(crate) async fn install(place: &Place, print: bool) -> Result<Status, ConnectError> {
-    let service = place.service();
+    let service = place.service()?;
     if print {
         cli::say(&format!("haul: {} would be:", service.path.display()));
         let lines: Vec<_> = service.text.lines().map(str::to_owned).collect();
@@ -200,7 +200,7 @@ pub(crate) async fn install(place: &Place, print: bool) -> Result<Status, Connec
 }
 
 pub(crate) async fn uninstall(place: &Place) -> Result<Status, ConnectError> {
-    let service = place.service();
+    let service = place.service()?;
     if service.path.exists() {
         tell_system(&service.before_uninstall()).await;
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use haul::agent::service::{Service, Way};
+use haul::agent::service::{Service, Unspeakable, Way};
 use haul::agent::socket;
 use haul::agent::start::Start;
 use haul::cli::{self, Args, Status};
@@ -65,11 +65,13 @@ impl Place {
         }
     }
 
-    pub(crate) fn service(&self) -> Service {
+    /// What starts the agent of this place at login.
+    pub(crate) fn service(&self) -> Result<Service, ConnectError> {
         let home = std::env::home_dir().unwrap_or_else(|| "/".into());
         let config = self.config.clone().unwrap_or_else(|| home.join(".config"));
         let program = own_program();
         Service::new(Way::of_machine(), &program, &self.given(), &home, &config)
+            .map_err(|error| ConnectError::lasting(error.to_string(), Unspeakable::HINT))
     }
 
     /// What an agent has to be told that knows nothing of this command's environment.

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use haul::agent::house::House;
+use haul::agent::service::Unspeakable;
 use haul::cli::{self, OnDesktop, Status};
 use haul::client::ConnectError;
 use haul::door::Door;
@@ -37,7 +38,8 @@ pub(crate) async fn on_desktop(what: OnDesktop) -> Result<Status, ConnectError> 
         .map_err(|error| ConnectError::lasting(format!("there is no home folder: {error}"), ""))?
         .data_dir();
     let program = super::place::own_program();
-    let entry = DesktopEntry::new(&program, &data);
+    let entry = DesktopEntry::new(&program, &data)
+        .map_err(|error| ConnectError::lasting(error.to_string(), Unspeakable::HINT))?;
     let fail = |what: &str| {
         let text = format!("{} can't be {what}", entry.path.display());
         move |error: std::io::Error| ConnectError::lasting(format!("{text}: {error}"), "check the folder")

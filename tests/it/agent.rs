@@ -583,7 +583,8 @@ fn the_unit_is_one_that_systemd_takes() {
     }
     let folder = tempfile::tempdir().unwrap();
     let unit =
-        Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), &[], folder.path(), folder.path());
+        Service::new(Way::Systemd, Path::new(env!("CARGO_BIN_EXE_haul")), &[], folder.path(), folder.path())
+            .unwrap();
     unit.install().unwrap();
     let outcome = Command::new("systemd-analyze")
         .args(["verify", "--user", "--man=no"])
