@@ -119,7 +119,16 @@ impl CliError {
             Self::Selector(_) => "See `haul --help` for what selects downloads".into(),
             Self::Refused(refusal) => refusal.hint.clone(),
             Self::Unreachable { .. } => "Downloads that are in the list keep their bytes; try again".into(),
-            Self::Handing { .. } | Self::Output(_) | Self::ClosedPipe | Self::Interrupted => String::new(),
+            Self::Handing { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "Make room there, and give the same command again".into()
+                }
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    "Check who may use it, or choose another place".into()
+                }
+                _ => String::new(),
+            },
+            Self::Output(_) | Self::ClosedPipe | Self::Interrupted => String::new(),
         }
     }
 
@@ -182,6 +191,13 @@ mod tests {
         ] {
             assert_eq!(sentences(what, hint), line);
         }
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do() {
+        let source = io::Error::from_raw_os_error(libc::ENOSPC);
+        let said = CliError::Handing { what: "writing /d/x.pull".into(), source }.lines().concat();
+        assert!(said.ends_with("Make room there, and give the same command again."), "{said}");
     }
 
     #[test]

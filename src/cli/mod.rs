@@ -26,6 +26,7 @@ mod limit;
 mod list;
 mod offer;
 mod output;
+mod partial;
 mod password;
 mod preset;
 mod progress;

@@ -1,22 +1,17 @@
 //! `haul --host BOX pull ID`: brings a finished file home over the connection, goes on where it was cut off, and keeps it only
 //! where every byte is the same.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
-use data_encoding::HEXLOWER;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
-use sha2::{Digest as _, Sha256};
 
 use super::context::Context;
 use super::error::CliError;
 use super::interrupts::Interrupts;
 use super::output::Output;
+use super::partial::Partial;
 use super::status::Status;
 use crate::client::{Client, MAX_PIECE, Sum};
 use crate::model::id::DownloadId;
@@ -24,8 +19,6 @@ use crate::model::printable::printable;
 
 /// Pieces that are asked for at once, so that a long way costs no time.
 const AT_ONCE: usize = 8;
-/// How a file is called until it is whole.
-const PART: &str = ".pull";
 
 /// `pull`.
 #[derive(Clone, Debug, Args)]
@@ -74,7 +67,7 @@ pub(crate) async fn pull<F: Files>(
     let folder = context.cwd.join(args.dir.as_deref().unwrap_or(Path::new("")));
     let facts = interrupts.unless(files.sum(args.id, Some(0))).await?;
     let target = folder.join(safe_name(&facts.name)?);
-    let mut part = Part::open(&target)?;
+    let mut part = Partial::open(&target)?;
     // What is there of an earlier try counts only where the other side has the same bytes.
     let begun = part.length.min(facts.size);
     if begun > 0 {
@@ -91,8 +84,9 @@ pub(crate) async fn pull<F: Files>(
     }
     match interrupts.unless(fetch(args.id, files, &mut part, facts.size)).await {
         Err(CliError::Interrupted) => {
-            part.file.sync_data().map_err(|source| part.failed("syncing", source))?;
-            output.say("haul: stopped; the same command goes on.");
+            part.sync()?;
+            let then = if part.is_kept() { "goes on" } else { "begins anew" };
+            output.say(&format!("haul: stopped; the same command {then}."));
             return Ok(Status::Interrupted);
         }
         fetched => fetched?,
@@ -114,7 +108,7 @@ pub(crate) async fn pull<F: Files>(
     Ok(Status::Done)
 }
 
-async fn fetch<F: Files>(id: DownloadId, files: &F, part: &mut Part, size: u64) -> Result<(), CliError> {
+async fn fetch<F: Files>(id: DownloadId, files: &F, part: &mut Partial, size: u64) -> Result<(), CliError> {
     let mut coming = FuturesOrdered::new();
     let mut next = part.length;
     loop {
@@ -129,108 +123,6 @@ async fn fetch<F: Files>(id: DownloadId, files: &F, part: &mut Part, size: u64) 
             return Err(CliError::usage("the file there is shorter than it was", "Try again"));
         }
         part.append(&piece)?;
-    }
-}
-
-/// The file while it is not whole.
-struct Part {
-    file: File,
-    path: PathBuf,
-    length: u64,
-}
-
-impl Part {
-    fn open(target: &Path) -> Result<Self, CliError> {
-        if target.symlink_metadata().is_ok() {
-            return Err(CliError::usage(
-                format!("{} is there already", target.display()),
-                "Name another folder with -d, or move it away",
-            ));
-        }
-        let mut path = target.as_os_str().to_owned();
-        path.push(PART);
-        let path = PathBuf::from(path);
-        let handing =
-            |what: &str, source| CliError::Handing { what: format!("{what} {}", path.display()), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)
-            .map_err(|source| handing("opening", source))?;
-        // Two that bring the same file home must not write into each other.
-        file.try_lock().map_err(|error| handing("locking", error.into()))?;
-        let length = file.seek(SeekFrom::End(0)).map_err(|source| handing("reading", source))?;
-        Ok(Self { file, path, length })
-    }
-
-    fn failed(&self, what: &str, source: std::io::Error) -> CliError {
-        CliError::Handing { what: format!("{what} {}", self.path.display()), source }
-    }
-
-    fn append(&mut self, piece: &[u8]) -> Result<(), CliError> {
-        self.file.write_all(piece).map_err(|source| self.failed("writing", source))?;
-        self.length += piece.len() as u64;
-        Ok(())
-    }
-
-    fn cut(&mut self, length: u64) -> Result<(), CliError> {
-        let cut = self.file.set_len(length).and_then(|()| self.file.seek(SeekFrom::Start(length)));
-        cut.map_err(|source| self.failed("cutting", source))?;
-        self.length = length;
-        Ok(())
-    }
-
-    fn sum_of(&mut self, length: u64) -> Result<String, CliError> {
-        let mut hasher = Sha256::new();
-        let mut chunk = vec![0; 256 << 10];
-        let mut sum = || -> std::io::Result<()> {
-            self.file.seek(SeekFrom::Start(0))?;
-            let mut rest = (&self.file).take(length);
-            loop {
-                let count = rest.read(&mut chunk)?;
-                if count == 0 {
-                    break;
-                }
-                hasher.update(&chunk[..count]);
-            }
-            self.file.seek(SeekFrom::End(0)).map(drop)
-        };
-        sum().map_err(|source| self.failed("reading", source))?;
-        Ok(HEXLOWER.encode(&hasher.finalize()))
-    }
-
-    /// Gives it its name, without replacing anything.
-    fn publish(self, target: &Path, modified_ms: i64, umask: u32) -> Result<(), CliError> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let publish = || -> std::io::Result<()> {
-            self.file.set_permissions(std::fs::Permissions::from_mode(0o666 & !umask))?;
-            if let Ok(modified) = u64::try_from(modified_ms) {
-                self.file.set_modified(UNIX_EPOCH + Duration::from_millis(modified))?;
-            }
-            self.file.sync_all()?;
-            let (from, to) = (self.path.as_path(), target);
-            let renamed = rustix::fs::renameat_with(
-                rustix::fs::CWD,
-                from,
-                rustix::fs::CWD,
-                to,
-                rustix::fs::RenameFlags::NOREPLACE,
-            );
-            match renamed {
-                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                    std::fs::hard_link(from, to)?;
-                    std::fs::remove_file(from)?;
-                }
-                other => other?,
-            }
-            let folder = to.parent().unwrap_or(Path::new("/"));
-            File::open(folder)?.sync_all()
-        };
-        publish().map_err(|source| self.failed("giving its name to", source))
     }
 }
 
@@ -254,6 +146,10 @@ fn number(text: &str) -> Result<DownloadId, String> {
 mod tests {
     use std::cell::RefCell;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use data_encoding::HEXLOWER;
+    use sha2::{Digest as _, Sha256};
 
     use super::super::scripted::{context, output, presses};
     use super::*;
@@ -343,5 +239,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(pulled(&There::new(&[], 0), folder.path()).await, Ok(0));
         assert_eq!(std::fs::read(folder.path().join(".._ab.bin")).unwrap(), b"");
+    }
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_file_that_pull_did_not_begin_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".._ab.bin.pull");
+        for precious in ["precious", ""] {
+            std::fs::write(&path, precious).unwrap();
+            assert_eq!(pulled(&There::new(&content(100), 100), folder.path()).await, Err(2));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), precious);
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &path).unwrap();
+        assert_eq!(pulled(&There::new(&content(100), 100), folder.path()).await, Err(2));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_fails_at_once_leaves_nothing_and_a_missing_folder_is_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(pulled(&There::new(&content(100), 0), folder.path()).await, Err(3));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let missing = folder.path().join("missing");
+        assert_eq!(pulled(&There::new(&content(100), 100), &missing).await, Err(2));
     }
 }
