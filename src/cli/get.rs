@@ -184,8 +184,15 @@ pub(crate) async fn get<E: Engine>(
     if is_pressed {
         return pause_and_leave(&following, engine, output, interrupts).await;
     }
-    let stay =
-        Stay { json: args.json, paths: !args.quiet, give_up, deadline: None, pauses: true, now: context.now };
+    let stay = Stay {
+        json: args.json,
+        paths: !args.quiet,
+        asks_where: context.remote && (args.json || !args.quiet),
+        give_up,
+        deadline: None,
+        pauses: true,
+        now: context.now,
+    };
     stay.until_done(following, None, feed, engine, output, interrupts).await
 }
 
@@ -231,6 +238,7 @@ fn collection(text: &str) -> Result<CollectionId, String> {
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{Scripted, context, output, presses};
+    use super::super::show::tests::detail;
     use super::*;
     use crate::model::id::DownloadId;
     use crate::model::request::{Refusal, RefusalKind};
@@ -366,6 +374,28 @@ mod tests {
             told(&engine, 1, "1:expired", 0, |args| args.transfer.give_up = Some(GiveUp::AfterSecs(0))).await;
         assert_eq!(told.code, Ok(4));
         assert!(told.talk.contains("given up waiting for file-1 (1): the link expired"), "{}", told.talk);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn another_machine_is_asked_where_its_file_is() {
+        for (json, data) in [(false, "/d/file-7\n"), (true, r#""path":"/d/file-7""#)] {
+            let engine = Scripted::new(|request| match request {
+                Request::Add(_) => {
+                    Some(Ok(Reply::Added(vec![Added { id: DownloadId(7), how: AddedHow::New }])))
+                }
+                Request::Show { .. } => Some(Ok(Reply::Detail(Box::new(detail("completed"))))),
+                _ => None,
+            });
+            engine.report("7:completed");
+            let inputs = vec!["http://a.example/file-7".into()];
+            let args = GetArgs { inputs, json, ..GetArgs::default() };
+            let (mut output, written, _) = output();
+            let (mut interrupts, _press) = presses(0);
+            let context = Context { remote: true, ..context(std::path::Path::new("/here")) };
+            get(&args, &engine, &context, &mut output, &mut interrupts).await.unwrap();
+            output.flush().unwrap();
+            assert!(written.text().contains(data), "{}", written.text());
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -19,17 +19,19 @@ use super::words::{downloads, remark};
 use crate::model::id::DownloadId;
 use crate::model::item::{GiveUp, Mode};
 use crate::model::printable::printable;
-use crate::model::request::{Act, Request};
+use crate::model::request::{Act, Reply, Request};
 use crate::model::selector::Selector;
 use crate::model::state::State;
 use crate::model::time::UnixMs;
 use crate::model::update::Update;
-use crate::model::view::DownloadRow;
+use crate::model::view::{DownloadDetail, DownloadRow};
 
 /// Numbers in one request, at most: a message holds 1 MiB.
 pub(crate) const IDS_AT_ONCE: usize = 50_000;
 /// How many downloads are named one by one.
-const NAMED: usize = 8;
+pub(crate) const NAMED: usize = 8;
+/// How long the engine may take to tell more of a download: a connection that is sought again keeps nobody from leaving.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// How to stay.
 pub(crate) struct Stay {
@@ -37,6 +39,8 @@ pub(crate) struct Stay {
     pub(crate) json: bool,
     /// Whether the paths of finished files are written.
     pub(crate) paths: bool,
+    /// Whether the engine is asked where a finished file is that was not told where to go.
+    pub(crate) asks_where: bool,
     /// How long to stay where only a person could make something move.
     pub(crate) give_up: GiveUp,
     /// When to leave in any case.
@@ -86,11 +90,14 @@ impl Stay {
                 }
                 () = moment(self.leaves_at(stuck_since)) => {
                     progress.end();
-                    return Ok(self.gave_up(&following, output));
+                    return Ok(self.gave_up(&following, engine, output).await);
                 }
             };
             let update = update.inspect_err(|_| progress.end())?;
-            let events = following.apply(&update);
+            let mut events = following.apply(&update);
+            if self.asks_where {
+                ask_where(&mut events, engine).await;
+            }
             if let Err(error) = self.tell(&events, &progress, output) {
                 progress.end();
                 // Nobody reads the paths any more, so nobody waits for the rest. That is no success.
@@ -119,17 +126,28 @@ impl Stay {
     }
 
     /// Tells for what the rest waits.
-    fn gave_up(&self, following: &Following, output: &mut Output) -> Status {
-        for row in following.active().values().take(NAMED) {
-            let why = remark(row, (self.now)());
-            let why = if why.is_empty() { row.state.kind().word().to_owned() } else { why };
-            output.complain(&sentences(
-                &format!("given up waiting for {} ({}): {why}", row.name, row.id),
-                "It stays in the list",
-            ));
+    async fn gave_up<E: Engine>(&self, following: &Following, engine: &E, output: &mut Output) -> Status {
+        let open = following.unended();
+        for (id, _) in open.iter().take(NAMED) {
+            let row = match following.active().get(id) {
+                Some(row) => Some(row.clone()),
+                // One that neither runs nor waits was never more than a number here.
+                None => detail(*id, engine).await.map(|detail| detail.row),
+            };
+            let what = row.as_ref().map_or_else(|| id.to_string(), |row| format!("{} ({id})", row.name));
+            let why = row.map_or_else(String::new, |row| format!(": {}", self.why_not_yet(&row)));
+            output.complain(&sentences(&format!("given up waiting for {what}{why}"), "It stays in the list"));
+        }
+        if open.len() > NAMED {
+            output.complain(&format!("haul: and for {} more.", open.len() - NAMED));
         }
         let sums = following.sums();
         if sums.failed > sums.gave_up { Status::Failed } else { Status::GaveUp }
+    }
+
+    fn why_not_yet(&self, row: &DownloadRow) -> String {
+        let why = remark(row, (self.now)());
+        if why.is_empty() { row.state.kind().word().to_owned() } else { why }
     }
 
     fn tell(&self, events: &[Event], progress: &Progress, output: &mut Output) -> Result<(), CliError> {
@@ -181,6 +199,30 @@ impl Stay {
             }
         }
         Ok(())
+    }
+}
+
+/// Looks up where finished files are, as far as that is not known here.
+async fn ask_where<E: Engine>(events: &mut [Event], engine: &E) {
+    let unknown = events.iter_mut().filter_map(|event| match event {
+        Event::Completed { row, path, .. } if path.as_ref().is_none_or(|path| path.is_relative()) => {
+            Some((row.id, path))
+        }
+        _ => None,
+    });
+    let asked = unknown.map(|(id, path)| async move {
+        if let Some(detail) = detail(id, engine).await {
+            *path = Some(detail.path.into());
+        }
+    });
+    futures_util::future::join_all(asked).await;
+}
+
+/// Everything about a download, where the engine tells it soon.
+async fn detail<E: Engine>(id: DownloadId, engine: &E) -> Option<Box<DownloadDetail>> {
+    match tokio::time::timeout(TOLD_WITHIN, engine.call(Request::Show { id, reveal: false })).await {
+        Ok(Ok(Reply::Detail(detail))) => Some(detail),
+        _ => None,
     }
 }
 

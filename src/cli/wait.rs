@@ -12,13 +12,14 @@ use super::following::Following;
 use super::interrupts::Interrupts;
 use super::output::Output;
 use super::status::Status;
-use super::stay::Stay;
+use super::stay::{NAMED, Stay};
 use crate::links::quantity;
 use crate::model::item::GiveUp;
 use crate::model::request::AddedHow;
 use crate::model::selector::Selector;
 use crate::model::state::StateKind;
 use crate::model::update::Update;
+use crate::model::view::DownloadRow;
 
 /// `wait`.
 #[derive(Clone, Debug, Args)]
@@ -72,9 +73,11 @@ pub(crate) async fn wait<E: Engine>(
         output.say("haul: there is nothing to wait for.");
         return Ok(Status::Done);
     }
+    tell_paused(&first.rows, output);
     let stay = Stay {
         json: args.json,
         paths: false,
+        asks_where: false,
         give_up: GiveUp::Never,
         deadline,
         pauses: false,
@@ -83,7 +86,55 @@ pub(crate) async fn wait<E: Engine>(
     stay.until_done(following, Some(first), feed, engine, output, interrupts).await
 }
 
+/// Says which ones don't move until somebody lets them.
+fn tell_paused(rows: &[DownloadRow], output: &mut Output) {
+    let paused: Vec<_> = rows.iter().filter(|row| row.state.kind() == StateKind::Paused).collect();
+    for row in paused.iter().take(NAMED) {
+        output.say(&format!(
+            "haul: {} ({}) is paused; `haul resume {}` lets it go on.",
+            row.name, row.id, row.id
+        ));
+    }
+    if paused.len() > NAMED {
+        let more = paused.len() - NAMED;
+        output.say(&format!("haul: and {more} more are paused; `haul resume state:paused` lets all go on."));
+    }
+}
+
 /// Whether a download goes on without a person.
 fn goes_on(kind: StateKind) -> bool {
     !kind.is_ended() && kind != StateKind::Paused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, context, output, presses};
+    use super::super::show::tests::detail;
+    use super::*;
+    use crate::model::request::{Reply, Request};
+
+    /// How a wait for 7 ends that is given no time, and what is said.
+    async fn waited(word: &'static str) -> (u8, String) {
+        let engine = Scripted::new(move |request| match request {
+            Request::Show { .. } => Some(Ok(Reply::Detail(Box::new(detail(word))))),
+            _ => None,
+        });
+        engine.report(&format!("7:{word}"));
+        let args =
+            WaitArgs { select: vec!["7".into()], timeout: Some(Duration::ZERO), json: false, quiet: false };
+        let (mut output, _, talk) = output();
+        let (mut interrupts, _press) = presses(0);
+        let context = context(std::path::Path::new("/"));
+        let ended = wait(&args, &engine, &context, &mut output, &mut interrupts).await;
+        (ended.unwrap().code(), talk.text())
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_does_not_move_is_named() {
+        let given_up =
+            |word: &str| format!("haul: given up waiting for file-7 (7): {word}. It stays in the list.\n");
+        let paused = "haul: file-7 (7) is paused; `haul resume 7` lets it go on.\n".to_owned();
+        assert_eq!(waited("paused").await, (4, paused + &given_up("paused")));
+        assert_eq!(waited("queued").await, (4, given_up("queued")));
+    }
 }
