@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::act::{ModeArgs, MoveArgs, PriorityArgs, SelectArgs, UndoArgs};
@@ -153,6 +155,9 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
+/// The flags whose variables may be set and empty.
+const STATE: &str = "state";
+const CONFIG: &str = "config";
 /// The hidden subcommand that stands for `haul URL...`.
 const LINKS: &str = "links";
 /// The subcommand that stands for `haul haul://...`.
@@ -172,7 +177,7 @@ pub fn parse() -> Result<Args, u8> {
 
 /// Parses a command line; `haul URL...` is read as the hidden subcommand, which takes all that `add` takes.
 fn parse_from(words: Vec<OsString>) -> Result<Args, clap::Error> {
-    let error = match Args::try_parse_from(&words) {
+    let error = match read(&words) {
         Ok(args) => return Ok(args),
         Err(error) => error,
     };
@@ -186,7 +191,39 @@ fn parse_from(words: Vec<OsString>) -> Result<Args, clap::Error> {
     let mut words = words;
     let is_offer = stranger.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("haul://"));
     words.insert(at + 1, if is_offer { OFFER } else { LINKS }.into());
-    Args::try_parse_from(words)
+    read(&words)
+}
+
+/// Reads a command line as it is. A variable that is set but empty is as good as none.
+fn read(words: &[OsString]) -> Result<Args, clap::Error> {
+    let mut command = [STATE, CONFIG].into_iter().fold(Args::command(), |command, name| {
+        command.mut_arg(name, |arg| {
+            let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            if is_empty { arg.env(Resettable::Reset) } else { arg }
+        })
+    });
+    let matches = command.try_get_matches_from_mut(words)?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // From the environment they are about this machine, whatever is asked of another one.
+    let is_named = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+    // The screen has colours and keys of this machine's config.
+    let has_screen = matches!(args.command, None | Some(Command::Links(_) | Command::Offer(_)));
+    let wrong = match args.host {
+        Some(_) if is_named(STATE) => {
+            Some("'--state <DIR>' cannot be used with '--host <BOX>': it names a folder")
+        }
+        Some(_) if is_named(CONFIG) && !has_screen => {
+            Some("'--config <FILE>' cannot be used with '--host <BOX>': it names a file")
+        }
+        _ => None,
+    };
+    match wrong {
+        Some(wrong) => {
+            let text = format!("the argument {wrong} of this machine, and the agent there has its own");
+            Err(command.error(ErrorKind::ArgumentConflict, text))
+        }
+        None => Ok(args),
+    }
 }
 
 /// Whether a word that is no subcommand is meant as a link.
@@ -196,8 +233,6 @@ fn is_link(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parsed(line: &str) -> Result<Args, clap::Error> {
@@ -242,12 +277,17 @@ mod tests {
     fn nothing_at_all_is_fine() {
         assert!(parsed("").unwrap().command.is_none());
         assert!(parsed("--here").unwrap().command.is_none());
+        assert!(parsed("--host box --config /c").is_ok(), "the screen's colours and keys are in it");
     }
 
     #[test]
     fn flags_exclude_each_other_where_they_contradict() {
         for line in [
             "--here --host box list",
+            "--host box --state /s list",
+            "list --state /s --host box",
+            "--host box --state /s",
+            "--host box agent status --config /c",
             "get --replace --again https://a.example",
             "get --user me --netrc https://a.example",
             "get --cert c.pem https://a.example",

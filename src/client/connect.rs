@@ -48,6 +48,12 @@ impl Connection {
                 "there is no haul on the other machine",
                 "install it there, in the PATH of a shell that is not interactive",
             ),
+            // What haul ends with there, and it has said why.
+            Ok(Some(3)) => ConnectError {
+                kind: ConnectKind::Absent,
+                text: "no agent answers on the other machine".into(),
+                hint: "start it with `haul --host BOX agent start`".into(),
+            },
             _ => error,
         }
     }
@@ -70,6 +76,8 @@ pub struct ConnectError {
 pub enum ConnectKind {
     /// It may be better later.
     Away,
+    /// Nothing runs there, and nothing was to be started.
+    Absent,
     /// It is there, and doesn't answer.
     Silent,
     /// It will not get better by itself: there is no use in trying on.

@@ -12,6 +12,8 @@ use super::connect::{Connect, ConnectError, Connecting, Connection};
 pub struct Ssh {
     program: Vec<OsString>,
     host: String,
+    /// Whether an agent is started there where none runs.
+    starts: bool,
     /// Whether it worked once: after that nobody is asked for a password while the screen is drawn.
     has_worked: Cell<bool>,
 }
@@ -29,7 +31,14 @@ impl Ssh {
             ));
         }
         let program = if program.is_empty() { vec!["ssh".into()] } else { program };
-        Ok(Self { program, host: host.to_owned(), has_worked: Cell::new(false) })
+        Ok(Self { program, host: host.to_owned(), starts: true, has_worked: Cell::new(false) })
+    }
+
+    /// Starts no agent there: it is only asked where one runs.
+    #[must_use]
+    pub fn without_starting(mut self) -> Self {
+        self.starts = false;
+        self
     }
 
     fn spawn(&self, may_start: bool) -> Result<Connection, ConnectError> {
@@ -59,7 +68,7 @@ impl Ssh {
 
 impl Connect for Ssh {
     fn connect(&self, may_start: bool) -> Connecting<'_> {
-        Box::pin(async move { self.spawn(may_start) })
+        Box::pin(async move { self.spawn(may_start && self.starts) })
     }
 }
 

@@ -16,7 +16,7 @@ use haul::model::time::UnixMs;
 use super::here::PIPE;
 use super::place::Place;
 use super::porch;
-use super::reach::{open_agent, open_any, open_host, wait_until_gone};
+use super::reach::{open_agent, open_any, open_any_host, open_host, wait_until_gone};
 use super::settings::{settings, test_ms, test_number};
 
 /// How long an agent stays when nothing is left to do and nobody is here.
@@ -81,7 +81,7 @@ pub(crate) async fn control(
     };
     let present = || async {
         match host {
-            Some(host) => open_host(host).await,
+            Some(host) => open_any_host(host).await,
             None => open_any(place).await.map_err(|error| with_process(error, place)),
         }
     };
@@ -132,7 +132,10 @@ pub(crate) async fn control(
                     }
                     cli::say("haul: the agent has stopped.");
                 }
-                Err(error) if error.kind == ConnectKind::Away && host.is_none() => {
+                Err(error)
+                    if error.kind == ConnectKind::Absent
+                        || (error.kind == ConnectKind::Away && host.is_none()) =>
+                {
                     cli::say("haul: no agent is running.");
                 }
                 Err(error) => return Err(error),

@@ -80,10 +80,19 @@ pub(crate) async fn open_any(place: &Rc<Place>) -> Result<Client, ConnectError> 
     tried(|| Client::open_any(place.agent(false), key.clone())).await
 }
 
+/// Connects to another machine's agent, which is started there where none runs.
 pub(crate) async fn open_host(host: &str) -> Result<Client, ConnectError> {
+    Client::open(Box::new(way_to(host)?), new_key()?, Some(SEEK)).await
+}
+
+/// Connects to another machine's agent of whatever version, if one runs.
+pub(crate) async fn open_any_host(host: &str) -> Result<Client, ConnectError> {
+    Client::open_any(Box::new(way_to(host)?.without_starting()), new_key()?).await
+}
+
+fn way_to(host: &str) -> Result<Ssh, ConnectError> {
     let program = std::env::var("HAUL_SSH").unwrap_or_default();
-    let ssh = Ssh::new(program.split_whitespace().map(Into::into).collect(), host)?;
-    Client::open(Box::new(ssh), new_key()?, Some(SEEK)).await
+    Ssh::new(program.split_whitespace().map(Into::into).collect(), host)
 }
 
 pub(crate) async fn open(connect: impl Fn() -> Box<dyn Connect>) -> Result<Client, ConnectError> {

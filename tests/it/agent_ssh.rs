@@ -8,10 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use haul::engine::Holder;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use toml::toml;
 
+use crate::agent::done;
+use crate::agent_upgrade::old_agent_of;
 use crate::support::content::first_difference;
 use crate::support::machine::Machine;
 use crate::support::real::{find, has};
@@ -192,4 +195,65 @@ fn a_machine_that_cannot_be_reached_is_said_to_be() {
     assert!(outcome.stderr.contains("ssh can't connect"), "{}", outcome.told());
     assert_eq!(machine.run(&["--host=-oProxyCommand=touch x", "list"]).status.code(), Some(3));
     assert_eq!(machine.names(), Vec::<String>::new());
+}
+
+/// A machine that is reached by a script in place of ssh, which runs what it is told right here.
+fn near() -> Machine {
+    let mut machine = Machine::with_agent();
+    let ssh = machine.put("ssh.sh", "for last; do :; done\nexec sh -c \"$last\"\n");
+    let bin = machine.root().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_haul"), bin.join("haul")).unwrap();
+    machine.set("PATH", &format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default()));
+    machine.set("HAUL_SSH", &format!("sh {}", ssh.display()));
+    machine
+}
+
+#[test]
+fn looking_at_another_machines_agent_starts_none() {
+    let machine = near();
+    for (words, code) in [(&["status"][..], 3), (&["log"], 3), (&["stop"], 0)] {
+        let outcome = machine.run(&[&["--host", "box", "agent"], words].concat());
+        assert_eq!(outcome.status.code(), Some(code), "{words:?}: {}", outcome.told());
+        assert!(outcome.stderr.contains("no agent"), "{}", outcome.told());
+        assert_eq!(Holder::read(&machine.state()).pid, None, "{words:?} started one");
+    }
+    done(&machine.run(&["--host", "box", "agent", "start"]));
+    assert!(done(&machine.run(&["--host", "box", "agent", "status"])).contains("agent.sock"));
+}
+
+#[test]
+fn another_machines_agent_of_another_protocol_tells_how_it_is_and_is_stopped() {
+    let machine = near();
+    let mut old = old_agent_of(&machine, "999");
+    assert!(done(&machine.run(&["--host", "box", "agent", "status"])).contains("0.0.1"));
+    done(&machine.run(&["--host", "box", "agent", "log"]));
+    done(&machine.run(&["--host", "box", "agent", "stop"]));
+    assert!(old.wait().unwrap().success());
+}
+
+#[test]
+fn a_folder_of_this_machine_is_no_flag_for_another_one_and_a_variable_is() {
+    let machine = near();
+    for flag in ["--state", "--config"] {
+        let outcome = machine.run(&["--host", "box", flag, "/nowhere", "list"]);
+        assert_eq!(outcome.status.code(), Some(2), "{}", outcome.told());
+        assert!(outcome.stderr.contains(&format!("'{flag} <")), "{}", outcome.told());
+    }
+    done(&machine.run(&["--host", "box", "list"]));
+}
+
+#[test]
+fn get_on_another_machine_says_where_the_file_is() {
+    let (site, machine) = (Site::start(None), near());
+    site.serve("file.bin", toml! { size = "64 KiB" });
+    site.serve("two.bin", toml! { size = "64 KiB" });
+    let get = |name: &str, flags: &[&str]| {
+        let url = site.fill(&format!("{{site}}/{name}"));
+        done(&machine.run(&[&["--host", "box", "get", &url], flags].concat()))
+    };
+    let path = get("file.bin", &[]);
+    assert!(Path::new(&path).is_absolute() && Path::new(&path).is_file(), "{path}");
+    let told: serde_json::Value = serde_json::from_str(&get("two.bin", &["--json"])).unwrap();
+    assert_eq!(told["path"].as_str().map(Path::new), Some(&*Path::new(&path).with_file_name("two.bin")));
 }

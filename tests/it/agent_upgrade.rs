@@ -77,7 +77,7 @@ fn old_agent(machine: &Machine) -> std::process::Child {
 }
 
 /// The same, speaking a protocol by its own account.
-fn old_agent_of(machine: &Machine, protocol: &str) -> std::process::Child {
+pub(crate) fn old_agent_of(machine: &Machine, protocol: &str) -> std::process::Child {
     let child = Command::new(env!("CARGO_BIN_EXE_haul"))
         .arg("--state")
         .arg(machine.state())

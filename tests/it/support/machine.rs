@@ -191,13 +191,20 @@ impl Machine {
         let root = self.root.path();
         let (stdout, stderr) = (root.join(format!("stdout{which}")), root.join(format!("stderr{which}")));
         command.env_clear();
+        // The flag would name a folder of this machine, where another one is asked.
+        let is_elsewhere = args.iter().any(|word| word.as_ref().starts_with("--host"));
+        let state = if is_elsewhere {
+            command.env("HAUL_STATE_DIR", root.join("state"));
+            Vec::new()
+        } else {
+            vec!["--state".into(), root.join("state")]
+        };
         if let Some(checkpoint) = self.checkpoint {
             command.env("HAUL_TEST_CHECKPOINT_MS", checkpoint.as_millis().to_string());
         }
         let child = command
             .args(self.is_here.then_some("--here"))
-            .arg("--state")
-            .arg(root.join("state"))
+            .args(state)
             .args(args.iter().map(AsRef::as_ref))
             .current_dir(self.downloads())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
