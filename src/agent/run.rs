@@ -96,16 +96,7 @@ impl RunError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Store(error) if error.kind == StoreKind::Refused => {
-                "check who may write there, or name another folder with --state"
-            }
-            Self::Store(error) => match error.kind {
-                StoreKind::FolderAway => {
-                    "make the folder or mount its disk, or name another one with --state"
-                }
-                StoreKind::Full => "make room, or name a folder on another disk with --state",
-                _ => error.hint(),
-            },
+            Self::Store(error) => error.state_hint(),
             Self::System { .. } => "check that the state folder can be written and that the system has room",
         }
     }

@@ -66,6 +66,17 @@ impl StoreError {
         Self::new(kind, format!("{what} {object}: {}", plain(error)))
     }
 
+    /// What to do next where the state folder or what lies in it can't be used.
+    pub fn state_hint(&self) -> &'static str {
+        match self.kind {
+            StoreKind::Refused => "check who may write there, or name another folder with --state",
+            StoreKind::FolderAway => "make the folder or mount its disk, or name another one with --state",
+            StoreKind::Full => "make room, or name a folder on another disk with --state",
+            StoreKind::Taken => "move it away, or name a folder with --state",
+            _ => self.hint(),
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self.kind {

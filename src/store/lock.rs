@@ -37,6 +37,7 @@ impl Gate {
     /// The folder can't be made, belongs to somebody else or can't be locked.
     pub fn enter(state: &Path) -> Result<Self, StoreError> {
         if !state.is_dir() {
+            refuse_what_is_no_folder(state)?;
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -57,6 +58,23 @@ impl Gate {
     /// The state folder.
     pub fn state(&self) -> &Path {
         &self.state
+    }
+}
+
+/// What has the state folder's name may be no folder: that says more than that none can be made.
+fn refuse_what_is_no_folder(state: &Path) -> Result<(), StoreError> {
+    let Ok(facts) = std::fs::symlink_metadata(state) else { return Ok(()) };
+    let refused = |kind, why: String| {
+        Err(StoreError::new(kind, format!("the state folder {} is {why}", state.display())))
+    };
+    if !facts.is_symlink() {
+        return refused(StoreKind::Taken, "a file, not a folder".into());
+    }
+    let target = std::fs::read_link(state).unwrap_or_default();
+    if state.exists() {
+        refused(StoreKind::Taken, format!("a link to {}, which is no folder", target.display()))
+    } else {
+        refused(StoreKind::FolderAway, format!("a link to {}, which is not there", target.display()))
     }
 }
 
@@ -378,6 +396,24 @@ mod tests {
         std::fs::rename(&moved, &state).unwrap();
         std::os::unix::fs::symlink(&state, &moved).unwrap();
         assert_eq!(Holder::read(&moved).socket, Some("/run/a.sock".into()));
+    }
+
+    #[test]
+    fn what_is_no_folder_is_said_to_be_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink(at("gone"), at("dangling")).unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        for (name, why, hint) in [
+            ("file", "is a file, not a folder", "move it away"),
+            ("dangling", "gone, which is not there", "make the folder"),
+            ("link", "file, which is no folder", "move it away"),
+        ] {
+            let error = Gate::enter(&at(name)).unwrap_err();
+            assert!(error.text.ends_with(why) && error.text.contains(name), "{error}");
+            assert!(error.state_hint().starts_with(hint) && error.state_hint().contains("--state"), "{name}");
+        }
     }
 
     #[test]

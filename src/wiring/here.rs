@@ -98,7 +98,7 @@ pub(crate) fn refuse_here(error: &StoreError, state: &Path) -> Status {
     let hint = if has_agent {
         "leave --here out to use the agent, or stop it with `haul agent stop`"
     } else {
-        store_hint(error)
+        error.state_hint()
     };
     cli::complain(&error.text, hint);
     Status::Unreachable
@@ -107,14 +107,4 @@ pub(crate) fn refuse_here(error: &StoreError, state: &Path) -> Status {
 /// Only these commands let downloads run while they stay; the others look and leave.
 fn only_attended(command: Option<&Command>) -> bool {
     !matches!(command, Some(Command::Wait(_) | Command::Watch(_)))
-}
-
-/// What to do where the state folder or its store can't be used.
-pub(crate) fn store_hint(error: &StoreError) -> &'static str {
-    match error.kind {
-        StoreKind::Refused => "check who may write there, or name another folder with --state",
-        StoreKind::FolderAway => "make the folder or mount its disk, or name another one with --state",
-        StoreKind::Full => "make room, or name a folder on another disk with --state",
-        _ => error.hint(),
-    }
 }
