@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde::{Deserialize, Serialize};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::{Facts, House};
 use super::serve::serve;
+use super::socket::Bound;
 use super::{log, notify, socket, sys};
 use crate::engine::{Engine, Gate, Holder, Source, Started, StoreError, StoreKind};
 use crate::model::settings::Settings;
@@ -222,7 +223,7 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
     );
     let driving = tokio::task::spawn_local(drive);
     let served = match listen(&engine, &socket) {
-        Ok(listener) => {
+        Ok(bound) => {
             house.listens_at(socket.clone());
             let closing = CancellationToken::new();
             let beside = run.beside.as_ref().map(|begin| begin(Rc::clone(&house), closing.clone()));
@@ -233,7 +234,7 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
             let beside = beside.map(tokio::task::spawn_local);
             let telling =
                 tokio::task::spawn_local(notify::deliver(Rc::clone(&house), house.engine.notices()));
-            let served = serve_all(run, &house, listener, &socket, driving, closing).await;
+            let served = serve_all(run, &house, bound, &socket, driving, closing).await;
             if let Some(beside) = beside {
                 // A panic in there has been told by the hook.
                 let _ = beside.await;
@@ -256,24 +257,32 @@ async fn live(run: &Run, here: Here) -> Result<(), RunError> {
     served
 }
 
-fn listen(engine: &Engine, path: &Path) -> Result<UnixListener, RunError> {
-    let listener =
+fn listen(engine: &Engine, path: &Path) -> Result<Bound, RunError> {
+    let bound =
         socket::bind(path).map_err(RunError::system(format!("can't listen at {}", path.display())))?;
-    engine.hold().announce(path).map_err(RunError::system("can't say where the agent listens"))?;
-    Ok(listener)
+    match engine.hold().announce(path) {
+        // Whoever finds nothing said looks where it is all the same; and only the engine can make room.
+        Err(error) if is_full(&error) => tracing::warn!("can't say where the agent listens: {error}"),
+        said => said.map_err(RunError::system("can't say where the agent listens"))?,
+    }
+    Ok(bound)
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Serves whoever comes until it is time to leave; then everything is made safe.
 async fn serve_all(
     run: &Run,
     house: &Rc<House>,
-    listener: UnixListener,
+    bound: Bound,
     path: &Path,
     driving: tokio::task::JoinHandle<()>,
     closing: CancellationToken,
 ) -> Result<(), RunError> {
     let mut sessions = JoinSet::new();
-    let served = accept_all(run, house, listener, path, &closing, &mut sessions).await;
+    let served = accept_all(run, house, bound, path, &closing, &mut sessions).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // New clients find nobody, and whoever they start waits for the store. One that can't be told looks for a while, and then gives up.
     let hold = house.engine.hold();
@@ -297,14 +306,14 @@ async fn serve_all(
 async fn accept_all(
     run: &Run,
     house: &Rc<House>,
-    mut listener: UnixListener,
+    mut bound: Bound,
     path: &Path,
     closing: &CancellationToken,
     sessions: &mut JoinSet<()>,
 ) -> Result<(), RunError> {
     let mut ends = pin!(told_to_end(house)?);
     let mut idle = house.engine.idle();
-    let mut watch = socket::Watch::new(path, &run.state).ok();
+    let mut watch = socket::Watch::new(path, bound.identity, &run.state).ok();
     let mut leaves_at: Option<Instant> = None;
     let mut had_nothing = false;
     loop {
@@ -320,7 +329,7 @@ async fn accept_all(
         };
         tokio::select! {
             biased;
-            accepted = listener.accept() => match accepted {
+            accepted = bound.listener.accept() => match accepted {
                 Ok((stream, _)) => welcome(house, stream, closing, sessions),
                 // Out of descriptors: those who are here go on, and the next one is tried when one of them leaves.
                 Err(error) => {
@@ -337,11 +346,11 @@ async fn accept_all(
             _ = idle.changed() => {}
             () = gone(watch.as_ref()) => {
                 house.engine.hold().check()?;
-                if !path.exists() {
-                    tracing::warn!("the socket vanished; it is made again");
-                    listener = listen(&house.engine, path)?;
+                if !socket::is_there(path, bound.identity) {
+                    tracing::warn!("the socket vanished, or another one took its place; it is made again");
+                    bound = listen(&house.engine, path)?;
                 }
-                watch = socket::Watch::new(path, &run.state).ok();
+                watch = socket::Watch::new(path, bound.identity, &run.state).ok();
             }
             lost = house.engine.hold().lost() => return Err(lost.into()),
             () = until(leaves_at) => {

@@ -408,6 +408,33 @@ fn a_socket_that_vanishes_is_made_again() {
 }
 
 #[test]
+fn a_socket_whose_name_another_file_took_is_made_again() {
+    let machine = Machine::with_agent();
+    done(&machine.run(&["list"]));
+    let (pid, socket) = (agent(&machine), socket(&machine));
+    let other = std::os::unix::net::UnixListener::bind(machine.state().join("other")).unwrap();
+    std::fs::rename(machine.state().join("other"), &socket).unwrap();
+    drop(other);
+    until("it answers again", || UnixStream::connect(&socket).is_ok());
+    assert_eq!(status(&machine)["pid"], pid);
+}
+
+#[test]
+fn a_variable_that_is_set_and_empty_is_as_good_as_none() {
+    let machine = Machine::new();
+    let run = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
+        command.args(["--here", "list"]).env_clear().env(name, "").env("HOME", machine.root());
+        command.output().unwrap()
+    };
+    for name in ["HAUL_STATE_DIR", "HAUL_CONFIG"] {
+        let output = run(name);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(machine.root().join(".local/state/haul").is_dir());
+}
+
+#[test]
 fn a_state_folder_with_a_long_path_has_its_socket_elsewhere() {
     let machine = Machine::with_agent();
     let deep = machine.root().join("x".repeat(100));

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use haul::engine::Holder;
 use toml::toml;
 
+use crate::agent::{agent, done, kill};
 use crate::support::content::first_difference;
 use crate::support::disk::require_small;
 use crate::support::machine::{Machine, Outcome};
@@ -116,4 +118,24 @@ fn a_set_aside_partial_stays_where_there_is_room_for_both_until_the_new_version_
     assert_file(&site, disk.folder(), "file.bin", &outcome);
     assert!(!disk.folder().join("file.bin.part.1").exists());
     assert!(!history(&machine).contains("is deleted"));
+}
+
+#[test]
+fn an_agent_starts_and_is_found_where_the_disk_of_its_state_folder_is_full() {
+    let Some(disk) = require_small(8) else { return };
+    let machine = Machine::with_agent();
+    std::fs::remove_dir(machine.state()).unwrap();
+    std::os::unix::fs::symlink(disk.folder(), machine.state()).unwrap();
+    std::fs::set_permissions(disk.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    done(&machine.run(&["list"]));
+    // One that is killed leaves its database open, so that the full disk has room for that; there is none to say who holds it.
+    kill(agent(&machine));
+    Holder::wait_until_free(&machine.state()).unwrap();
+    std::fs::remove_file(machine.state().join(Holder::FILE)).unwrap();
+    let filled = std::fs::write(disk.folder().join("filler"), vec![7; 9 << 20]);
+    assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    for words in [&["list"][..], &["agent", "status"], &["agent", "stop"]] {
+        done(&machine.run(words));
+        assert_eq!(Holder::read(&machine.state()).socket, None, "the disk is not full");
+    }
 }
