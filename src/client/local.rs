@@ -42,7 +42,7 @@ impl Local {
                 }
                 Err(error) => error,
             };
-            let is_away = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+            let is_away = is_away(error.kind());
             match &self.start {
                 Some(start) if may_start && is_away => start().await?,
                 _ if is_away => {
@@ -63,8 +63,32 @@ impl Local {
     }
 }
 
+/// Whether nobody listens there, or whoever did was killed in this very moment.
+fn is_away(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe
+    )
+}
+
 impl Connect for Local {
     fn connect(&self, may_start: bool) -> Connecting<'_> {
         Box::pin(self.reach(may_start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_was_killed_while_it_was_asked_is_away_and_one_that_may_not_be_asked_is_not() {
+        for errno in [libc::ENOENT, libc::ECONNREFUSED, libc::ECONNRESET, libc::EPIPE] {
+            assert!(is_away(std::io::Error::from_raw_os_error(errno).kind()), "{errno}");
+        }
+        assert!(!is_away(std::io::Error::from_raw_os_error(libc::EACCES).kind()));
     }
 }
