@@ -170,7 +170,12 @@ fn without_names(text: &str) -> String {
     for (kind, plain) in [
         ("internally tagged enum ", "an object"),
         ("adjacently tagged enum ", "an object"),
+        ("struct variant ", "an object"),
+        ("tuple variant ", "a list"),
+        ("newtype variant ", "something in it"),
+        ("unit variant ", "nothing in it"),
         ("tuple struct ", "a list"),
+        ("unit struct ", "nothing in it"),
         ("struct ", "an object"),
         ("enum ", "one of the known words"),
     ] {
@@ -181,7 +186,28 @@ fn without_names(text: &str) -> String {
             told.replace_range(at..end, plain);
         }
     }
-    told
+    if let Some(at) = told.find(UNTAGGED) {
+        let name = told[at + UNTAGGED.len()..].find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
+        let end = name.map_or(told.len(), |length| at + UNTAGGED.len() + length);
+        told.replace_range(at..end, "it has none of the known forms");
+    }
+    without_widths(&told)
+}
+
+/// What serde says where nothing fits that could.
+const UNTAGGED: &str = "data did not match any variant of untagged enum ";
+
+/// Takes the widths of numbers out: how wide they are here is nobody else's business.
+fn without_widths(text: &str) -> String {
+    const EXPECTED: &str = "expected ";
+    let Some((before, after)) = text.split_once(EXPECTED) else { return text.to_owned() };
+    let end = after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len());
+    let (word, rest) = after.split_at(end);
+    let is_number = word.strip_prefix(['u', 'i', 'f']).is_some_and(|width| {
+        width == "size" || (!width.is_empty() && width.bytes().all(|digit| digit.is_ascii_digit()))
+    });
+    let word = if is_number { "a number" } else { word };
+    format!("{before}{EXPECTED}{word}{}", without_widths(rest))
 }
 
 /// A message to a client, in pieces so that many can share what is long. The line's end is in it.
@@ -408,6 +434,48 @@ mod tests {
             let asked = one(line);
             assert_eq!(asked.id.map(|id| id.to_string()).as_deref(), Some(id), "{line}");
             assert_eq!(asked.ask.unwrap_err().code, code, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_none_of_the_types_that_only_the_program_has() {
+        for (method, params) in [
+            ("show", r#""x""#),
+            ("show", r#"{"id":"x"}"#),
+            ("show", r#"{"id":-1}"#),
+            ("undo", r#"{"a":1}"#),
+            ("undo", "7"),
+            ("add", r#"{"downloads":7}"#),
+            ("add", r#"{"downloads":[7]}"#),
+            ("set_own_parallel", r#"{"parallel":true}"#),
+            ("set_limits", r#"{"parallel":"x"}"#),
+            ("act", r#"{"select":{},"act":7}"#),
+            ("act", r#"{"select":{"ids":[true]},"act":{"do":"pause"}}"#),
+            ("limit", r#"{"rate":"x"}"#),
+            ("unsubscribe", "true"),
+            ("hello", r#"{"name":7}"#),
+            ("stage", r#"{"number":-7,"batch":[]}"#),
+        ] {
+            let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+            let Err(error) = one(&line).ask else { continue };
+            for name in ["struct", "enum", "variant ", "::", " u32", " u64", " i64", " f64"] {
+                assert!(!error.message.contains(name), "{line}: {}", error.message);
+            }
+        }
+        for (said, told) in [
+            ("invalid type: string \"x\", expected struct variant Request::Show", "expected an object"),
+            ("invalid type: map, expected unit variant Request::Undo", "expected nothing in it"),
+            (
+                "invalid type: string \"x\", expected u64 at line 1 column 2",
+                "expected a number at line 1 column 2",
+            ),
+            (
+                "data did not match any variant of untagged enum Word at line 1",
+                "it has none of the known forms at line 1",
+            ),
+            ("unknown variant `x`, expected `union` or `u`", "expected `union` or `u`"),
+        ] {
+            assert!(without_names(said).ends_with(told), "{}", without_names(said));
         }
     }
 
