@@ -34,6 +34,10 @@ const BURST: u32 = 10;
 const BREATH: Duration = Duration::from_millis(1);
 /// Downloads in one staged batch, at most.
 const MOST_STAGED: usize = 2_000_000;
+/// Bytes of the messages of one staged batch, at most.
+const MOST_STAGED_BYTES: usize = 1 << 30;
+/// Bytes of a client's key, at most: it is kept for as long as the client may come back.
+const LONGEST_KEY: usize = 256;
 
 /// A session. Its end without [`Own::Goodbye`] is a client that vanished.
 pub struct Session {
@@ -47,6 +51,8 @@ pub struct Session {
     client: Cell<Option<u64>>,
     is_over: Cell<bool>,
     staged: RefCell<Staged>,
+    /// Bytes of the message that is being answered.
+    message: Cell<usize>,
     subscriptions: RefCell<BTreeMap<u64, Subscription>>,
     last_subscription: Cell<u64>,
     /// Something about the subscriptions changed.
@@ -56,6 +62,7 @@ pub struct Session {
 #[derive(Default)]
 struct Staged {
     pieces: u32,
+    bytes: usize,
     batch: Batch,
 }
 
@@ -92,6 +99,7 @@ impl Session {
             client: Cell::new(None),
             is_over: Cell::new(false),
             staged: RefCell::default(),
+            message: Cell::new(0),
             subscriptions: RefCell::default(),
             last_subscription: Cell::new(0),
             turn: Notify::new(),
@@ -157,6 +165,7 @@ impl Session {
 
     /// Answers a message; one without an id gets no answer. When the answer is sent, tell [`Session::sent`].
     pub async fn answer(&self, text: &[u8]) -> Option<Outgoing> {
+        self.message.set(text.len());
         let (asked, is_batch) = match Line::read(text) {
             Line::One(asked) => (vec![asked], false),
             Line::Many(asked) => (asked, true),
@@ -266,6 +275,12 @@ impl Session {
 
     /// Carries a request out and writes the answer with its result.
     async fn carry_out(&self, ask: Ask, id: &Value) -> Result<Vec<u8>, RpcError> {
+        if let Ask::Own(Own::Hello(hello)) = &ask
+            && hello.key.0.len() > LONGEST_KEY
+        {
+            let text = format!("a client's key has at most {LONGEST_KEY} bytes");
+            return Err(RpcError::new(INVALID_PARAMS, text));
+        }
         let Some(client) = self.client.get() else {
             if let Some(page) = &self.page {
                 return self.meet_page(page, ask, id).await;
@@ -375,10 +390,16 @@ impl Session {
             format!("piece {number} came where piece {} was to come", staged.pieces)
         } else if staged.batch.downloads.len() + batch.downloads.len() > MOST_STAGED {
             format!("a batch has at most {MOST_STAGED} downloads")
+        } else if staged.bytes + self.message.get() > MOST_STAGED_BYTES {
+            format!("the pieces of a batch have at most {MOST_STAGED_BYTES} bytes")
+        } else if batch.downloads.is_empty() || batch.settings.len() > batch.downloads.len() {
+            // Settings that nobody uses would take room and never be counted.
+            "the piece has more settings than downloads".to_owned()
         } else if batch.downloads.iter().any(|new| new.settings > 0 && new.settings >= batch.settings.len()) {
             "the piece names settings that it doesn't have".to_owned()
         } else {
             staged.pieces += 1;
+            staged.bytes += self.message.get();
             let first = staged.batch.settings.len();
             let needs_default = batch.settings.is_empty();
             staged.batch.settings.extend(batch.settings);
@@ -442,9 +463,21 @@ async fn aside<T: Serialize + Send + 'static>(
     })
 }
 
+/// Opens a finished file. What took its name may be a pipe, whose opening waits for somebody who writes.
+fn open_file(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(at_once).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(std::io::Error::other("something else than a file has its name now"))
+    }
+}
+
 fn read_piece(path: &Path, offset: u64, length: u32) -> std::io::Result<Piece> {
     use std::io::{Read as _, Seek as _};
-    let mut file = std::fs::File::open(path)?;
+    let mut file = open_file(path)?;
     file.seek(std::io::SeekFrom::Start(offset))?;
     let mut bytes = Vec::with_capacity(length as usize);
     file.take(u64::from(length)).read_to_end(&mut bytes)?;
@@ -453,7 +486,7 @@ fn read_piece(path: &Path, offset: u64, length: u32) -> std::io::Result<Piece> {
 
 fn sum(path: &Path, length: Option<u64>) -> std::io::Result<Sum> {
     use std::io::Read as _;
-    let file = std::fs::File::open(path)?;
+    let file = open_file(path)?;
     let facts = file.metadata()?;
     let mut hasher = Sha256::new();
     let mut file = file.take(length.unwrap_or(u64::MAX));

@@ -8,8 +8,25 @@ use crate::model::request::{Refusal, RefusalKind};
 use crate::model::state::StateKind;
 use crate::store::db::Ticket;
 
+/// Letters of a collection's name, at most: every list and every client has it.
+const LONGEST_NAME: usize = 200;
+
+/// Refuses a name that is longer than any list could show.
+fn check_name(name: Option<&str>) -> Result<(), Refusal> {
+    let Some(letters) = name.map(|name| name.chars().count()).filter(|letters| *letters > LONGEST_NAME)
+    else {
+        return Ok(());
+    };
+    let text = format!("a collection's name has at most {LONGEST_NAME} letters, and this one has {letters}");
+    Err(Refusal::new(RefusalKind::BadRequest, text, "choose a shorter one"))
+}
+
 impl Core {
-    pub(super) fn create_collection(&mut self, name: Option<String>) -> (CollectionId, Ticket) {
+    pub(super) fn create_collection(
+        &mut self,
+        name: Option<String>,
+    ) -> Result<(CollectionId, Ticket), Refusal> {
+        check_name(name.as_deref())?;
         self.last_collection += 1;
         let id = CollectionId(self.last_collection);
         let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
@@ -23,7 +40,7 @@ impl Core {
         };
         self.collections.insert(id, record.clone());
         self.touch_collections();
-        (id, self.db.put_collection(record))
+        Ok((id, self.db.put_collection(record)))
     }
 
     pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
@@ -83,6 +100,7 @@ impl Core {
         name: Option<String>,
         settings: Option<CollectionSettings>,
     ) -> Result<Ticket, Refusal> {
+        check_name(name.as_deref())?;
         let collection = self.collection(id)?;
         if let Some(name) = name {
             collection.name = name;
@@ -95,5 +113,17 @@ impl Core {
         self.touch_collections();
         self.pump();
         Ok(self.db.put_collection(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_longer_than_a_list_can_show() {
+        assert!(check_name(None).is_ok() && check_name(Some(&"ü".repeat(LONGEST_NAME))).is_ok());
+        let refused = check_name(Some(&"ü".repeat(LONGEST_NAME + 1))).unwrap_err();
+        assert!(refused.text.contains("at most 200 letters"), "{}", refused.text);
     }
 }

@@ -430,7 +430,7 @@ impl Engine {
             Request::Export { select } => Ok(Reply::Batch(self.core.borrow().export(&select))),
             Request::Collections => Ok(Reply::Collections(self.core.borrow().collection_rows())),
             Request::CreateCollection { name } => {
-                let (id, ticket) = self.core.borrow_mut().create_collection(name);
+                let (id, ticket) = self.core.borrow_mut().create_collection(name)?;
                 stored(Some(ticket)).await?;
                 let rows = self.core.borrow().collection_rows();
                 Ok(Reply::Collections(rows.into_iter().filter(|row| row.id == id).collect()))

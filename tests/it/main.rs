@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: the real program against scripted and real servers.
 //!
-//! - `agent` lets its clients share an agent, `agent_crowd` many of them, `agent_lock` only one engine at a store, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
+//! - `agent` lets its clients share an agent, `agent_bounds` no client take all of it, `agent_crowd` many of them, `agent_lock` only one engine at a store, `agent_ssh` from afar, `agent_upgrade` with older ones, `agent_manager` under systemd;
 //! - `commands` does everything to downloads in every state;
 //! - `deeds` sees that what was answered is so, and stays so after a kill;
 //! - `demo` goes to the built-in shop;
@@ -28,6 +28,7 @@
 )]
 
 mod agent;
+mod agent_bounds;
 mod agent_costs;
 mod agent_crowd;
 mod agent_lock;
