@@ -30,6 +30,8 @@ const SEEK_FIRST: Duration = Duration::from_millis(250);
 const SEEK_MOST: Duration = Duration::from_secs(10);
 /// How long an engine that was told to end may take to be back: it is restarted, or it is gone.
 const RESTART_WITHIN: Duration = Duration::from_secs(10);
+/// Numbers in one message, at most: one of more than a mebibyte is not taken.
+const IDS_AT_ONCE: usize = 50_000;
 /// Bytes that are read at once.
 const READ: usize = 64 << 10;
 
@@ -81,6 +83,8 @@ pub(super) struct Driver {
     undone: HashSet<u64>,
     /// What was promised to be stayed with, to be promised again to an engine that knows nothing of it.
     attends: Vec<DownloadId>,
+    /// How many of its files were to run at once, to be said again in the same way.
+    own_parallel: Option<u32>,
     /// Whether an engine of another protocol will do.
     any_protocol: bool,
 }
@@ -121,6 +125,7 @@ impl Driver {
             took_leave: false,
             undone: HashSet::new(),
             attends: Vec::new(),
+            own_parallel: None,
             any_protocol,
         };
         let welcome = driver.greet().await?;
@@ -312,10 +317,12 @@ impl Driver {
 
     /// Asks an engine that is new to us what the last one didn't answer.
     fn resume(&mut self, outbox: &mpsc::UnboundedSender<Vec<u8>>) {
-        if !self.attends.is_empty() {
-            let ids = self.attends.clone();
+        // Those that are attended to join what has the limit.
+        let limit = self.own_parallel.map(|parallel| Request::SetOwnParallel { parallel });
+        let attends = self.attends.chunks(IDS_AT_ONCE).map(|ids| Request::Attend { ids: ids.to_vec() });
+        for again in limit.into_iter().chain(attends).collect::<Vec<_>>() {
             let id = self.new_id();
-            send(outbox, request(id, &Request::Attend { ids }));
+            send(outbox, request(id, &again));
             self.awaited.insert(id, Awaited::Nobody);
         }
         for (id, awaited) in &self.awaited {
@@ -336,10 +343,10 @@ impl Driver {
         let id = self.new_id();
         match wish {
             Wish::Ask { ask, answer } => {
-                if let Ask::Model(Request::Attend { ids }) = ask.as_ref()
-                    && self.seek.is_some()
-                {
-                    self.attends.extend(ids);
+                match ask.as_ref() {
+                    Ask::Model(Request::Attend { ids }) if self.seek.is_some() => self.attends.extend(ids),
+                    Ask::Model(Request::SetOwnParallel { parallel }) => self.own_parallel = Some(*parallel),
+                    _ => {}
                 }
                 match written(id, &ask) {
                     Ok(text) => send(outbox, text),

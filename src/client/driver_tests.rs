@@ -137,6 +137,45 @@ async fn a_subscription_that_was_on_its_way_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_limit_of_its_own_and_a_long_list_of_promises_are_made_again_in_messages_that_fit() {
+    const MANY: usize = 120_000;
+    let (connect, mut first, mut second) = two();
+    let client = async {
+        let client = crate::client::Client::open(connect, key(), Some(Duration::from_mins(1))).await.unwrap();
+        client.call(Request::SetOwnParallel { parallel: 6 }).await.unwrap();
+        let ids: Vec<_> = (0..MANY as u64).map(|id| DownloadId(10_000_000_000 - id)).collect();
+        for ids in ids.chunks(MANY / 3) {
+            client.call(Request::Attend { ids: ids.to_vec() }).await.unwrap();
+        }
+        // The connection breaks with this one, which is asked again.
+        client.call(Request::Totals).await.unwrap();
+    };
+    let engine = async {
+        first.welcomes().await;
+        for _ in 0..4 {
+            let asked = first.hears().await;
+            first.answers(&asked, serde_json::to_value(Reply::Done).unwrap()).await;
+        }
+        first.hears().await;
+        drop(first);
+        second.welcomes().await;
+        let asked = second.hears().await;
+        assert_eq!((&asked["method"], &asked["params"]["parallel"]), (&json!("set_own_parallel"), &json!(6)));
+        let mut attended = 0;
+        let mut asked = second.hears().await;
+        while asked["method"] == "attend" {
+            assert!(asked.to_string().len() <= crate::protocol::frame::MAX_REQUEST);
+            attended += asked["params"]["ids"].as_array().unwrap().len();
+            asked = second.hears().await;
+        }
+        assert_eq!((attended, &asked["method"]), (MANY, &json!("totals")));
+        second.answers(&asked, serde_json::to_value(Reply::Done).unwrap()).await;
+        second
+    };
+    LocalSet::new().run_until(async { tokio::join!(client, engine) }).await;
+}
+
+#[tokio::test]
 async fn what_an_engine_on_its_way_out_refused_is_asked_of_the_next_one() {
     let (connect, mut first, mut second) = two();
     let client = async {

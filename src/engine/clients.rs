@@ -7,6 +7,7 @@ use super::core::Core;
 use super::item::Then;
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::item::{Mode, OnLost, Priority};
+use crate::model::state::StateKind;
 use crate::store::error::StoreError;
 
 /// All clients that are here, or may come back.
@@ -85,14 +86,16 @@ impl Core {
     }
 
     /// A client stays with downloads until they end.
-    pub(super) fn attend(&mut self, client: u64, ids: Vec<DownloadId>) {
-        for id in &ids {
+    pub(super) fn attend(&mut self, client: u64, ids: &[DownloadId]) {
+        let Some(here) = self.clients.here.get_mut(&client) else { return };
+        here.attends.extend(ids);
+        for id in ids {
             if self.clients.lowered.remove(id) {
                 self.raise(*id);
             }
         }
-        if let Some(here) = self.clients.here.get_mut(&client) {
-            here.attends.extend(ids);
+        if self.queue.has_group(client) {
+            self.join_again(client, ids);
         }
         self.keep_attended();
     }
@@ -120,6 +123,21 @@ impl Core {
             self.keep_attended();
         }
         Ok(())
+    }
+
+    /// What a client added before the engine began anew falls under its own limit again; what runs already keeps the place that it has.
+    fn join_again(&mut self, client: u64, ids: &[DownloadId]) {
+        for id in ids {
+            let Some(kind) = self.items.get(id).map(|item| item.record.state.kind()) else { continue };
+            if kind.is_ended() || self.clients.group_of(*id) == Some(client) {
+                continue;
+            }
+            self.join_group(client, *id);
+            if kind == StateKind::Queued {
+                self.enqueue(*id);
+            }
+        }
+        self.pump();
     }
 
     /// What a client adds from now on has a limit of its own, while it stays.

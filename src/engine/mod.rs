@@ -470,7 +470,7 @@ impl Engine {
                 Ok(Reply::Added(added))
             }
             Request::Attend { ids } => {
-                self.core.borrow_mut().attend(client, ids);
+                self.core.borrow_mut().attend(client, &ids);
                 Ok(Reply::Done)
             }
             Request::SetOwnParallel { parallel } => {

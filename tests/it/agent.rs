@@ -147,6 +147,24 @@ fn files_at_once_of_one_get_take_no_place_from_others_and_end_with_it() {
 }
 
 #[test]
+fn files_at_once_of_one_get_are_as_many_after_the_agent_was_killed() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    let names: Vec<_> = (0..6).map(|number| format!("a{number}")).collect();
+    for name in &names {
+        site.serve(name, toml! { size = "64 KiB" });
+    }
+    let urls = names.iter().map(|name| site.fill(&format!("{{site}}/{name}")));
+    let words: Vec<_> = ["get", "-j", "6", "-n", "1"].map(str::to_owned).into_iter().chain(urls).collect();
+    site.hold_after(0);
+    let getting = machine.spawn(&words);
+    until("all of the get at once", || site.log().len() == 6);
+    kill(agent(&machine));
+    until("all of them at once again", || site.log().len() == 12);
+    site.release();
+    done(&getting.wait());
+}
+
+#[test]
 fn ctrl_c_pauses_what_get_added_and_the_same_command_goes_on() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     site.serve("file.bin", toml! { size = "4 MiB" });
