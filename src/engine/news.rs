@@ -36,6 +36,8 @@ pub(super) const STARTED_OVER: &str = "started over";
 /// What is said of such a file once it is whole.
 pub(super) const CHANGED_MEANWHILE: &str =
     "the file changed on the server meanwhile: it was fetched from the first byte again";
+/// How much later than the others of its host a download that was asked to wait asks again.
+const BEHIND: Duration = Duration::from_secs(1);
 /// How often a web page in the file's place is looked at again.
 const PORTAL: Duration = Duration::from_mins(1);
 
@@ -308,9 +310,21 @@ impl Core {
         let wait = retry::wait(attempts, first, most, after, fastrand::f64());
         if let (Some(host), Some(after)) = (host, after.filter(|after| !after.is_zero())) {
             self.hosts.asked_to_wait(&host, now.after(after));
-            return self.wait(id, WaitReason::HostAsked { host }, Some(wait));
+            // Whoever only heeds that wish was not asked yet, and may well be served: it is their turn first.
+            let behind = if self.is_waited_for_by_others(id, &host) { BEHIND } else { Duration::ZERO };
+            return self.wait(id, WaitReason::HostAsked { host }, Some(wait + behind));
         }
         self.wait(id, WaitReason::Retry { attempt: attempts + 1, text }, Some(wait));
+    }
+
+    fn is_waited_for_by_others(&self, id: DownloadId, host: &str) -> bool {
+        self.items.values().any(|other| {
+            let is_waiting = matches!(
+                other.record.state,
+                State::Queued | State::Waiting { why: WaitReason::HostAsked { .. }, .. }
+            );
+            is_waiting && other.record.id != id && other.host() == host
+        })
     }
 
     pub(super) fn fail(&mut self, id: DownloadId, failure: Failure) {

@@ -248,6 +248,26 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
 }
 
 #[test]
+fn links_that_a_host_always_puts_off_keep_its_others_from_nothing() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    for name in ["busy-1", "busy-2", "busy-3"] {
+        site.serve(name, toml! { rule = [{ status = 429, headers = { Retry-After = "1" } }] });
+    }
+    for name in ["a", "b", "c"] {
+        site.serve(name, toml! { size = "64 KiB" });
+    }
+    let urls =
+        ["busy-1", "busy-2", "busy-3", "a", "b", "c"].map(|name| site.fill(&format!("{{site}}/{name}")));
+    let folder = machine.downloads().display().to_string();
+    let mut words = vec!["add", "-d", folder.as_str()];
+    words.extend(urls.iter().map(String::as_str));
+    assert!(machine.run(&words).status.success());
+    let outcome = machine.run(&["wait", "4-6", "--timeout", "20s"]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(machine.names(), ["a", "b", "c"]);
+}
+
+#[test]
 fn a_part_that_somebody_cuts_while_it_runs_is_never_finished_with_a_hole() {
     for left in [0, 500_000] {
         let (site, machine) = (Site::start(None), Machine::new());
