@@ -1,30 +1,25 @@
-//! Whether stdout was there when the process began: the standard library opens `/dev/null` in the place of what is not, before `main`.
-
-use std::sync::atomic::{AtomicBool, Ordering};
-
-static STDOUT: AtomicBool = AtomicBool::new(false);
-
-/// Whether the process was started without stdout, so that all that is written there is lost. Where the system has no way to look
-/// before the standard library does, it says that there was one.
-pub fn stdout_was_closed() -> bool {
-    // Named here so that the linker keeps it.
-    #[cfg(target_os = "linux")]
-    std::hint::black_box(&EARLY);
-    STDOUT.load(Ordering::Relaxed)
-}
+//! Whether stdout was there when the process began.
 
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "the section is a table of functions that are called once before `main`, and this is one: it allocates nothing, needs \
-              nothing that is set up later, and can't panic"
-)]
-#[used]
-#[unsafe(link_section = ".init_array")]
-static EARLY: extern "C" fn() = {
-    extern "C" fn look() {
-        let is_open = rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_ok();
-        STDOUT.store(!is_open, Ordering::Relaxed);
-    }
-    look
-};
+use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
+#[cfg(target_os = "linux")]
+use rustix::stdio::stdout;
+
+/// The device numbers of `/dev/null` on Linux.
+#[cfg(target_os = "linux")]
+const NULL: (u32, u32) = (1, 3);
+
+/// Whether the process was started without stdout, so that all that is written there is lost. The standard library opens `/dev/null` in
+/// the place of what is not there, for reading too, as no shell's `>/dev/null` does. Where that can't be seen it says that there was one.
+#[cfg(target_os = "linux")]
+pub fn stdout_was_closed() -> bool {
+    let is_for_both = fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let is_null = fstat(stdout()).is_ok_and(|facts| (major(facts.st_rdev), minor(facts.st_rdev)) == NULL);
+    is_for_both && is_null
+}
+
+/// Whether the process was started without stdout: nothing tells here.
+#[cfg(not(target_os = "linux"))]
+pub fn stdout_was_closed() -> bool {
+    false
+}
