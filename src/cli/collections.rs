@@ -196,14 +196,18 @@ pub(crate) async fn collection<E: Engine>(
     }
 }
 
-/// Parses a collection's number.
+/// Finds the collection of a flag, where there is one.
 ///
 /// # Errors
-/// A sentence that says that it is none.
-pub(crate) fn number(text: &str) -> Result<CollectionId, String> {
-    text.parse()
-        .map(CollectionId)
-        .map_err(|_| format!("`{text}` is no collection's number; see `haul collections`"))
+/// There is none of that number or name, or no engine.
+pub(crate) async fn find_named<E: Engine>(
+    which: Option<&str>,
+    engine: &E,
+) -> Result<Option<CollectionId>, CliError> {
+    match which {
+        Some(which) => Ok(Some(find(which, engine).await?.id)),
+        None => Ok(None),
+    }
 }
 
 async fn all<E: Engine>(engine: &E) -> Result<Vec<CollectionRow>, CliError> {
@@ -318,6 +322,16 @@ mod tests {
          1  default        0        3    40       0
          2  iso            0        3    40       0  held, 2 at once, at most 500 kB/s
         "#);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_flag_names_one_by_its_number_or_its_name() {
+        for (which, id) in [("iso", 2), ("2", 2), ("default", 1)] {
+            let found = find_named(Some(which), &engine()).await.unwrap();
+            assert_eq!(found, Some(CollectionId(id)), "{which}");
+        }
+        assert_eq!(find_named(None, &engine()).await.unwrap(), None);
+        assert_eq!(find_named(Some("films"), &engine()).await.unwrap_err().status().code(), 2);
     }
 
     #[tokio::test(flavor = "current_thread")]

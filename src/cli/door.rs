@@ -120,7 +120,7 @@ pub(crate) async fn door<E: Engine>(
         Reply::Door(DoorReply::Requests(rows)) if json => rows.iter().try_for_each(|row| output.json(row))?,
         Reply::Door(DoorReply::Grants(rows)) if json => rows.iter().try_for_each(|row| output.json(row))?,
         Reply::Door(DoorReply::Requests(rows)) if rows.is_empty() => {
-            output.say("haul: no web page asks. The door is open where `haul agent status` names it.");
+            output.say(&nobody_asks(engine.door().await?.as_deref()));
         }
         Reply::Door(DoorReply::Grants(rows)) if rows.is_empty() => {
             output.say("haul: nothing was decided about web pages.");
@@ -136,6 +136,15 @@ pub(crate) async fn door<E: Engine>(
     Ok(Status::Done)
 }
 
+fn nobody_asks(door: Option<&str>) -> String {
+    match door {
+        Some(url) => format!("haul: no web page asks. The door is open at {url}."),
+        None => "haul: the door is closed, so that no web page can ask. `haul agent run --door` opens it, and so does \
+                 `enabled = true` in [door] of the config."
+            .into(),
+    }
+}
+
 fn asking(row: &PageRequest, ago: &str) -> String {
     format!("{} wants to add downloads, {ago}", row.origin)
 }
@@ -147,4 +156,21 @@ fn decided(row: &PageGrant) -> String {
         count => format!("  {count} collections"),
     };
     format!("{:7} {}{collections}", row.verdict.word(), row.origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, context, output};
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn where_nobody_asks_it_is_said_whether_anybody_can() {
+        let home = tempfile::tempdir().unwrap();
+        let engine = Scripted::new(|_| Some(Ok(Reply::Door(DoorReply::Requests(Vec::new())))));
+        let (mut output, _, talk) = output();
+        let args = DoorArgs { what: What::Requests { json: false } };
+        door(args, &engine, &context(home.path()), &mut output).await.unwrap();
+        assert!(talk.text().contains("the door is closed"), "{}", talk.text());
+        assert!(nobody_asks(Some("http://127.0.0.1:4285")).contains("open at http://127.0.0.1:4285"));
+    }
 }

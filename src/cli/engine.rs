@@ -13,6 +13,9 @@ pub(crate) trait Engine {
     /// Asks for something and waits for the answer.
     async fn call(&self, request: Request) -> Result<Reply, CliError>;
 
+    /// Asks where the door for web pages is; nothing where it is closed.
+    async fn door(&self) -> Result<Option<String>, CliError>;
+
     /// Asks for the whole list and every change after it.
     async fn subscribe(&self) -> Result<Self::Feed, CliError>;
 
@@ -31,6 +34,10 @@ impl Engine for Client {
 
     async fn call(&self, request: Request) -> Result<Reply, CliError> {
         Ok(Self::call(self, request).await?)
+    }
+
+    async fn door(&self) -> Result<Option<String>, CliError> {
+        Ok(self.status().await?.door)
     }
 
     async fn subscribe(&self) -> Result<Updates, CliError> {

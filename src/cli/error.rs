@@ -155,17 +155,20 @@ impl CliError {
 
 /// Writes an error as `haul: what. What to do.`, fit to be shown.
 pub(crate) fn sentences(what: &str, hint: &str) -> String {
+    format!("haul: {}", as_sentences(what, hint))
+}
+
+/// Writes what is so, and what to do about it: each a sentence.
+pub(crate) fn as_sentences(what: &str, hint: &str) -> String {
     let what = printable(what);
     let what = without_numbers(&what);
     let hint = printable(hint);
     let mut first = hint.chars();
     match first.next() {
-        None => format!("haul: {}", ended(&what)),
-        Some(letter) => format!(
-            "haul: {} {}",
-            ended(&what),
-            ended(&format!("{}{}", letter.to_uppercase(), first.as_str()))
-        ),
+        None => ended(&what),
+        Some(letter) => {
+            format!("{} {}", ended(&what), ended(&format!("{}{}", letter.to_uppercase(), first.as_str())))
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Sums {
     pub(crate) covered: u64,
     /// Bytes in all, as far as known.
     pub(crate) size: u64,
+    /// How many are on their way whose size is not known.
+    pub(crate) unknown: usize,
     /// Bytes per second.
     pub(crate) speed: u64,
 }
@@ -78,6 +80,7 @@ struct Seen {
     mode: Mode,
     covered: u64,
     size: u64,
+    is_unknown: bool,
     speed: u64,
 }
 
@@ -167,6 +170,7 @@ impl Following {
             mode: row.mode,
             covered: row.covered,
             size: row.size.unwrap_or(row.covered),
+            is_unknown: row.size.is_none() && !phase.is_ended(),
             speed: row.speed,
         };
         let after = one.seen;
@@ -258,6 +262,7 @@ impl Sums {
         self.stuck += usize::from(seen.phase == Phase::Stuck);
         self.covered = self.covered.wrapping_add(seen.covered);
         self.size = self.size.wrapping_add(seen.size);
+        self.unknown += usize::from(seen.is_unknown);
         self.speed = self.speed.wrapping_add(seen.speed);
     }
 
@@ -269,6 +274,7 @@ impl Sums {
         self.stuck -= usize::from(seen.phase == Phase::Stuck);
         self.covered = self.covered.wrapping_sub(seen.covered);
         self.size = self.size.wrapping_sub(seen.size);
+        self.unknown -= usize::from(seen.is_unknown);
         self.speed = self.speed.wrapping_sub(seen.speed);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::batch::order;
+use super::collections::find_named;
 use super::context::Context;
 use super::engine::{Engine, unexpected};
 use super::error::CliError;
@@ -20,7 +21,6 @@ use super::stream;
 use super::transfer::TransferArgs;
 use crate::links::{entry, quantity};
 use crate::model::checksum::Checksum;
-use crate::model::id::CollectionId;
 use crate::model::item::{GiveUp, Mode, Priority};
 use crate::model::request::{Added, AddedHow, Batch, Reply, Request};
 
@@ -53,9 +53,9 @@ pub struct GetArgs {
     /// The place in the queue; background at `now` takes its full share of the line
     #[arg(long, value_name = "now|high|normal|low", value_parser = entry::parse_priority)]
     pub(crate) priority: Option<Priority>,
-    /// The collection, by number
-    #[arg(long, value_name = "ID", value_parser = collection)]
-    pub(crate) collection: Option<CollectionId>,
+    /// The collection, by number or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) collection: Option<String>,
     /// The preset whose settings they are given; `haul preset list` shows them
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
@@ -118,7 +118,8 @@ pub(crate) async fn add<E: Engine>(
             "Use `haul get -j N`, or `haul collection set NAME -j N` for all that is added to a collection",
         ));
     }
-    let intake = take_in(args, Manner::Leaves, context, output)?;
+    let mut intake = take_in(args, Manner::Leaves, context, output)?;
+    intake.common.collection = find_named(args.collection.as_deref(), engine).await?;
     let order = order(intake.entries, &intake.common, context)?;
     let added = add_all(engine, order.batch).await?;
     for one in &added {
@@ -156,6 +157,7 @@ pub(crate) async fn get<E: Engine>(
         return Err(CliError::Output(std::io::Error::other("it is closed")));
     }
     let mut intake = take_in(args, Manner::Stays, context, output)?;
+    intake.common.collection = find_named(args.collection.as_deref(), engine).await?;
     intake.common.settings.tries.get_or_insert(TRIES);
     let give_up = *intake.common.settings.give_up.get_or_insert(GiveUp::AfterSecs(GIVE_UP.as_secs()));
     let order = order(intake.entries, &intake.common, context)?;
@@ -227,12 +229,6 @@ async fn once_pressed<T>(
         () = interrupts.next() => {}
     }
     Ok((interrupts.unless(answer).await?, true))
-}
-
-fn collection(text: &str) -> Result<CollectionId, String> {
-    text.parse()
-        .map(CollectionId)
-        .map_err(|_| format!("`{text}` is no collection's number; see `haul collections`"))
 }
 
 #[cfg(test)]

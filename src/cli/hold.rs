@@ -100,7 +100,7 @@ pub(crate) async fn go<E: Engine>(
             let leave = ways.of(way);
             let still = leave.policy != Policy::Run;
             if still || (leave.cause == Some(Cause::Person) && leave.until.is_some()) {
-                let said = leave.said(|at| moment(at, now, &TimeZone::system()));
+                let said = leave.said(way, |at| moment(at, now, &TimeZone::system()));
                 output.say(&format!("{}: {said}.", way.word()));
             }
             is_held |= still;

@@ -84,7 +84,8 @@ pub(crate) fn take_in(
             .priority
             .or_else(|| (manner == Manner::Stays && args.preset.is_none()).then_some(usual)),
         otherwise: usual,
-        collection: args.collection,
+        // Its name is looked up where there is an engine.
+        collection: None,
         again: args.again || streams,
         proxy: args.transfer.proxy()?,
         netrc: args.transfer.netrc,

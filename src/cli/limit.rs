@@ -14,13 +14,16 @@ use crate::model::host::HostPattern;
 use crate::model::policy::{Speeds, Standing};
 use crate::model::record::CollectionSettings;
 use crate::model::request::{Act, Limits, Reply, Request};
+use crate::model::selector::{Selector, Term};
 use crate::model::units::ByteRate;
 use crate::model::way::{Way, Ways};
 
 /// `limit`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "WHAT is\n  \
-    nothing            everything together\n  \
+#[command(
+    override_usage = "haul limit [WHAT] RATE|none\n       haul limit reset\n       haul limit",
+    after_help = "WHAT is\n  \
+    everything         everything together, as nothing is\n  \
     background         all background downloads that step aside, together\n  \
     now                all at priority now, together\n  \
     real-time          all real-time downloads, together\n  \
@@ -28,7 +31,8 @@ use crate::model::way::{Way, Ways};
     collection:NAME    all of a collection, together, by its name or number\n  \
     numbers, all       each of these downloads by itself\n\n\
     A limit holds at once, for what runs too. Those for everything, a way or a host are kept until they are changed, until\n\
-    `haul limit reset`, or until the config is read anew or a preset is used. Without any word: what holds now.")]
+    `haul limit reset`, or until the config is read anew or a preset is used. Without any word: what holds now."
+)]
 pub struct LimitArgs {
     /// What, and how fast at most: `2MB/s`, `16Mbit/s`, `none`; or `reset`
     #[arg(value_name = "WHAT RATE|none|reset")]
@@ -78,6 +82,7 @@ pub(crate) async fn limit<E: Engine>(
             }
         }
         What::Downloads(select, limit) => {
+            refuse_what_is_nothing(&select, engine).await?;
             return act(&select, Act::SetLimit { limit }, args.json, engine, output).await;
         }
     }
@@ -87,6 +92,23 @@ pub(crate) async fn limit<E: Engine>(
         output.say(&told);
     }
     Ok(Status::Done)
+}
+
+/// A word that means nothing else is part of a name; where nothing has that, it was meant as something else.
+async fn refuse_what_is_nothing<E: Engine>(words: &[String], engine: &E) -> Result<(), CliError> {
+    let select = Selector::parse(words)?;
+    let is_name = |term: &Term| matches!(term, Term::Name(_));
+    if !select.terms.iter().any(is_name) {
+        return Ok(());
+    }
+    match engine.call(Request::List { select }).await? {
+        Reply::Rows(rows) if rows.is_empty() => Err(CliError::usage(
+            format!("nothing is called `{}`", words.join(" ")),
+            "`haul limit --help` says what can be limited",
+        )),
+        Reply::Rows(_) => Ok(()),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// What was done, in words.
@@ -136,6 +158,9 @@ fn parse(words: &[String]) -> Result<What, CliError> {
             many => Ok(What::Downloads(many.to_vec(), limit)),
         };
     };
+    if what == "everything" {
+        return speeds(Speeds { rate: Some(rate), ..Speeds::default() });
+    }
     if let Some(way) = Way::ALL.into_iter().find(|way| way.word() == what) {
         let rates = Ways::each(|other| (other == way).then_some(rate));
         return speeds(Speeds { rates, ..Speeds::default() });
@@ -218,6 +243,7 @@ mod tests {
             |host: &str, rate| Speeds { hosts: [(host.parse().unwrap(), rate)].into(), ..Speeds::default() };
         for (line, what) in [
             ("2MB/s", speeds(Speeds { rate: Some(2_000_000), ..Speeds::default() })),
+            ("everything 2MB/s", speeds(Speeds { rate: Some(2_000_000), ..Speeds::default() })),
             ("none", speeds(Speeds { rate: Some(0), ..Speeds::default() })),
             ("reset", What::Speeds(Limits { reset: true, ..Limits::default() })),
             (
@@ -238,6 +264,18 @@ mod tests {
         for line in ["fast", "background", "2MB/s now", "host:a/b 1M", "0"] {
             assert_eq!(parse(&words(line)).unwrap_err().status().code(), 2, "{line}");
         }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_nothing_is_refused() {
+        let engine = Scripted::new(|request| {
+            matches!(request, Request::List { .. }).then(|| Ok(Reply::Rows(Vec::new())))
+        });
+        let (mut output, _, _) = output();
+        let args = LimitArgs { words: words("xyz 3MB/s"), json: false };
+        let error = limit(&args, &engine, &mut output).await.unwrap_err();
+        assert_eq!((error.status().code(), error.to_string().as_str()), (2, "nothing is called `xyz`"));
+        assert_eq!(engine.requests().len(), 1);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -54,6 +54,7 @@ pub use args::{Args, Command, DemoArgs, parse};
 pub use context::{Context, MetalinkFile, Netrc, ReadMetalink, Surface};
 pub use demo::attend_shop;
 pub use door::{DoorArgs, OnDesktop};
+pub use folder::check_folder;
 pub use offer::OfferArgs;
 pub use password::ask_password;
 pub use proxy::Proxies;

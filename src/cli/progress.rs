@@ -254,7 +254,14 @@ fn total_line(sums: Sums, count: usize, ascii: bool) -> String {
     let sign = if ascii { "" } else { "↓ " };
     let rate = if sums.speed > 0 { format!("   {sign}{}", speed(sums.speed)) } else { String::new() };
     let (covered, size) = (ByteCount(sums.covered), ByteCount(sums.size));
-    format!("{} of {count} done{failed}   {covered} of {size}{rate}", sums.ended - sums.failed)
+    // Where a size is not known, nobody knows how much all of it is.
+    let far = match (sums.unknown, sums.covered) {
+        (0, 0) if sums.size == 0 => String::new(),
+        (0, _) => format!("   {covered} of {size}"),
+        (_, 0) => String::new(),
+        _ => format!("   {covered}"),
+    };
+    format!("{} of {count} done{failed}{far}{rate}", sums.ended - sums.failed)
 }
 
 #[cfg(test)]
@@ -316,6 +323,15 @@ mod tests {
         ▼ file-2
         ◔ file-3       th…s
         "#);
+    }
+
+    #[test]
+    fn an_unknown_size_is_no_size() {
+        let sums = Sums { unknown: 1, ..Sums::default() };
+        assert_eq!(total_line(sums, 1, false), "0 of 1 done");
+        let sums = Sums { covered: 1_200_000, size: 1_200_000, speed: 4_100_000, ..sums };
+        assert_eq!(total_line(sums, 1, false), "0 of 1 done   1.20 MB   ↓ 4.10 MB/s");
+        assert_eq!(total_line(Sums::default(), 1, false), "0 of 1 done");
     }
 
     #[test]

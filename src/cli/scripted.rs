@@ -86,6 +86,10 @@ impl Engine for Scripted {
         reply
     }
 
+    async fn door(&self) -> Result<Option<String>, CliError> {
+        Ok(None)
+    }
+
     async fn subscribe(&self) -> Result<ScriptedFeed, CliError> {
         Ok(ScriptedFeed(self.updates.lock().unwrap().take().expect("one subscription")))
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use url::Url;
 
 use super::act::act;
+use super::collections::find_named;
 use super::context::Context;
 use super::engine::Engine;
 use super::error::CliError;
@@ -16,7 +17,6 @@ use super::output::Output;
 use super::status::Status;
 use crate::links::{entry, quantity};
 use crate::model::checksum::Checksum;
-use crate::model::id::CollectionId;
 use crate::model::request::{Act, Changes};
 
 /// `set`.
@@ -47,8 +47,8 @@ pub struct SetArgs {
     #[arg(long, value_name = "ALG:HEX", value_parser = quantity::checksum)]
     pub(crate) checksum: Option<Checksum>,
     /// The collection that it belongs to
-    #[arg(long, value_name = "ID", value_parser = super::collections::number)]
-    pub(crate) collection: Option<CollectionId>,
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) collection: Option<String>,
     /// Item info, such as Title=Delta; nothing after the = takes it away
     #[arg(long, value_name = "NAME=TEXT", value_parser = pair)]
     pub(crate) info: Vec<(String, String)>,
@@ -81,7 +81,7 @@ pub(crate) async fn set<E: Engine>(
         headers: Some(headers).filter(|headers| !headers.is_empty()),
         connections: args.connections,
         checksum: args.checksum.clone(),
-        collection: args.collection,
+        collection: find_named(args.collection.as_deref(), engine).await?,
         info: args.info.iter().cloned().collect::<BTreeMap<_, _>>(),
     };
     let has_changes = changes != Changes::default();

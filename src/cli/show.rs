@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::context::Context;
 use super::engine::{Engine, unexpected};
-use super::error::CliError;
+use super::error::{CliError, as_sentences};
 use super::output::Output;
 use super::standing;
 use super::status::Status;
@@ -15,9 +15,11 @@ use super::words::{ago, percent, remark, speed};
 use crate::model::id::DownloadId;
 use crate::model::printable::printable;
 use crate::model::request::{Reply, Request};
+use crate::model::state::State;
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::{DownloadDetail, Politeness};
+use crate::model::way::Way;
 
 /// `show`.
 #[derive(Clone, Debug, Args)]
@@ -108,7 +110,9 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     optional("preset", detail.preset.clone());
     optional("added by", detail.page.as_ref().map(|page| format!("a page of {page}")));
     let plan = detail.leave.filter(|_| !row.state.kind().is_ended());
-    lines.extend(plan.map(|leave| ("plan", leave.said(|at| standing::moment(at, now, zone)))));
+    lines.extend(plan.map(|leave| {
+        ("plan", leave.said(Way::of(row.mode, row.priority), |at| standing::moment(at, now, zone)))
+    }));
     lines.extend(detail.politeness.as_deref().map(polite).unwrap_or_default());
     let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
     optional("added", Some(date(row.added, zone)));
@@ -124,13 +128,23 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
 fn state(detail: &DownloadDetail, now: UnixMs) -> String {
     let word = detail.row.state.kind().word();
     let said = remark(&detail.row, now);
-    let hint = match &detail.row.state {
-        crate::model::state::State::Failed(failure) if !failure.hint.is_empty() => {
-            format!(". {}", failure.hint)
+    if said.is_empty() || said == word {
+        return word.to_owned();
+    }
+    match &detail.row.state {
+        State::Failed(failure) => {
+            let hint = with_number(&failure.hint, detail.row.id);
+            format!("{word}: {}", as_sentences(&said, &hint))
         }
-        _ => String::new(),
-    };
-    if said.is_empty() || said == word { word.to_owned() } else { format!("{word}: {said}{hint}") }
+        _ => format!("{word}: {said}"),
+    }
+}
+
+/// A hint that names no download, with this one's number in it.
+fn with_number(hint: &str, id: DownloadId) -> String {
+    let words: Vec<_> =
+        hint.split(' ').map(|word| if word == "ID" { id.to_string() } else { word.to_owned() }).collect();
+    words.join(" ")
 }
 
 fn progress(detail: &DownloadDetail) -> String {
@@ -189,6 +203,7 @@ pub(crate) mod tests {
     use super::super::scripted::row;
     use super::*;
     use crate::model::range::ByteRange;
+    use crate::model::state::{FailKind, Failure};
     use crate::model::view::Note;
 
     pub(crate) fn detail(word: &str) -> DownloadDetail {
@@ -234,7 +249,7 @@ pub(crate) mod tests {
         insta::assert_snapshot!(shown(&detail("failed")), @r#"
         number      7  (00000000-0000-0000-0000-000000000000)
         name        file-7
-        state       failed: gone: the server says 404. Check the link
+        state       failed: gone: the server says 404. Check the link.
         progress    250 B of 1.00 kB  (25%)
         mode        background, priority normal
         collection  1
@@ -242,6 +257,12 @@ pub(crate) mod tests {
         to          /d/file-7
         added       1970-01-01 00:00:00
         "#);
+        let mut gone = detail("failed");
+        let hint = "check the address; a new link: haul refresh ID URL".to_owned();
+        gone.row.state =
+            State::Failed(Failure { kind: FailKind::Gone, text: "gone: the server says 404".into(), hint });
+        let said = "failed: gone: the server says 404. Check the address; a new link: haul refresh 7 URL.";
+        assert_eq!(state(&gone, UnixMs(0)), said);
         let mut full = detail("downloading");
         (full.row.speed, full.row.eta_secs) = (4_100_000, Some(6));
         full.final_url = Some("https://cdn.a.example/y".into());

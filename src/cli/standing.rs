@@ -24,7 +24,7 @@ pub(crate) fn moment(at: UnixMs, now: UnixMs, zone: &TimeZone) -> String {
 pub(crate) fn lines(standing: &Standing, now: UnixMs, zone: &TimeZone) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for (way, leave) in standing.ways.iter().filter(|(_, leave)| !leave.is_plain()) {
-        lines.push((way.word().to_owned(), leave.said(|at| moment(at, now, zone))));
+        lines.push((way.word().to_owned(), leave.said(way, |at| moment(at, now, zone))));
     }
     let limits = &standing.limits;
     let all = limits.rate.map(|rate| ("everything".to_owned(), rate));

@@ -1,8 +1,10 @@
 //! Downloads in words: the same tones and remarks in every command.
 
+use std::time::Duration;
+
 use super::table::Tone;
 use crate::model::item::Mode;
-use crate::model::state::{State, StateKind};
+use crate::model::state::{State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::units::clock;
 use crate::model::view::DownloadRow;
@@ -34,7 +36,9 @@ pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> String {
             [left, row.remark.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
         State::Waiting { why, until } => {
-            match until.map(|until| until.since(now)).filter(|wait| !wait.is_zero()) {
+            let wait = until.map(|until| until.since(now)).filter(|wait| !wait.is_zero());
+            match wait {
+                _ if *why == WaitReason::LoginPage => login_page(why, wait),
                 Some(wait) => format!("{why}, {}", span(wait)),
                 None => why.to_string(),
             }
@@ -42,5 +46,27 @@ pub(crate) fn remark(row: &DownloadRow, now: UnixMs) -> String {
         State::Failed(failure) => failure.text.clone(),
         State::Completed => row.ended.map(|ended| ago(now.since(ended))).unwrap_or_default(),
         other => other.kind().word().into(),
+    }
+}
+
+/// Where a page is what was wanted, only the command line can say so.
+fn login_page(why: &WaitReason, wait: Option<Duration>) -> String {
+    let again = wait.map(|wait| format!(" Tried again in {}.", span(wait))).unwrap_or_default();
+    format!("{why}{again} If the page is the file: --accept-html")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::row;
+    use super::*;
+
+    #[test]
+    fn a_login_page_is_tried_again_and_may_be_the_file() {
+        let mut waits = row(1, "retrying");
+        waits.state = State::Waiting { why: WaitReason::LoginPage, until: Some(UnixMs(24_000)) };
+        assert_eq!(
+            remark(&waits, UnixMs(0)),
+            "a web page came instead of the file: log in to the network? Tried again in 24 s. If the page is the file: --accept-html"
+        );
     }
 }

@@ -171,7 +171,7 @@ pub const TABLE: [Entry; 69] = {
         entry(C::Redraw, "redraw", &["ctrl-l"], "redraw", "Draw everything anew", Program),
         entry(C::Up, "up", &["up", "k"], "up", "Up", Moving),
         entry(C::Down, "down", &["down", "j"], "down", "Down", Moving),
-        entry(C::Left, "left", &["left", "h"], "left", "Close, or one pane to the left", Moving),
+        entry(C::Left, "left", &["left", "h"], "close", "Close, or one pane to the left", Moving),
         entry(C::Right, "right", &["right", "l"], "right", "Open, or one pane to the right", Moving),
         entry(C::Top, "top", &["home", "g"], "top", "First", Moving),
         entry(C::Bottom, "bottom", &["end", "G"], "bottom", "Last", Moving),

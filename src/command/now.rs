@@ -29,6 +29,8 @@ pub struct Facts {
     pub no_collection: bool,
     /// Whether the collections have the keys.
     pub on_collections: bool,
+    /// Whether the log has the keys.
+    pub on_log: bool,
     /// Whether the collection under the cursor is held.
     pub held_collection: bool,
     /// Whether a web page asks to be let in.
@@ -100,6 +102,9 @@ impl Command {
                 None => Some("that is for downloads: {pane-downloads} goes there"),
             };
         }
+        if facts.on_log && self == C::Filter {
+            return Some("the log has no filter: {pane-downloads} goes to the downloads, which have one");
+        }
         let one = facts.state.filter(|_| facts.count > 0);
         let local = matches!(self, C::Copy | C::CopyPath | C::Open | C::OpenFolder);
         if entry.scope == Scope::Download && self != C::Undo {
@@ -137,6 +142,9 @@ impl Command {
                 S::Queued => Some("it is in line already: {now} lets it go first"),
                 _ => None,
             },
+            C::Earlier | C::Later if one? == S::Failed => {
+                Some("it failed and is not in the queue: {resume} tries it again")
+            }
             C::Mode
             | C::Now
             | C::Earlier
@@ -241,6 +249,7 @@ mod tests {
             ),
             (C::Pause, S::Completed, Mode::Background, "completed already"),
             (C::Pause, S::Failed, Mode::Background, "{resume} tries it again"),
+            (C::Later, S::Failed, Mode::Background, "not in the queue: {resume} tries it again"),
             (C::Resume, S::Downloading, Mode::Background, "running already"),
             (C::Open, S::Downloading, Mode::Background, "not whole yet"),
             (C::NextNeed, S::Downloading, Mode::Background, "nothing needs you"),
@@ -278,6 +287,8 @@ mod tests {
         for command in [C::Remove, C::Edit, C::Collection, C::Pause, C::Resume] {
             assert_eq!(command.why_not(&on), None, "{command:?}");
         }
+        let on_log = Facts { on_log: true, ..facts(StateKind::Downloading, Mode::Background) };
+        assert!(C::Filter.why_not(&on_log).unwrap().contains("the log has no filter"));
         assert_eq!(C::Pause.short(&on), "hold");
         assert_eq!(C::Pause.short(&Facts { held_collection: true, ..on }), "release");
     }

@@ -111,7 +111,7 @@ mod tests {
             ("engine", "parallel", "0", "from 1 to 1000"),
             ("engine", "limit", "fast", "is no rate"),
             ("ui", "mouse", "maybe", "true or false"),
-            ("keys", "pause", "j hyper-j", "no key"),
+            ("keys", "pause", "f9 hyper-j", "no key"),
             ("", "preset", "nigth", "did you mean"),
         ] {
             let why = changed(section, name, typed).unwrap_err();

@@ -52,8 +52,8 @@ pub fn commented() -> String {
         lines(DOOR.iter(), |setting| setting.example.to_owned()),
         "\n# How the screen looks and what it tells.\n\n[ui]\n".to_owned(),
         lines(UI.iter(), |setting| (setting.show)(&Ui::default()).unwrap_or_else(|| setting.example.to_owned())),
-        "\n# Keys of the screen: one, or a list; [] takes all away. A key that is given to one command is lost to the one that\n\
-         # had it before.\n\n[keys]\n"
+        "\n# Keys of the screen: one, or a list; [] takes all away. A key is for one command: one that another has is\n\
+         # an error until that gets another, or [].\n\n[keys]\n"
             .to_owned(),
         TABLE.iter().map(keys).collect::<Vec<_>>().concat(),
     ]

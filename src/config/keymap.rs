@@ -36,10 +36,10 @@ impl Default for Keymap {
 
 impl Keymap {
     /// Returns the keys with a person's own put over them, by the command's id. A command that is named has these keys only; an
-    /// empty list takes all away. A key that is given to one command is lost to another that had it by default.
+    /// empty list takes all away.
     ///
     /// # Errors
-    /// Every key that is none or that two of the lines have, and that nothing would be left to leave with.
+    /// Every key that is none or that two commands would have, and that nothing would be left to leave with.
     pub fn with(own: &BTreeMap<String, Vec<String>>) -> Result<Self, Vec<KeyError>> {
         let mut wrong = Vec::new();
         let mut commands: HashMap<KeyCombination, Command> = HashMap::new();
@@ -63,7 +63,8 @@ impl Keymap {
                 match commands.insert(key, entry.command) {
                     Some(other) if other == entry.command => {}
                     Some(other) => {
-                        wrong.push(refuse(format!("`{}` has this key too", other.entry().id), None));
+                        let help = "a key is for one command: choose another for one of the two";
+                        wrong.push(refuse(format!("`{}` has this key too", other.entry().id), Some(help)));
                     }
                     None => names.entry(entry.command).or_default().push(text.clone()),
                 }
@@ -72,14 +73,16 @@ impl Keymap {
         for entry in rest {
             for text in entry.keys {
                 let Some(key) = parse(text) else { continue };
-                commands.entry(key).or_insert_with(|| {
-                    names.entry(entry.command).or_default().push((*text).to_owned());
-                    entry.command
-                });
+                if let Some(chosen) = commands.get(&key) {
+                    wrong.extend(taken_from(entry, key, chosen.entry(), own));
+                    continue;
+                }
+                names.entry(entry.command).or_default().push((*text).to_owned());
+                commands.insert(key, entry.command);
             }
         }
         let ways_out = [Command::Quit, Command::Leave];
-        if !ways_out.iter().any(|way| names.contains_key(way)) {
+        if wrong.is_empty() && !ways_out.iter().any(|way| names.contains_key(way)) {
             let named = ways_out.into_iter().find(|way| own.contains_key(way.entry().id));
             wrong.push(KeyError {
                 id: named.unwrap_or(Command::Quit).entry().id,
@@ -128,6 +131,19 @@ impl Keymap {
     pub fn shown(&self, command: Command) -> Option<String> {
         self.keys(command).first().map(|key| readable(key))
     }
+}
+
+/// What is wrong with a key that a person gave to `chosen`, and that `entry` has by default.
+fn taken_from(
+    entry: &Entry,
+    key: KeyCombination,
+    chosen: &Entry,
+    own: &BTreeMap<String, Vec<String>>,
+) -> Option<KeyError> {
+    let at = own.get(chosen.id)?.iter().position(|text| parse(text) == Some(key));
+    let help = format!("choose another, or give `{0}` one: {0} = \"f9\", or {0} = [] for none", entry.id);
+    let text = format!("`{}` has this key", entry.id);
+    Some(KeyError { id: chosen.id, key: at, text, help: Some(help) })
 }
 
 /// Reads a key's name: one character as it is typed, or a name with `ctrl-`, `alt-` and `shift-` before it.
@@ -192,12 +208,22 @@ mod tests {
 
     #[test]
     fn a_persons_keys_take_the_place_of_the_tables() {
-        let keymap = Keymap::with(&own(&[("pause", &["ctrl-p", "x"]), ("quit", &[])])).unwrap();
+        let chosen = [("pause", &["ctrl-p", "x"][..]), ("quit", &[]), ("cancel", &[])];
+        let keymap = Keymap::with(&own(&chosen)).unwrap();
         assert_eq!(keymap.command(parse("x").unwrap()), Some(Command::Pause));
         assert_eq!(keymap.command(parse("p").unwrap()), None);
         assert_eq!(keymap.command(parse("q").unwrap()), None);
         assert_eq!(keymap.keys(Command::Cancel), &[] as &[String]);
         assert_eq!(keymap.shown(Command::Pause).unwrap(), "Ctrl-P");
+    }
+
+    #[test]
+    fn a_key_that_another_command_has_is_refused_until_that_has_another() {
+        let wrong = Keymap::with(&own(&[("pause", &["f5", "q"])])).unwrap_err();
+        assert_eq!((wrong.len(), wrong[0].id, wrong[0].key), (1, "pause", Some(1)));
+        assert_eq!(wrong[0].text, "`quit` has this key");
+        assert!(wrong[0].help.as_ref().unwrap().contains("quit = []"), "{:?}", wrong[0].help);
+        assert!(Keymap::with(&own(&[("pause", &["q"]), ("quit", &["f10"])])).is_ok());
     }
 
     #[test]

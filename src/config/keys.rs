@@ -37,7 +37,9 @@ pub(super) fn read(section: &Value<'_>, found: &mut Found) -> Keys {
         for KeyError { id, key, text, help } in wrong {
             let of_key = key.and_then(|at| spans.get(id)?.get(at).cloned());
             let span = of_key.or_else(|| places.get(id).cloned()).unwrap_or_else(|| section.span());
-            found.problem(format!("`keys.{id}` can't be this"), span, text, help);
+            let of_key = key.and_then(|at| own.get(id)?.get(at));
+            let value = of_key.map_or_else(|| "[]".to_owned(), |key| quoted(key));
+            found.problem(format!("`keys.{id}` can't be {value}"), span, text, help);
         }
         Keymap::default()
     });
@@ -102,15 +104,21 @@ mod tests {
         for (text, title, label, at) in [
             ("[keys]\npauze = \"p\"", "`keys.pauze` is no setting", "unknown", (2, 1)),
             ("[keys]\npause = 5", "`keys.pause` can't be 5", "a key in quotes goes here", (2, 9)),
-            ("[keys]\npause = [\"p\", \"hyper-p\"]", "`keys.pause`", "this is no key", (2, 15)),
             (
-                "[keys]\nedit = \"j\"\npause = [\"p\", \"j\"]",
+                "[keys]\npause = [\"p\", \"hyper-p\"]",
+                "`keys.pause` can't be \"hyper-p\"",
+                "this is no key",
+                (2, 15),
+            ),
+            ("[keys]\npause = \"q\"", "`keys.pause` can't be \"q\"", "`quit` has this key", (2, 9)),
+            (
+                "[keys]\nedit = \"f9\"\npause = [\"p\", \"f9\"]",
                 "`keys.edit`",
                 "`pause` has this key too",
                 (2, 8),
             ),
             ("[keys]\nquit = []\nleave = []", "`keys.quit`", "nothing would leave", (2, 8)),
-            ("[keys]\nquit = []\nredraw = \"ctrl-c\"", "`keys.quit`", "nothing would leave", (2, 8)),
+            ("[keys]\nquit = []\nleave = \"ctrl-l\"", "`keys.leave`", "`redraw` has this key", (3, 9)),
             ("keys = 1", "`keys` can't be 1", "a section goes here", (1, 8)),
         ] {
             let report = report(text);

@@ -65,7 +65,7 @@ impl Core {
         let item = self.items.get(&id).ok_or_else(|| not_found(id))?;
         let (state, mode) = (item.record.state.kind(), item.record.mode);
         if let Some((text, hint)) = refusal_by_mode(mode, state, act) {
-            return Err(Refusal::new(RefusalKind::NotNow, text, hint));
+            return Err(Refusal::new(RefusalKind::NotNow, text, hint.replace("ID", &id.to_string())));
         }
         match act {
             Act::Pause => self.let_go_by_hand(id, Event::Pause, Then::Pause, State::Paused),

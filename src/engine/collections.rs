@@ -27,6 +27,7 @@ impl Core {
         name: Option<String>,
     ) -> Result<(CollectionId, Ticket), Refusal> {
         check_name(name.as_deref())?;
+        self.refuse_taken(name.as_deref(), None)?;
         self.last_collection += 1;
         let id = CollectionId(self.last_collection);
         let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("collection {id}"));
@@ -41,6 +42,20 @@ impl Core {
         self.collections.insert(id, record.clone());
         self.touch_collections();
         Ok((id, self.db.put_collection(record)))
+    }
+
+    /// Commands find a collection by its name: two of one name would be one too many. Those of web pages are theirs.
+    fn refuse_taken(&self, name: Option<&str>, own: Option<CollectionId>) -> Result<(), Refusal> {
+        let Some(name) = name else { return Ok(()) };
+        let is_it = |record: &&CollectionRecord| record.name == name && record.page.is_none();
+        match self.collections.values().find(is_it) {
+            Some(record) if Some(record.id) != own => Err(Refusal::new(
+                RefusalKind::Taken,
+                format!("there is a collection `{name}` already, number {}", record.id),
+                "choose another name",
+            )),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn collection(&mut self, id: CollectionId) -> Result<&mut CollectionRecord, Refusal> {
@@ -101,6 +116,7 @@ impl Core {
         settings: Option<CollectionSettings>,
     ) -> Result<Ticket, Refusal> {
         check_name(name.as_deref())?;
+        self.refuse_taken(name.as_deref(), Some(id))?;
         let collection = self.collection(id)?;
         if let Some(name) = name {
             collection.name = name;

@@ -94,6 +94,8 @@ pub(super) struct Core {
     pub(super) undo: Vec<super::undo::Undo>,
     pub(super) last_act: u64,
     pub(super) totals: Option<(Instant, Totals)>,
+    /// How fast everything is together.
+    pub(super) pace: crate::kernel::rate::Pace,
     pub(super) clients: super::clients::Clients,
     /// As many downloads at once as this process may have files open for.
     pub(super) most: u32,

@@ -191,6 +191,7 @@ impl Engine {
             undo: Vec::new(),
             last_act: 0,
             totals: None,
+            pace: crate::kernel::rate::Pace::default(),
             clients: clients::Clients::default(),
             most: most_at_once(),
             quiet: false,

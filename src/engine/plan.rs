@@ -283,10 +283,11 @@ impl Core {
 
     /// What limits a running download, or what it runs in spite of, in words for its row.
     pub(super) fn leave_remark(&self, item: &Item) -> Option<String> {
-        let leave = self.leaves.of(Way::of(item.record.mode, item.record.priority));
+        let way = Way::of(item.record.mode, item.record.priority);
+        let leave = self.leaves.of(way);
         let cause = leave.cause?;
         match leave.policy {
-            Policy::Limit(_) => Some(format!("{}, {cause}", leave.policy)),
+            Policy::Limit(_) => Some(format!("{}, {cause}", leave.policy.said(way))),
             Policy::Run if matches!(cause, Cause::Person) => None,
             Policy::Run => Some(cause.to_string()),
             Policy::Hold => None,

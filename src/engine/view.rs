@@ -192,14 +192,21 @@ impl Core {
             let kind = self.shown_state(item).kind();
             *totals.counts.entry(kind).or_default() += 1;
             if kind.is_running() || matches!(kind, StateKind::Queued | StateKind::Waiting) {
+                totals.here += item.covered();
                 if let Some(size) = item.size() {
                     totals.size += size;
                     totals.left += size.saturating_sub(item.covered());
+                } else {
+                    totals.unknown += 1;
                 }
                 totals.speed += item.run.as_ref().map_or(0, |run| run.rate.speed());
             }
         }
-        totals.eta_secs = totals.left.checked_div(totals.speed).filter(|_| totals.left > 0);
+        self.pace.sample(now, totals.speed);
+        // What nobody knows the size of may take longer than all the rest.
+        let left = Some(totals.left).filter(|left| *left > 0 && totals.unknown == 0);
+        totals.eta_secs =
+            left.and_then(|left| self.pace.time_left(left, totals.speed)).map(|left| left.as_secs());
         self.totals = Some((now, totals.clone()));
         totals
     }

@@ -230,7 +230,7 @@ mod tests {
     /// How a way stands, with the hour for a moment.
     fn told(way: Way, facts: &Facts, word: &Word) -> String {
         let leave = *decide(facts, &Circumstances::default(), word).of(way);
-        leave.said(|at| (at.0 / HOUR).to_string())
+        leave.said(way, |at| (at.0 / HOUR).to_string())
     }
 
     #[test]
@@ -240,9 +240,9 @@ mod tests {
         let metered = |facts| Facts { metered: Some(true), ..facts };
         let used_up = |facts, until| Facts { budgets: vec![spent(Period::Day, 100, until)], ..facts };
         for (way, facts, expected) in [
-            (Way::Background, Facts::default(), "full speed"),
-            (Way::Background, planned(Run, 22, Hold), "full speed, until 22, then on hold"),
-            (Way::Background, planned(Hold, 18, Run), "on hold, by the plan, until 18, then full speed"),
+            (Way::Background, Facts::default(), "steps aside"),
+            (Way::Background, planned(Run, 22, Hold), "steps aside, until 22, then on hold"),
+            (Way::Background, planned(Hold, 18, Run), "on hold, by the plan, until 18, then steps aside"),
             (
                 Way::Background,
                 planned(Limit(5000), 18, Hold),
@@ -256,17 +256,17 @@ mod tests {
             (
                 Way::Background,
                 used_up(Facts::default(), 24),
-                "on hold, until 24, then full speed: the budget of the day is used up",
+                "on hold, until 24, then steps aside: the budget of the day is used up",
             ),
             (
                 Way::Background,
                 used_up(planned(Hold, 18, Run), 24),
-                "on hold, until 24, then full speed: the budget of the day is used up",
+                "on hold, until 24, then steps aside: the budget of the day is used up",
             ),
             (
                 Way::Background,
                 used_up(planned(Hold, 30, Run), 24),
-                "on hold, by the plan, until 30, then full speed",
+                "on hold, by the plan, until 30, then steps aside",
             ),
             (
                 Way::Background,
@@ -276,7 +276,7 @@ mod tests {
             (
                 Way::Background,
                 Facts { budgets: vec![spent(Period::Day, 99, 24)], ..Facts::default() },
-                "full speed",
+                "steps aside",
             ),
             (Way::Now, Facts { on_battery: battery(19), ..Facts::default() }, "on hold, on battery, 19 %"),
             (
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(told(Way::Background, &quiet, &hold), "on hold, by hand, until 22, then on hold");
         assert_eq!(told(Way::RealTime, &quiet, &hold), "on hold, by hand, until 22, then full speed");
         let named = Word::hold(&quiet, Some(at(1)), false);
-        assert_eq!(told(Way::Background, &quiet, &named), "on hold, by hand, until 1, then full speed");
+        assert_eq!(told(Way::Background, &quiet, &named), "on hold, by hand, until 1, then steps aside");
         let for_good = Word::hold(&quiet, None, true);
         assert_eq!(told(Way::Background, &quiet, &for_good), "on hold, by hand");
         assert_eq!(
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(told(Way::RealTime, &again, &go), "full speed");
         assert_eq!(
             told(Way::Background, &again, &go),
-            "full speed, by hand, until 18, then 5.00 kB/s at most"
+            "steps aside, by hand, until 18, then 5.00 kB/s at most"
         );
     }
 
@@ -360,7 +360,7 @@ mod tests {
             ..Facts::default()
         };
         let word = Word::go(&both(0), &rules);
-        assert_eq!(told(Way::Background, &both(0), &word).split(',').next(), Some("full speed"));
+        assert_eq!(told(Way::Background, &both(0), &word).split(',').next(), Some("steps aside"));
         assert!(told(Way::Background, &both(100), &word).starts_with("on hold"));
         let mut hold = Word::hold(&Facts::default(), Some(at(3)), false);
         hold.age(&Facts::default(), &rules, at(2));

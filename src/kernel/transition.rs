@@ -116,7 +116,7 @@ pub fn next(state: StateKind, event: Event) -> Next {
 pub fn refusal_by_mode(mode: Mode, state: StateKind, act: &Act) -> Option<(&'static str, &'static str)> {
     match (mode, act) {
         (Mode::RealTime, Act::Pause) if state.is_unfinished() => {
-            Some(("real-time downloads can't pause", "switch it to background (m) to pause it"))
+            Some(("real-time downloads can't pause", "`haul mode background ID` makes it one that can"))
         }
         _ => None,
     }
@@ -182,7 +182,7 @@ mod tests {
     fn real_time_says_how_to_pause() {
         let (text, hint) = refusal_by_mode(Mode::RealTime, StateKind::Downloading, &Act::Pause).unwrap();
         assert_eq!(text, "real-time downloads can't pause");
-        assert!(hint.contains("background"));
+        assert!(hint.contains("`haul mode background ID`"));
         assert_eq!(refusal_by_mode(Mode::Background, StateKind::Downloading, &Act::Pause), None);
     }
 }

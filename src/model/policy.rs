@@ -44,12 +44,15 @@ impl Policy {
     }
 }
 
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Policy {
+    /// What downloads of a way do under it: `5.00 kB/s at most`.
+    pub fn said(self, way: Way) -> String {
         match self {
-            Self::Run => f.write_str("full speed"),
-            Self::Limit(rate) => write!(f, "{} at most", ByteRate(*rate)),
-            Self::Hold => f.write_str("on hold"),
+            // Nothing holds it back but its own manners.
+            Self::Run if way == Way::Background => "steps aside".into(),
+            Self::Run => "full speed".into(),
+            Self::Limit(rate) => format!("{} at most", ByteRate(rate)),
+            Self::Hold => "on hold".into(),
         }
     }
 }
@@ -162,16 +165,22 @@ impl Leave {
         *self == Self::default()
     }
 
-    /// Says it in one sentence; `at` writes a moment: `on hold, by the plan, until 18:00, then full speed`.
-    pub fn said(&self, at: impl Fn(UnixMs) -> String) -> String {
-        let mut said = self.policy.to_string();
+    /// What comes after it, where that is anything to be told: what runs and goes on running is not. One hold after another is, as it
+    /// lasts longer than was said.
+    pub fn comes(&self) -> Option<Policy> {
+        self.then.filter(|then| *then != self.policy || self.policy != Policy::Run)
+    }
+
+    /// Says of a way in one sentence how it stands; `at` writes a moment: `on hold, by the plan, until 18:00, then full speed`.
+    pub fn said(&self, way: Way, at: impl Fn(UnixMs) -> String) -> String {
+        let mut said = self.policy.said(way);
         if let Some(cause) = self.cause.filter(|cause| !cause.is_sentence()) {
             said = format!("{said}, {cause}");
         }
         if let Some(until) = self.until {
             said = format!("{said}, until {}", at(until));
-            if let Some(then) = self.then {
-                said = format!("{said}, then {then}");
+            if let Some(then) = self.comes() {
+                said = format!("{said}, then {}", then.said(way));
             }
         }
         if let Some(cause) = self.cause.filter(|cause| cause.is_sentence()) {
@@ -280,15 +289,22 @@ mod tests {
             until: Some(UnixMs(7)),
             then: Some(Policy::Limit(500_000)),
         };
-        let said = leave.said(|at| format!("#{}", at.0));
+        let said = leave.said(Way::Background, |at| format!("#{}", at.0));
         assert_eq!(said, "on hold, by the plan, until #7, then 500 kB/s at most");
         let used_up = Some(Cause::Budget { period: Period::Day });
-        for (policy, told) in [
-            (Policy::Hold, "on hold, until #9, then full speed: the budget of the day is used up"),
-            (Policy::Run, "full speed, until #9, then full speed, though the budget of the day is used up"),
+        for (way, policy, told) in [
+            (Way::Now, Policy::Hold, "on hold, until #9, then full speed: the budget of the day is used up"),
+            (
+                Way::Background,
+                Policy::Hold,
+                "on hold, until #9, then steps aside: the budget of the day is used up",
+            ),
+            // Where nothing changes then, nothing is said of it.
+            (Way::Now, Policy::Run, "full speed, until #9, though the budget of the day is used up"),
+            (Way::Background, Policy::Run, "steps aside, until #9, though the budget of the day is used up"),
         ] {
             let leave = Leave { policy, cause: used_up, until: Some(UnixMs(9)), then: Some(Policy::Run) };
-            assert_eq!(leave.said(|at| format!("#{}", at.0)), told);
+            assert_eq!(leave.said(way, |at| format!("#{}", at.0)), told);
         }
         assert!(Leave::default().is_plain() && !leave.is_plain());
     }

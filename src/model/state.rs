@@ -303,9 +303,7 @@ impl fmt::Display for WaitReason {
             Self::Retry { attempt, text } => write!(f, "{text}; try {attempt} is next"),
             Self::HostAsked { host } => write!(f, "{host} asked to wait"),
             Self::HostRefuses { host } => write!(f, "{host} refuses; retry one to try all again"),
-            Self::LoginPage => f.write_str(
-                "a web page came instead of the file: log in to the network? If the page is the file: --accept-html",
-            ),
+            Self::LoginPage => f.write_str("a web page came instead of the file: log in to the network?"),
             Self::LinkExpired => f.write_str("the link expired; give it a new one with `haul refresh`"),
             Self::NoSpace { missing, folder } => {
                 write!(f, "no space: needs {} more on {folder}", ByteCount(*missing))

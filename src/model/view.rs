@@ -269,12 +269,18 @@ pub struct Totals {
     pub left: u64,
     /// Bytes in all, of the same.
     pub size: u64,
+    /// How many of the running and waiting ones have no known size: while there are any, nobody knows how much all of it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u64,
+    /// Bytes that are here, of all running and waiting ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub here: u64,
     /// Whether everything is held.
     pub held: bool,
     /// How the ways to download stand, where there is anything to say about one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ways: Option<Ways<Leave>>,
-    /// Seconds until all is done, where that is stable.
+    /// Seconds until all is done, where every size is known and the speed is stable.
     pub eta_secs: Option<u64>,
     /// Counts up with each change of the library.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -8,7 +8,7 @@ use super::view_tests::{app_with, keys, shown};
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::{GivenHeader, Priority};
 use crate::model::record::CollectionSettings;
-use crate::model::request::{Act, Batch, Changes, Reply, Request};
+use crate::model::request::{Act, Acted, Batch, Changes, Refusal, RefusalKind, Reply, Request};
 
 fn app() -> App {
     app_with(sample::rows(), (80, 24), false)
@@ -61,17 +61,109 @@ fn a_download_s_priority_headers_and_what_it_is_are_edited() {
 #[test]
 fn what_is_wrong_in_a_field_is_said_and_nothing_is_changed() {
     for (steps, typed, said) in [
-        (0, "", "it needs a name"),
-        (4, "99", "from 1 to 64"),
-        (6, "no colon", "there is no colon"),
+        (0, "", "Name: it needs a name"),
+        (0, "a/b", "Name: a name has no /"),
+        (1, "downloads", "Folder: a folder begins with"),
+        (2, "x", "Link: that is no link"),
+        (4, "99", "Connections: a number from 1 to 64"),
+        (6, "no colon", "Headers: "),
         (6, "Range: bytes=0-", "haul sets it itself"),
     ] {
         let mut app = editing();
         field(&mut app, steps);
         typing(&mut app, typed);
+        // Whichever field has the keys, the one that is wrong gets them.
+        keys(&mut app, "tab tab");
         assert_eq!(acts(&keys(&mut app, "enter")), [], "{typed}");
         assert!(shown(&mut app).contains(said), "{typed}: {}", shown(&mut app));
+        keys(&mut app, "esc");
+        assert!(toast(&app).contains("brings back"), "{typed}: {}", toast(&app));
     }
+}
+
+#[test]
+fn what_is_typed_for_a_download_is_kept_until_it_is_taken() {
+    let detail = |app: &mut App, row: usize| {
+        let detail = Reply::Detail(Box::new(sample::detail(&sample::rows()[row])));
+        answer(app, Purpose::Edit, detail);
+    };
+    let mut app = editing();
+    field(&mut app, 8);
+    typing(&mut app, "Delta");
+    keys(&mut app, "esc");
+    assert!(toast(&app).contains("e brings back what you typed"), "{}", toast(&app));
+    // It is of that download, and of no other.
+    detail(&mut app, 1);
+    assert!(!shown(&mut app).contains("Title        Delta"));
+    keys(&mut app, "esc");
+    detail(&mut app, 0);
+    let text = shown(&mut app);
+    assert!(text.contains("Title        Delta"), "{text}");
+    let changes = Changes { info: [("Title".into(), "Delta".into())].into(), ..Changes::default() };
+    assert_eq!(acts(&keys(&mut app, "enter")), [(Act::Set(Box::new(changes)), vec![1])]);
+    // What the engine refuses is not lost either; what it took is done with.
+    let refused = Refusal::new(RefusalKind::Taken, "the name is taken", "choose another");
+    for (refused, is_kept) in [(Some(refused), true), (None, false)] {
+        let acted = vec![Acted { id: DownloadId(1), refused }];
+        answer(&mut app, Purpose::Saved, Reply::Acted(acted));
+        assert_eq!(toast(&app).contains("e brings back what you typed"), is_kept, "{}", toast(&app));
+        detail(&mut app, 0);
+        assert_eq!(shown(&mut app).contains("Title        Delta"), is_kept);
+        keys(&mut app, "esc");
+    }
+}
+
+#[test]
+fn a_limit_that_was_typed_and_not_set_comes_back() {
+    let mut app = app();
+    let limit = |app: &mut App| answer(app, Purpose::Limit(false), Reply::Standing(Box::default()));
+    limit(&mut app);
+    keys(&mut app, "tab");
+    typing(&mut app, "3MB/s");
+    keys(&mut app, "esc");
+    assert!(toast(&app).contains("L brings back what you typed"), "{}", toast(&app));
+    keys(&mut app, "down");
+    limit(&mut app);
+    assert!(!shown(&mut app).contains("3MB/s"));
+    keys(&mut app, "esc up");
+    limit(&mut app);
+    assert!(shown(&mut app).contains("3MB/s"));
+    let effects = keys(&mut app, "enter");
+    assert!(matches!(&effects[..], [Effect::Call(_, request)] if matches!(**request, Request::SetLimits(_))));
+    limit(&mut app);
+    assert!(!shown(&mut app).contains("3MB/s"));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_refused_where_the_engine_is_on_this_machine() {
+    let mut app = editing();
+    app.options.check_folder =
+        Some(|path| if path.ends_with("none") { Err("there is no such folder".into()) } else { Ok(()) });
+    field(&mut app, 1);
+    typing(&mut app, "~/none");
+    assert_eq!(acts(&keys(&mut app, "enter")), []);
+    assert!(shown(&mut app).contains("Folder: there is no such folder"), "{}", shown(&mut app));
+    keys(&mut app, "esc");
+    app.update(NOW, Msg::Paste("https://a.example/x.iso".into()));
+    field(&mut app, 1);
+    typing(&mut app, "~/none");
+    assert_eq!(added(&keys(&mut app, "enter")), None);
+    assert!(shown(&mut app).contains("there is no such folder"), "{}", shown(&mut app));
+    keys(&mut app, "ctrl-u");
+    typing(&mut app, "~/there");
+    assert!(added(&keys(&mut app, "enter")).is_some());
+}
+
+#[test]
+fn nothing_of_a_demo_goes_on_so_that_its_leave_offers_only_to_stay_or_to_lose_it() {
+    let mut app = app();
+    app.options.passing = true;
+    app.own.insert(DownloadId(3));
+    keys(&mut app, "q");
+    let text = shown(&mut app);
+    assert!(text.contains("s  stay") && text.contains("l  leave") && !text.contains("b  make"), "{text}");
+    assert_eq!(acts(&keys(&mut app, "b")), []);
+    assert!(app.overlay.is_some());
 }
 
 fn added(effects: &[Effect]) -> Option<Batch> {

@@ -80,6 +80,8 @@ pub enum Purpose {
     OpenFolder,
     /// What the edit dialog starts with.
     Edit,
+    /// What was typed in the edit dialog was asked for.
+    Saved,
     /// What the dialog of limits starts with, and whether it is for everything.
     Limit(bool),
     /// The presets to choose from.

@@ -118,6 +118,20 @@ impl Glyphs {
         if self.ascii { words::plain_glyph(kind, mode) } else { words::glyph(kind, mode) }
     }
 
+    /// One character of ASCII for one of another kind, where it has the room of one.
+    pub(crate) fn plain_sign(symbol: &str) -> char {
+        match symbol {
+            "…" => '.',
+            "–" | "—" | "·" | "•" => '-',
+            "×" => 'x',
+            "→" => '>',
+            "‘" | "’" => '\'',
+            "“" | "”" => '"',
+            "\u{a0}" => ' ',
+            _ => '?',
+        }
+    }
+
     /// A text of haul's own with what this set lacks put plainly.
     pub(crate) fn plain(&self, text: &str) -> String {
         if !self.ascii || text.is_ascii() {

@@ -48,7 +48,7 @@ mod view;
 mod view_tests;
 mod words;
 
-pub use app::{App, Options};
+pub use app::{App, CheckFolder, Options};
 pub use effect::{Effect, Msg, Purpose};
 pub use hit::Hits;
 pub use keep::{Change, Keep, Kept};

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use super::app::App;
-use super::effect::{Effect, Msg};
+use super::effect::{Effect, Msg, Purpose};
 use super::sample::{self, NOW};
-use super::update_tests::toast;
+use super::update_tests::{acts, answer, toast};
 use super::view_tests::{app_with, keys, options, shown};
 use crate::config::theme::Depth;
 use crate::model::id::DownloadId;
 use crate::model::policy::{Cause, Leave, Policy};
+use crate::model::request::{Acted, Reply};
+use crate::model::state::{FailKind, Failure, State};
 use crate::model::update::Update;
 use crate::model::way::Ways;
 
@@ -159,4 +161,130 @@ fn a_small_library_lies_open_and_the_cursor_is_where_there_is_something_to_see()
     app.library.refresh();
     super::library_tests::press(&mut app, "home");
     assert!(app.library.tree.len() < lines - 5);
+}
+
+#[test]
+fn a_message_that_is_too_long_cuts_the_name_in_it_and_no_frame() {
+    for size in [(40, 8), (60, 15), (80, 24)] {
+        let mut rows = sample::rows();
+        rows[0].name = format!("Tailspin Orchestra – {} 03 Delta.flac", "very ".repeat(30));
+        let mut app = app_with(rows, size, false);
+        let acted = vec![Acted { id: DownloadId(1), refused: None }];
+        answer(&mut app, Purpose::Act("removed; {undo} takes it back"), Reply::Acted(acted));
+        let text = shown(&mut app);
+        let said: Vec<&str> = text.lines().filter(|line| line.contains("takes it back")).collect();
+        assert_eq!(said.len(), 1, "{size:?}:\n{text}");
+        assert!(text.contains("Delta.flac: removed") || text.contains("Delta.flac:\n"), "{size:?}:\n{text}");
+        // What is longer than a line has whole lines: none is half a frame.
+        let of_it: Vec<&str> = text.lines().filter(|line| line.contains("very")).collect();
+        assert!(of_it.iter().all(|line| !line.contains(['╰', '╯'])), "{size:?}:\n{text}");
+        let long = "the connection is lost and nobody knows why ".repeat(9);
+        app.update(NOW, Msg::Told(Err(long)));
+        let count = shown(&mut app).matches("nobody").count();
+        assert!((1..=4).contains(&count), "{size:?}:\n{}", shown(&mut app));
+    }
+}
+
+#[test]
+fn a_group_shows_that_its_members_are_marked_and_space_takes_that_back() {
+    let rows: Vec<_> = (100..112)
+        .map(|id| {
+            let mut row = sample::row(id, &format!("part-{id}.rar"));
+            row.state = State::Failed(Failure {
+                kind: FailKind::Refused,
+                text: "the server refuses it: 403 Forbidden".into(),
+                hint: String::new(),
+            });
+            row
+        })
+        .collect();
+    let mut app = app_with(rows, (80, 24), false);
+    let group = |app: &mut App| {
+        let text = shown(app);
+        text.lines()
+            .find(|line| line.contains("12 × refused by"))
+            .unwrap_or_else(|| panic!("{text}"))
+            .to_owned()
+    };
+    app.go_to(0);
+    assert!(!group(&mut app).contains('●'));
+    for key in ["space", "*"] {
+        keys(&mut app, key);
+        assert_eq!(app.marks.len(), 12, "{key}");
+        assert!(group(&mut app).contains('●'), "{key}: {}", group(&mut app));
+        app.go_to(0);
+        keys(&mut app, key);
+        assert_eq!(app.marks.len(), 0, "{key}");
+    }
+}
+
+#[test]
+fn nothing_is_told_of_the_end_while_a_size_is_not_known() {
+    for (width, told) in [(120, "1.53 MB, 299 of unknown size"), (80, "1.53 MB, 299 of unknown size")] {
+        let mut app = app_with(sample::rows(), (width, 36), false);
+        assert!(shown(&mut app).contains("done 14:32"));
+        (app.totals.unknown, app.totals.here) = (299, 1_530_000);
+        let text = shown(&mut app);
+        let top = text.lines().next().unwrap();
+        assert!(top.contains(told) && !top.contains("done ") && !top.contains(" of 9.40"), "{text}");
+    }
+}
+
+#[test]
+fn where_only_ascii_is_shown_names_are_ascii_too() {
+    let mut rows = sample::rows();
+    rows[0].name = "Björk – 音楽.flac".into();
+    let mut app = app_with(rows, (80, 24), true);
+    let text = shown(&mut app);
+    assert!(text.is_ascii(), "{text}");
+    assert!(text.contains("Bj?rk - ?"), "{text}");
+}
+
+#[test]
+fn the_log_has_no_filter_and_a_filter_that_finds_nothing_says_so() {
+    let mut app = app();
+    keys(&mut app, "4 /");
+    assert!(app.filtering.is_none() && toast(&app).contains("2 goes to the downloads"), "{}", toast(&app));
+    assert!(!shown(&mut app).contains("/ filter"));
+    keys(&mut app, "2 /");
+    app.update(NOW, Msg::Paste("state:verifying".into()));
+    assert!(shown(&mut app).contains("Nothing matches."), "{}", shown(&mut app));
+}
+
+#[test]
+fn a_failed_one_is_not_in_the_queue() {
+    for key in ["J", "K"] {
+        let mut app = app();
+        assert!(app.go_to_download(DownloadId(7)));
+        assert_eq!(acts(&keys(&mut app, key)), []);
+        assert_eq!(toast(&app), "it failed and is not in the queue: r tries it again");
+    }
+}
+
+#[test]
+fn details_wrap_a_long_sentence_where_there_is_room() {
+    let mut rows = sample::rows();
+    rows[6].state = State::Failed(Failure {
+        kind: FailKind::Local,
+        text: "the folder /home/me/Music/Tailspin Orchestra/Harbour Lights can't be written: it belongs to somebody else".into(),
+        hint: "give it another folder of your own to be saved in".into(),
+    });
+    let mut app = app_with(rows, (80, 24), false);
+    assert!(app.go_to_download(DownloadId(7)));
+    app.notice = None;
+    let text = shown(&mut app);
+    assert!(text.contains("somebody else") && text.contains("to be saved in"), "{text}");
+}
+
+#[test]
+fn a_collection_s_name_is_its_own() {
+    let mut app = app();
+    keys(&mut app, "1 C");
+    app.update(NOW, Msg::Paste("Proseware".into()));
+    assert_eq!(keys(&mut app, "enter"), []);
+    assert!(shown(&mut app).contains("of that name already"), "{}", shown(&mut app));
+    keys(&mut app, "ctrl-u");
+    app.update(NOW, Msg::Paste("Films".into()));
+    let made = Purpose::Say("the collection is made".into());
+    assert!(matches!(&keys(&mut app, "enter")[..], [Effect::Call(purpose, _)] if *purpose == made));
 }

@@ -551,10 +551,12 @@ fn links_that_were_looked_through_are_not_lost_by_leaving_them() {
     keys(&mut app, "space esc");
     assert!(app.overlay.is_none() && toast(&app).contains("brings the links back"), "{}", toast(&app));
     app.update(NOW, Msg::Paste("https://a.example/z.iso".into()));
+    // What was given up is not among what comes next; it is seen again only where somebody asks for it, and not chosen.
     let text = shown(&mut app);
-    assert!(text.contains("x.iso") && text.contains("z.iso") && text.contains("add 2"), "{text}");
+    assert!(text.contains("z.iso") && !text.contains("x.iso") && text.contains("add 1"), "{text}");
     keys(&mut app, "esc a");
-    assert!(shown(&mut app).contains("add 2"));
+    let text = shown(&mut app);
+    assert!(text.contains("x.iso") && text.contains("add 1"), "{text}");
     let effects = keys(&mut app, "enter");
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Call(Purpose::Add(_), _))), "{effects:?}");
     keys(&mut app, "a");
@@ -583,7 +585,7 @@ fn a_link_gets_another_name_before_it_is_added() {
     keys(&mut app, "down e home Z enter");
     assert!(shown(&mut app).contains("Zy.iso"), "{}", shown(&mut app));
     keys(&mut app, "e / enter");
-    assert!(shown(&mut app).contains("no file's name"), "{}", shown(&mut app));
+    assert!(shown(&mut app).contains("a name has no /"), "{}", shown(&mut app));
     let effects = keys(&mut app, "esc enter");
     let names = effects.iter().find_map(|effect| match effect {
         Effect::Call(Purpose::Add(_), request) => match &**request {

@@ -30,6 +30,7 @@ pub(crate) fn options(depth: Depth, ascii: bool) -> Options {
         home: Some("/home/me".into()),
         settings: TransferSettings::default(),
         local: true,
+        check_folder: None,
         outlives: true,
         passing: false,
         place: String::new(),

@@ -202,6 +202,7 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
                 WaitReason::NoSpace { missing, folder } => {
                     format!("no space: {folder} needs {} more", ByteCount(*missing))
                 }
+                WaitReason::LoginPage => "a web page came instead of the file".to_owned(),
                 WaitReason::LinkExpired => "the link expired; its bytes are kept".to_owned(),
                 WaitReason::HostRefuses { host } => format!("{host} refuses several in a row"),
                 WaitReason::Held => "held".to_owned(),
@@ -232,6 +233,9 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
                 matches!(why, WaitReason::Held | WaitReason::OutsidePlan | WaitReason::BudgetSpent { .. });
             let text = match (left, until.filter(|_| by_clock)) {
                 (_, Some(until)) => format!("{text} until {}", look.until(until, now)),
+                (Some(left), None) if *why == WaitReason::LoginPage => {
+                    format!("{text}, tried again in {left}")
+                }
                 (Some(left), None) => format!("{text}, {left} left"),
                 (None, None) => text,
             };
@@ -295,6 +299,17 @@ mod tests {
     use crate::model::policy::Period;
     use crate::tui::sample::row;
     use crate::tui::view_tests::look;
+
+    #[test]
+    fn a_login_page_is_tried_again_and_no_flag_is_named_that_no_key_has() {
+        let now = UnixMs(1_000_000);
+        let mut row = row(1, "x");
+        let until = Some(now.after(Duration::from_secs(24)));
+        row.state = State::Waiting { why: WaitReason::LoginPage, until };
+        let (told, hint) = sentence(&row, None, now, &look("dark", false));
+        assert_eq!(told, "a web page came instead of the file, tried again in 24 s");
+        assert_eq!(hint, "log in to the network; it goes on by itself");
+    }
 
     #[test]
     fn a_row_says_the_most_useful_thing_in_few_columns() {

@@ -146,6 +146,7 @@ fn options(
         home: std::env::home_dir().filter(|_| local),
         settings: TransferSettings { umask: local.then_some(umask), ..TransferSettings::default() },
         local,
+        check_folder: local.then_some(cli::check_folder),
         outlives: shown.outlives,
         passing: shown.passing,
         place: shown.host.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use haul::agent::house::{Facts, House};
 use haul::cli::{self, Status};
 use haul::client::Client;
-use haul::config::Config;
+use haul::config::{Config, Place};
 use haul::demo::{self, Shop};
 use haul::door::Door;
 use haul::engine::{Engine, Started};
@@ -71,8 +71,12 @@ pub(crate) fn show(config: Option<PathBuf>) -> ExitCode {
             return Status::Unreachable.into();
         }
     };
+    let config = match own_config(folder.path(), config) {
+        Ok(config) => config,
+        Err(status) => return status.into(),
+    };
     let local = tokio::task::LocalSet::new();
-    let code = local.block_on(&runtime, run(folder.path(), &shop, surroundings, config));
+    let code = local.block_on(&runtime, run(folder.path(), &shop, surroundings, Some(config)));
     // What still holds one of its files open must let go before they are removed.
     drop((local, runtime, shop));
     let left = folder.path().to_owned();
@@ -80,6 +84,26 @@ pub(crate) fn show(config: Option<PathBuf>) -> ExitCode {
         cli::complain(&format!("{} can't be removed: {error}", left.display()), "remove it by hand");
     }
     code.into()
+}
+
+/// The demo's own config file: a copy of the person's, so that it looks as they like it. What is changed on the screen goes with it.
+fn own_config(folder: &Path, config: Option<PathBuf>) -> Result<PathBuf, Status> {
+    let place = Place::find(config).map_err(|error| cli::tell_config(&error))?;
+    // What is wrong with it is told where it is.
+    Config::load(&place).map_err(|error| cli::tell_config(&error))?;
+    let own = folder.join("config.toml");
+    let text = match std::fs::read(&place.path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    };
+    text.and_then(|text| std::fs::write(&own, text)).map_err(|error| {
+        cli::complain(
+            &format!("the demo can't be set up: {error}"),
+            "make room in the folder for temporary files",
+        );
+        Status::Unreachable
+    })?;
+    Ok(own)
 }
 
 async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Option<PathBuf>) -> u8 {
@@ -179,6 +203,20 @@ async fn fill(client: Client, shop: &Shop, downloads: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_in_the_demo_goes_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let named = home.path().join("mine.toml");
+        std::fs::write(&named, "[ui]\ntheme = \"light\"\n").unwrap();
+        let own = own_config(home.path(), Some(named.clone())).unwrap();
+        let place = Place::find(Some(own.clone())).unwrap();
+        haul::config::change(&place, "ui", "reduced_motion", "true").unwrap();
+        assert_eq!(std::fs::read_to_string(&named).unwrap(), "[ui]\ntheme = \"light\"\n");
+        let text = std::fs::read_to_string(&own).unwrap();
+        assert!(text.contains("light") && text.contains("reduced_motion"), "{text}");
+        assert!(own_config(home.path(), Some(home.path().join("none.toml"))).is_err());
+    }
 
     #[test]
     fn the_demo_has_the_presets_that_come_with_haul() {

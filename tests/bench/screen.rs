@@ -57,6 +57,7 @@ fn app() -> App {
         home: None,
         settings: TransferSettings::default(),
         local: true,
+        check_folder: None,
         outlives: true,
         passing: false,
         place: String::new(),

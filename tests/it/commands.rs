@@ -332,6 +332,35 @@ fn numbers_all_and_predicates_choose_what_they_say() {
 }
 
 #[test]
+fn a_collection_s_name_is_its_own_and_a_flag_takes_it() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file", toml! { size = "1 MiB" });
+    let expect = |args: &[&str], exit: i32, words: &str| {
+        let outcome = machine.run(args);
+        assert_eq!(outcome.status.code(), Some(exit), "{args:?}: {}", outcome.told());
+        assert!(outcome.stderr.contains(words), "{args:?}: {}", outcome.told());
+    };
+    expect(&["collection", "create", "Foo"], 0, "");
+    expect(&["collection", "create", "Foo"], 2, "there is a collection `Foo` already, number 2");
+    expect(&["collection", "rename", "default", "Foo"], 2, "there is a collection `Foo` already");
+    expect(&["collection", "rename", "Foo", "Foo"], 0, "");
+    expect(&["hold", "Foo"], 0, "held");
+    let url = site.fill("{site}/file");
+    let there = machine.downloads().display().to_string();
+    expect(&["add", "-d", &there, "--collection", "Bar", &url], 2, "there is no collection `Bar`");
+    expect(&["add", "-d", &there, "--collection", "Foo", &url], 0, "");
+    let mut line = Line::hello(&machine.state().join("agent.sock"), "test");
+    assert_eq!(line.row(1).unwrap()["collection"], 2);
+    expect(&["set", "1", "--collection", "Foo"], 0, "");
+    // Nobody knows how much all is while one has no size, nor when it is done.
+    line.get("subscribe", &Value::Null);
+    let totals = std::iter::repeat_with(|| line.read().unwrap())
+        .find_map(|said| Some(said["params"]["update"]["totals"].clone()).filter(|totals| !totals.is_null()))
+        .unwrap();
+    assert_eq!((&totals["unknown"], &totals["eta_secs"]), (&json!(1), &Value::Null), "{totals}");
+}
+
+#[test]
 fn completions_offer_what_people_type() {
     for shell in ["bash", "zsh", "fish"] {
         let script = Machine::new().run(&["completions", shell]).stdout;

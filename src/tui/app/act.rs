@@ -34,7 +34,7 @@ impl App {
         let command = on_collection.unwrap_or(command);
         match command {
             C::Add => {
-                let draft = self.draft.take();
+                let draft = self.drafts.add.take();
                 self.overlay = Some(Overlay::Add(draft.unwrap_or_else(|| Box::new(Add::new(self)))));
             }
             C::Pause => self.pause_or_go_on(),
@@ -296,7 +296,14 @@ impl App {
 
     fn mark(&mut self) {
         if let Some(cause) = self.cursor_cause() {
-            self.marks.extend(self.list.members(&cause));
+            let members = self.list.members(&cause);
+            if members.iter().all(|id| self.marks.contains(id)) {
+                for id in &members {
+                    self.marks.remove(id);
+                }
+            } else {
+                self.marks.extend(members);
+            }
         } else if let Some(id) = self.cursor_row().map(|row| row.id)
             && !self.marks.remove(&id)
         {
@@ -447,9 +454,17 @@ impl App {
     }
 
     /// Keeps links that were looked through and not added: `Esc` loses nothing.
-    pub(crate) fn keep_draft(&mut self, add: Add) {
-        self.draft = Some(Box::new(add));
-        self.say(Tone::Plain, self.options.keymap.fill("nothing is added; {add} brings the links back"));
+    pub(crate) fn keep_draft(&mut self, mut add: Add) {
+        if let Some(earlier) = self.drafts.add.take() {
+            add.take_over(*earlier);
+        }
+        self.drafts.add = Some(Box::new(add));
+        self.say_filled(Tone::Plain, "nothing is added; {add} brings the links back");
+    }
+
+    /// Says something with keys in it.
+    pub(crate) fn say_filled(&mut self, tone: Tone, text: &str) {
+        self.say(tone, self.options.keymap.fill(text));
     }
 
     /// Wants something done for a dialog.

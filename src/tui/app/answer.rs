@@ -62,7 +62,17 @@ impl App {
                 }
             }
             (Purpose::Edit, Reply::Detail(detail)) if self.overlay.is_none() => {
-                self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail))));
+                let draft = self.drafts.edit.take_if(|draft| draft.id() == detail.row.id);
+                self.overlay = Some(Overlay::Edit(Box::new(Edit::new(&detail, draft.map(|draft| *draft)))));
+            }
+            (Purpose::Saved, Reply::Acted(acted)) => {
+                self.acted("changed", &acted);
+                let is_refused = acted.iter().any(|one| one.refused.is_some());
+                if is_refused {
+                    self.say_more("{edit} brings back what you typed");
+                } else {
+                    self.drafts.edit = None;
+                }
             }
             (Purpose::Limit(everything), Reply::Standing(standing)) if self.overlay.is_none() => {
                 let limit = Limit::new(&standing, everything, self);
@@ -91,6 +101,9 @@ impl App {
         }
         if !matches!(purpose, Purpose::Detail(_) | Purpose::Known(_)) {
             self.say(Tone::Bad, told(refusal));
+        }
+        if *purpose == Purpose::Saved {
+            self.say_more("{edit} brings back what you typed");
         }
     }
 
@@ -146,7 +159,10 @@ impl App {
             }
             (1, []) => {
                 let name = acted.first().and_then(|one| self.list.row(one.id)).map(|row| row.name.clone());
-                self.say(Tone::Good, name.map_or_else(|| word.clone(), |name| format!("{name}: {word}")));
+                match name {
+                    Some(name) => self.say_of(Tone::Good, name, word),
+                    None => self.say(Tone::Good, word.clone()),
+                }
             }
             (done, []) => self.say(Tone::Good, format!("{} {word}", words::downloads(done))),
             (done, many) => {

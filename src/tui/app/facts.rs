@@ -36,6 +36,7 @@ impl App {
             fixed_collection: collection.is_none_or(|row| row.id == CollectionId::DEFAULT),
             no_collection: collection.is_none(),
             on_collections: self.pane == Pane::Collections,
+            on_log: self.pane == Pane::Log,
             held_collection: collection.is_some_and(|row| row.held),
             shelf: (self.pane == Pane::Library).then(|| self.shelf_facts()),
             asked: !self.asking.is_empty(),

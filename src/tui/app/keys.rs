@@ -118,13 +118,8 @@ impl App {
         if !self.connected {
             return self.say(Tone::Plain, "the connection is lost: it comes back by itself".into());
         }
-        let mut add = Add::with_text(text, self);
-        if !add.is_empty()
-            && let Some(mut draft) = self.draft.take()
-        {
-            draft.paste(text);
-            add = *draft;
-        }
+        // Links that were given up before are not among them: only its own key brings them back.
+        let add = Add::with_text(text, self);
         if add.is_empty() {
             self.say(Tone::Plain, "no link is in what was pasted".into());
         } else {

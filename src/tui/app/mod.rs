@@ -28,6 +28,8 @@ use super::list::List;
 use super::look::Look;
 use super::overlay::Overlay;
 use super::overlay::add::Add;
+use super::overlay::edit::Edit;
+use super::overlay::limit::Draft;
 use super::surroundings::Surroundings;
 use crate::config::Ui;
 use crate::config::keymap::Keymap;
@@ -55,6 +57,9 @@ const SHELVED_MS: [i64; 4] = [600, 1500, 4000, 10_000];
 /// How often rows are put in order by a column that changes all the time.
 const DRIFT_MS: i64 = 1000;
 
+/// Says why a folder can't take downloads.
+pub type CheckFolder = fn(&std::path::Path) -> Result<(), String>;
+
 /// What the screen starts with.
 #[derive(Debug)]
 pub struct Options {
@@ -76,6 +81,8 @@ pub struct Options {
     pub settings: TransferSettings,
     /// Whether the engine is on this machine, so that files can be opened.
     pub local: bool,
+    /// Says why a folder can't take downloads; none where it is on another machine.
+    pub check_folder: Option<CheckFolder>,
     /// Whether background downloads go on after this program ends.
     pub outlives: bool,
     /// Whether everything is thrown away when this program ends, as in the demo.
@@ -134,8 +141,8 @@ pub struct App {
     held_since: Option<(UnixMs, &'static str)>,
     /// Downloads that are marked.
     pub(crate) marks: HashSet<DownloadId>,
-    /// Links that were looked through in the Add dialog and not added.
-    pub(crate) draft: Option<Box<Add>>,
+    /// What was typed in dialogs and not taken.
+    pub(crate) drafts: Drafts,
     /// Collections.
     pub(crate) collections: Vec<CollectionRow>,
     /// The line of the collections pane: 0 is all of them.
@@ -189,6 +196,17 @@ pub struct App {
     effects: Vec<Effect>,
 }
 
+/// What was typed in dialogs that were left: `Esc` loses nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Drafts {
+    /// Links that were looked through and not added.
+    pub(crate) add: Option<Box<Add>>,
+    /// Changes of a download that were not made yet.
+    pub(crate) edit: Option<Box<Edit>>,
+    /// A limit that was not set.
+    pub(crate) limit: Option<Draft>,
+}
+
 /// What was asked for last, and when.
 #[derive(Debug, Default)]
 struct Asked {
@@ -228,7 +246,7 @@ impl App {
             list: List::default(),
             cursor: Cursor::default(),
             held_since: None,
-            draft: None,
+            drafts: Drafts::default(),
             marks: HashSet::new(),
             collections: Vec::new(),
             collection_line: 0,

@@ -49,13 +49,21 @@ pub(crate) struct Toast {
     pub(crate) tone: Tone,
     /// What it says.
     pub(crate) text: String,
+    /// The name that it begins with; empty where it begins with none.
+    name: String,
     until: UnixMs,
 }
 
 impl Toast {
     /// A message that stays until a key is pressed.
     pub(crate) fn until_read(tone: Tone, text: String) -> Self {
-        Self { tone, text, until: UnixMs(i64::MAX) }
+        Self { tone, text, name: String::new(), until: UnixMs(i64::MAX) }
+    }
+
+    /// The name that it begins with, where it begins with one, and what it says of that.
+    pub(crate) fn named(&self) -> Option<(&str, &str)> {
+        let rest = self.text.strip_prefix(&self.name).filter(|_| !self.name.is_empty())?;
+        Some((&self.name, rest))
     }
 
     /// Whether it goes by itself.
@@ -148,7 +156,21 @@ impl App {
         }
         let long = i64::try_from(text.chars().count()).unwrap_or(i64::MAX).saturating_mul(TOAST_MS.1);
         let stays = TOAST_MS.0.saturating_add(long).min(LONGEST_TOAST_MS);
-        self.toast = Some(Toast { tone, text, until: UnixMs(self.now.0 + stays) });
+        self.toast = Some(Toast { tone, text, name: String::new(), until: UnixMs(self.now.0 + stays) });
+    }
+
+    /// Says something of a thing with a name.
+    pub(crate) fn say_of(&mut self, tone: Tone, name: String, text: &str) {
+        self.say(tone, format!("{name}: {text}"));
+        if let Some(toast) = &mut self.toast {
+            toast.name = name;
+        }
+    }
+
+    /// Says something with keys in it after what is said already.
+    pub(super) fn say_more(&mut self, text: &str) {
+        let Some(before) = self.toast.take() else { return };
+        self.say(before.tone, format!("{}. {}", before.text, self.options.keymap.fill(text)));
     }
 
     /// Counts how long background downloads are held while nobody looks: a hold of less than a minute is no news.

@@ -34,6 +34,7 @@ impl App {
         }
         let said = match change.typed.trim() {
             "" => format!("{}: the default again", change.name),
+            typed if self.options.passing => format!("{}: {typed}, for this demo", change.name),
             typed => format!("{}: {typed}, kept for good", change.name),
         };
         if change.is_own() {

@@ -3,8 +3,8 @@
 use crokey::KeyCombination;
 use ratatui::Frame;
 
-use super::edit::absolute;
-use super::form::{Field, Form, Step};
+use super::edit::folder_of;
+use super::form::{Field, Form, Step, Wrong};
 use crate::links::{joined_words, words};
 use crate::model::id::CollectionId;
 use crate::model::record::CollectionSettings;
@@ -78,20 +78,23 @@ impl Collection {
         }
     }
 
-    fn save(&self, app: &mut App) -> Result<(), String> {
+    fn save(&self, app: &mut App) -> Result<(), Wrong> {
         let form = &self.form;
         let mut settings = self.before.clone();
         let given = |name| form.changed(name).map(|typed| Some(typed).filter(|typed| !typed.is_empty()));
         if let Some(folder) = given("Folder") {
-            settings.folder = folder.map(|folder| absolute(folder, app)).transpose()?;
+            let folder = folder.map(|folder| folder_of(folder, app)).transpose();
+            settings.folder = folder.map_err(|why| Wrong::of("Folder", why))?;
         }
         if let Some(number) = given("At once") {
             let parse = |typed: &str| typed.parse().ok().filter(|number| (1..=1000).contains(number));
-            let why = "at once is a number from 1 to 1000";
-            settings.parallel = number.map(|typed| parse(typed).ok_or(why)).transpose()?;
+            let wrong = || Wrong::of("At once", "a number from 1 to 1000");
+            settings.parallel = number.map(|typed| parse(typed).ok_or_else(wrong)).transpose()?;
         }
         if let Some(limit) = given("Limit") {
-            let parse = |typed: &str| typed.parse::<ByteRate>().map_err(|error| error.to_string());
+            let parse = |typed: &str| {
+                typed.parse::<ByteRate>().map_err(|error| Wrong::of("Limit", error.to_string()))
+            };
             settings.limit = limit.map(parse).transpose()?.map(|rate| rate.0).filter(|rate| *rate > 0);
         }
         if let Some(preset) = given("Preset") {
@@ -101,7 +104,7 @@ impl Collection {
             settings.hook = hook.map(words);
         }
         let name = match form.changed("Name") {
-            Some("") => return Err("it needs a name".into()),
+            Some("") => return Err(Wrong::of("Name", "it needs a name")),
             name => name.map(str::to_owned),
         };
         if name.is_none() && settings == self.before {

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use crokey::KeyCombination;
 use ratatui::Frame;
 
-use super::form::{Field, Form, Step};
+use super::form::{Field, Form, Step, Wrong};
 use crate::links::header::parse_header;
 use crate::model::id::DownloadId;
 use crate::model::item::{GivenHeader, Priority};
-use crate::model::request::{Act, Changes};
+use crate::model::request::{Act, Changes, Request};
+use crate::model::selector::Selector;
 use crate::model::view::DownloadDetail;
 use crate::tui::app::{App, Tone};
+use crate::tui::effect::Purpose;
 use crate::tui::hit::Hits;
 
 /// What a download may be said to be, by the names of item info.
@@ -33,8 +35,8 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
-    /// Starts with what is known.
-    pub(crate) fn new(detail: &DownloadDetail) -> Self {
+    /// Starts with what is known, and with what was typed before and not taken.
+    pub(crate) fn new(detail: &DownloadDetail, draft: Option<Self>) -> Self {
         let folder = std::path::Path::new(&detail.path).parent().map(|folder| folder.display().to_string());
         let connections = detail.connections.map(|value| value.to_string()).unwrap_or_default();
         let names = PRIORITIES.iter().map(|(_, name)| (*name).to_owned()).collect();
@@ -63,14 +65,29 @@ impl Edit {
             };
             Field::text(name, hint, detail.info.get(*name).cloned().unwrap_or_default())
         }));
-        Self { id: detail.row.id, title: detail.row.name.clone(), form: Form::new(fields) }
+        let mut form = Form::new(fields);
+        if let Some(draft) = draft {
+            form.take_over(draft.form);
+        }
+        Self { id: detail.row.id, title: detail.row.name.clone(), form }
+    }
+
+    /// What it is about.
+    pub(crate) fn id(&self) -> DownloadId {
+        self.id
     }
 
     /// Takes in a key.
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
         match self.form.key(key) {
             Step::On => Some(self),
-            Step::Back => None,
+            Step::Back => {
+                if self.form.is_changed() {
+                    app.drafts.edit = Some(Box::new(self));
+                    app.say_filled(Tone::Plain, "nothing is changed; {edit} brings back what you typed");
+                }
+                None
+            }
             Step::Take => match self.changes(app) {
                 Ok(changes) => {
                     self.save(changes, app);
@@ -84,7 +101,8 @@ impl Edit {
         }
     }
 
-    fn save(&self, changes: Changes, app: &mut App) {
+    /// What was typed is kept until the engine took it: it may know better.
+    fn save(self, changes: Changes, app: &mut App) {
         let priority = self.form.chosen("Priority").and_then(|at| PRIORITIES.get(at));
         let has_changes = changes != Changes::default();
         if priority.is_none() && !has_changes {
@@ -94,7 +112,11 @@ impl Edit {
             app.act_on(vec![self.id], Act::SetPriority { priority: *priority }, "changed");
         }
         if has_changes {
-            app.act_on(vec![self.id], Act::Set(Box::new(changes)), "changed");
+            let select = Selector { ids: vec![self.id], ..Selector::default() };
+            let act = Act::Set(Box::new(changes));
+            app.ask(Purpose::Saved, Request::Act { select, act });
+            app.marks.clear();
+            app.drafts.edit = Some(Box::new(self));
         }
     }
 
@@ -103,32 +125,30 @@ impl Edit {
         &mut self.form
     }
 
-    fn changes(&self, app: &App) -> Result<Changes, String> {
+    fn changes(&self, app: &App) -> Result<Changes, Wrong> {
         let form = &self.form;
         let mut changes = Changes::default();
         if let Some(name) = form.changed("Name") {
-            if name.is_empty() {
-                return Err("it needs a name".into());
-            }
-            changes.name = Some(name.to_owned());
+            changes.name = Some(file_name(name).map_err(|why| Wrong::of("Name", why))?);
         }
         if let Some(folder) = form.changed("Folder") {
-            changes.folder = Some(absolute(folder, app)?);
+            changes.folder = Some(folder_of(folder, app).map_err(|why| Wrong::of("Folder", why))?);
         }
         if let Some(link) = form.changed("Link") {
-            changes.url = Some(
-                link.parse().map_err(|_| "that is no link: it begins with https:// or http://".to_owned())?,
-            );
+            let wrong = |_| Wrong::of("Link", "that is no link: it begins with https:// or http://");
+            changes.url = Some(link.parse().map_err(wrong)?);
         }
         if let Some(connections) = form.changed("Connections") {
             let number = connections.parse().ok().filter(|number| (1..=64).contains(number));
-            changes.connections = Some(number.ok_or("connections are a number from 1 to 64")?);
+            let wrong = || Wrong::of("Connections", "a number from 1 to 64");
+            changes.connections = Some(number.ok_or_else(wrong)?);
         }
         if let Some(checksum) = form.changed("Checksum") {
-            changes.checksum = Some(checksum.parse().map_err(|error| format!("{error}"))?);
+            let checksum = checksum.parse().map_err(|error| Wrong::of("Checksum", format!("{error}")))?;
+            changes.checksum = Some(checksum);
         }
         if let Some(typed) = form.changed("Headers") {
-            changes.headers = Some(headers(typed)?);
+            changes.headers = Some(headers(typed).map_err(|why| Wrong::of("Headers", why))?);
         }
         for name in INFO {
             if let Some(value) = form.changed(name) {
@@ -151,6 +171,23 @@ pub(crate) fn headers(typed: &str) -> Result<Vec<GivenHeader>, String> {
         return Ok(Vec::new());
     }
     typed.split(" | ").map(parse_header).collect()
+}
+
+/// Reads a file's name as a person types it.
+pub(crate) fn file_name(typed: &str) -> Result<String, String> {
+    match typed.trim() {
+        "" => Err("it needs a name".into()),
+        "." | ".." => Err("that is no file's name".into()),
+        name if name.contains('/') => Err("a name has no /; the folder is a field of its own".into()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// Reads a folder for downloads as a person types it: where the engine is on this machine it must be there, and let them in.
+pub(crate) fn folder_of(typed: &str, app: &App) -> Result<PathBuf, String> {
+    let path = absolute(typed, app)?;
+    app.options.check_folder.map_or(Ok(()), |check| check(&path))?;
+    Ok(path)
 }
 
 /// Reads a folder as a person types it: `~` is their home.

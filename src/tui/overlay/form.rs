@@ -40,6 +40,13 @@ enum Value {
     Choice { names: Vec<String>, at: usize, before: usize },
 }
 
+/// A field that can't be taken as it is, and why not.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    field: &'static str,
+    why: String,
+}
+
 /// What a key means for the dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -61,6 +68,13 @@ impl Field {
     /// One of several.
     pub(crate) fn choice(name: &'static str, hint: &'static str, names: Vec<String>, at: usize) -> Self {
         Self { name, hint, value: Value::Choice { names, at, before: at } }
+    }
+}
+
+impl Wrong {
+    /// Says what is wrong with a field.
+    pub(crate) fn of(field: &'static str, why: impl Into<String>) -> Self {
+        Self { field, why: why.into() }
     }
 }
 
@@ -90,9 +104,38 @@ impl Form {
         }
     }
 
-    /// Says what is wrong, until something is typed.
-    pub(crate) fn refuse(&mut self, why: String) {
-        self.wrong = Some(why);
+    /// Whether something in it is not as it was.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.fields.iter().any(|field| match &field.value {
+            Value::Text { input, before } => input.value().trim() != before,
+            Value::Choice { at, before, .. } => at != before,
+        })
+    }
+
+    /// Takes over what was typed and chosen in an earlier one of the same fields, and where that stood.
+    pub(crate) fn take_over(&mut self, earlier: Self) {
+        self.at = earlier.at.min(self.fields.len().saturating_sub(1));
+        for (own, other) in self.fields.iter_mut().zip(earlier.fields) {
+            match (&mut own.value, other.value) {
+                (Value::Text { input, .. }, Value::Text { input: typed, before })
+                    if typed.value().trim() != before =>
+                {
+                    *input = typed;
+                }
+                (Value::Choice { at, .. }, Value::Choice { at: chosen, before, .. }) if chosen != before => {
+                    *at = chosen;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes to the field that is wrong and says why, until something is typed.
+    pub(crate) fn refuse(&mut self, Wrong { field, why }: Wrong) {
+        if let Some(at) = self.fields.iter().position(|known| known.name == field) {
+            self.at = at;
+        }
+        self.wrong = Some(format!("{field}: {why}"));
     }
 
     /// Takes in a key.

@@ -31,7 +31,8 @@ impl Leave {
     /// Takes in a key.
     pub(crate) fn key(self, key: KeyCombination, app: &mut App) -> Option<Self> {
         match typed::plain_code(key) {
-            Some(KeyCode::Char('b')) => app.keep_and_go(self.lost),
+            // What is thrown away with the demo is lost in any mode.
+            Some(KeyCode::Char('b')) if !app.options.passing => app.keep_and_go(self.lost),
             Some(KeyCode::Char('l')) => app.go(true),
             Some(KeyCode::Char('s') | KeyCode::Enter | KeyCode::Esc) => {}
             _ => return Some(self),
@@ -53,7 +54,7 @@ impl Leave {
         // Where there is little room, lines between go first, and then names: the ways out are always seen.
         let room = usize::from(frame.area().height.saturating_sub(2));
         let rest = app.going_on();
-        let needed = 4 + usize::from(rest > 0);
+        let needed = 4 - usize::from(app.options.passing) + usize::from(rest > 0);
         let is_low = room < needed + 5 + self.lost.len().min(NAMED + 1);
         let free = room.saturating_sub(needed);
         let named = if self.lost.len() <= free { self.lost.len() } else { free.saturating_sub(1) }.min(NAMED);
@@ -110,12 +111,14 @@ impl Leave {
             (false, false) => ("make them background downloads and leave", "leave and lose them"),
         };
         let first = lines.len();
-        for (key, what) in [("b", keep), ("s", "stay"), ("l", lose)] {
+        let ways = [("b", keep), ("s", "stay"), ("l", lose)];
+        let ways = &ways[usize::from(app.options.passing)..];
+        for (key, what) in ways {
             let mut spans = vec![
                 Span::styled(format!(" {key}  "), plain(Role::Key)),
-                Span::styled(what, plain(Role::Text)),
+                Span::styled(*what, plain(Role::Text)),
             ];
-            if key == "s" {
+            if *key == "s" {
                 spans.push(Span::styled("  (Enter)", plain(Role::Dim)));
             }
             lines.push(Line::from(spans));
@@ -124,7 +127,7 @@ impl Leave {
         let area =
             dialog::open(app, frame, hits, "Leave haul?", (u16::try_from(width).unwrap_or(60), height));
         dialog::lines(frame, area, lines);
-        for (at, name) in ["b", "s", "l"].into_iter().enumerate() {
+        for (at, (name, _)) in ways.iter().enumerate() {
             let y = area.y + u16::try_from(first + at).unwrap_or(0);
             hits.add(ratatui::layout::Rect { y, height: 1, ..area }, crate::tui::hit::Hit::Key(name));
         }

@@ -18,7 +18,7 @@ use crate::model::request::{Act, Limits, Request};
 use crate::model::units::ByteRate;
 use crate::model::view::CollectionRow;
 use crate::model::way::{Way, Ways};
-use crate::tui::app::App;
+use crate::tui::app::{App, Tone};
 use crate::tui::effect::Purpose;
 use crate::tui::hit::{Hit, Hits};
 use crate::tui::{text, typed, words};
@@ -30,6 +30,16 @@ pub(crate) struct Limit {
     at: usize,
     input: Input,
     wrong: Option<String>,
+    draft: Draft,
+}
+
+/// A limit that was typed and not set: for these downloads, on this line.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    about: Vec<DownloadId>,
+    everything: bool,
+    at: usize,
+    typed: String,
 }
 
 /// What is limited.
@@ -49,7 +59,7 @@ enum Scope {
 
 impl Limit {
     /// Starts with what can be limited from here, and what is limited already.
-    pub(crate) fn new(standing: &Standing, everything: bool, app: &App) -> Self {
+    pub(crate) fn new(standing: &Standing, everything: bool, app: &mut App) -> Self {
         let downloads = app.targets();
         let limits = &standing.limits;
         let mut lines = Vec::new();
@@ -77,15 +87,31 @@ impl Limit {
         }
         lines.push((Scope::Everything, "everything together".to_owned(), limits.rate));
         let at = if everything { lines.len() - 1 } else { 0 };
-        let mut new = Self { lines, at, input: Input::default(), wrong: None };
-        new.go(at);
+        let is_same = |draft: &mut Draft| draft.about == downloads && draft.everything == everything;
+        let draft = app.drafts.limit.take_if(is_same);
+        let about = Draft { about: downloads, everything, ..Draft::default() };
+        let mut new = Self { lines, at, input: Input::default(), wrong: None, draft: about };
+        new.go(draft.as_ref().map_or(at, |draft| draft.at));
+        if let Some(draft) = draft {
+            new.input = Input::new(draft.typed);
+        }
         new
+    }
+
+    /// Whether what is typed is something else than what holds.
+    fn is_changed(&self) -> bool {
+        self.input.value().trim() != self.now()
+    }
+
+    /// What holds for the chosen line.
+    fn now(&self) -> String {
+        let now = self.lines.get(self.at).and_then(|(_, _, now)| *now);
+        now.map(|rate| ByteRate(rate).to_string()).unwrap_or_default()
     }
 
     fn go(&mut self, at: usize) {
         self.at = at.min(self.lines.len().saturating_sub(1));
-        let now = self.lines.get(self.at).and_then(|(_, _, now)| *now);
-        self.input = Input::new(now.map(|rate| ByteRate(rate).to_string()).unwrap_or_default());
+        self.input = Input::new(self.now());
         self.wrong = None;
     }
 
@@ -93,7 +119,14 @@ impl Limit {
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
         let count = self.lines.len().max(1);
         match typed::plain_code(key) {
-            Some(KeyCode::Esc) => return None,
+            Some(KeyCode::Esc) => {
+                if self.is_changed() {
+                    let typed = self.input.value().to_owned();
+                    app.drafts.limit = Some(Draft { at: self.at, typed, ..self.draft });
+                    app.say_filled(Tone::Plain, "nothing is limited; {limit} brings back what you typed");
+                }
+                return None;
+            }
             Some(KeyCode::Tab | KeyCode::Down) => self.go((self.at + 1) % count),
             Some(KeyCode::BackTab | KeyCode::Up) => self.go((self.at + count - 1) % count),
             Some(KeyCode::Enter) => match self.answer(app) {
@@ -194,7 +227,7 @@ impl Limit {
         dialog::lines(frame, Rect { y: below + 1, height: 1, ..area }, line);
         let buttons = [
             ("Esc", "back".to_owned(), "esc"),
-            ("Tab", "of what".to_owned(), "tab"),
+            ("Tab", "next".to_owned(), "tab"),
             ("Enter", "take it".to_owned(), "enter"),
         ];
         dialog::buttons(app, frame, hits, area, &buttons);

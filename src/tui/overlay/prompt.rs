@@ -117,13 +117,15 @@ impl Prompt {
                 app.act_on(self.downloads.clone(), Act::RefreshUrl { url }, "goes on with the new link");
             }
             Question::NewCollection => {
+                refuse_taken(typed, None, app)?;
                 let name = Some(typed.to_owned()).filter(|name| !name.is_empty());
-                app.ask(Purpose::Say("the collection is there".into()), Request::CreateCollection { name });
+                app.ask(Purpose::Say("the collection is made".into()), Request::CreateCollection { name });
             }
             Question::RenameCollection => {
                 if typed.is_empty() {
                     return Err("it needs a name".into());
                 }
+                refuse_taken(typed, self.collection, app)?;
                 if let Some(id) = self.collection {
                     let request = Request::SetCollection { id, name: Some(typed.to_owned()), settings: None };
                     app.ask(Purpose::Say("renamed".into()), request);
@@ -156,4 +158,10 @@ impl Prompt {
         let buttons = [("Esc", "back".to_owned(), "esc"), ("Enter", "take it".to_owned(), "enter")];
         dialog::buttons(app, frame, hits, area, &buttons);
     }
+}
+
+/// A collection's name is its own.
+fn refuse_taken(name: &str, own: Option<CollectionId>, app: &App) -> Result<(), String> {
+    let is_taken = app.collections.iter().any(|row| row.name == name && Some(row.id) != own);
+    if is_taken { Err("there is a collection of that name already".into()) } else { Ok(()) }
 }

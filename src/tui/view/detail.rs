@@ -15,6 +15,7 @@ use crate::model::range::ByteRange;
 use crate::model::state::StateKind;
 use crate::model::units::{ByteCount, ByteRate};
 use crate::model::view::{DownloadDetail, DownloadRow};
+use crate::model::way::Way;
 use crate::tui::app::App;
 use crate::tui::{text, words};
 
@@ -39,7 +40,11 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let lines = match app.cursor_row() {
         Some(row) => {
             let detail = app.detail.as_deref().filter(|detail| detail.row.id == row.id);
-            if rows < 8 { short(app, row, detail, columns) } else { long(app, row, detail, columns, rows) }
+            if rows < 8 {
+                short(app, row, detail, columns, rows)
+            } else {
+                long(app, row, detail, columns, rows)
+            }
         }
         None => group(app, columns),
     };
@@ -160,16 +165,18 @@ fn live(detail: &DownloadDetail, covered: u64) -> Vec<ByteRange> {
     coverage.ranges().collect()
 }
 
-/// Three or four lines, for the small screen.
+/// A few lines, for the small screen.
 fn short(
     app: &App,
     row: &DownloadRow,
     detail: Option<&DownloadDetail>,
     columns: usize,
+    rows: usize,
 ) -> Vec<Line<'static>> {
     let glyphs = &app.look.glyphs;
     let mut lines = vec![Line::from(parts(app, row, detail, columns))];
-    lines.extend(state_lines(app, row, columns, 2));
+    // What people should read comes before where it comes from and what is known of it.
+    lines.extend(state_lines(app, row, columns, rows.saturating_sub(1).max(2)));
     let (host, remote) = detail.map(elsewhere).unwrap_or_default();
     let host = host.unwrap_or_else(|| row.host.clone());
     let from = [Some(host), remote].into_iter().flatten().collect::<Vec<_>>().join("  ");
@@ -191,7 +198,13 @@ fn short(
         let safe = safe.map(|safe| if is_moment { format!("safe {safe}") } else { safe });
         let facts = [safe, Some(mode_words(row).to_owned()), validators(detail)];
         let told = facts.into_iter().flatten().collect::<Vec<_>>().join(&format!(" {} ", glyphs.dot));
-        lines.push(Line::styled(text::cut_end(&told, columns, glyphs.ellipsis), plain(app, Role::Dim)));
+        let room = rows.saturating_sub(lines.len()).max(1);
+        let mut told: Vec<_> = text::wrap(&told, columns).into_iter().map(|told| (told, Role::Dim)).collect();
+        if told.len() > room {
+            told.truncate(room);
+            shorten(&mut told, columns, glyphs.ellipsis);
+        }
+        lines.extend(told.into_iter().map(|(told, role)| Line::styled(told, plain(app, role))));
     }
     lines
 }
@@ -305,7 +318,7 @@ fn long(
     }
     lines.push(said(app, "mode", &mode_line(app, row, detail), columns, Role::Text));
     if let Some(leave) = detail.leave.filter(|_| !row.state.kind().is_ended()) {
-        let told = leave.said(|at| app.look.until(at, app.now));
+        let told = leave.said(Way::of(row.mode, row.priority), |at| app.look.until(at, app.now));
         lines.push(said(app, "plan", &told, columns, Role::Text));
     }
     if let Some(politeness) = &detail.politeness {

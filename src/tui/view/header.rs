@@ -117,6 +117,7 @@ fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
     let told = [("", ways.background)].into_iter().chain(others).find(|(_, leave)| !leave.is_plain());
     let Some((whose, leave)) = told else { return Vec::new() };
     let word = |policy: Policy| match policy {
+        Policy::Run if whose.is_empty() => "steps aside".to_owned(),
         Policy::Run => "full speed".to_owned(),
         Policy::Limit(rate) => format!("at most {}", ByteRate(rate)),
         Policy::Hold => "hold".to_owned(),
@@ -133,7 +134,8 @@ fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
     };
     let now = format!("{whose}{now}");
     let until = leave.until.map(|until| format!("{now} until {}", app.look.until(until, app.now)));
-    let whole = until.as_ref().zip(leave.then).map(|(until, then)| format!("{until}, then {}", word(then)));
+    let whole =
+        until.as_ref().zip(leave.comes()).map(|(until, then)| format!("{until}, then {}", word(then)));
     // What holds is told before what is to come.
     let short = Some(now).filter(|_| leave.policy != Policy::Run || leave.cause.is_some());
     let told = [whole, until, short].into_iter().flatten().find(|told| text::width(told) + 2 <= room);
@@ -143,6 +145,15 @@ fn plan(app: &App, room: usize) -> Vec<Span<'static>> {
 /// How much is here and when the rest will be: whole, and shorter for where there is less room.
 fn rest(app: &App) -> Vec<Span<'static>> {
     let totals = &app.totals;
+    let dim = |told: String| Span::styled(told, style(app, Role::Dim));
+    if totals.unknown > 0 {
+        // Neither the whole nor its end can be told.
+        let here = ByteCount(totals.here).to_string();
+        let unknown = words::thousands(usize::try_from(totals.unknown).unwrap_or(usize::MAX));
+        let unknown = format!("{unknown} of unknown size");
+        let told = if totals.here > 0 { vec![format!("{here}, {unknown}"), here] } else { vec![unknown] };
+        return told.into_iter().map(dim).collect();
+    }
     if totals.size == 0 || totals.left == 0 {
         return Vec::new();
     }
@@ -166,7 +177,7 @@ fn rest(app: &App) -> Vec<Span<'static>> {
         Some(when) => vec![format!("{far}, done {when}"), far, format!("done {when}")],
         None => vec![far],
     };
-    told.into_iter().map(|told| Span::styled(told, style(app, Role::Dim))).collect()
+    told.into_iter().map(dim).collect()
 }
 
 fn speed(app: &App) -> Vec<Span<'static>> {

@@ -18,9 +18,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
-use super::app::{App, Tone};
+use super::app::{App, Toast, Tone};
+use super::glyphs::Glyphs;
 use super::hit::Hits;
 use super::layout::{self, Areas, LEAST, Size};
+use super::look::Look;
 use super::text;
 use crate::config::theme::Role;
 
@@ -64,7 +66,21 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Hits {
         overlay.draw(app, frame, &mut hits);
     }
     toast(app, frame, &areas);
+    if app.look.glyphs.ascii {
+        make_plain(frame);
+    }
     hits
+}
+
+/// Where a terminal shows nothing but ASCII, no name and no text of a server may hold anything else: it would not only look wrong, but
+/// take other room than was counted.
+fn make_plain(frame: &mut Frame<'_>) {
+    for cell in &mut frame.buffer_mut().content {
+        if !cell.symbol().is_ascii() {
+            let plain = Glyphs::plain_sign(cell.symbol());
+            cell.set_char(plain);
+        }
+    }
 }
 
 fn too_small(app: &App, frame: &mut Frame<'_>) {
@@ -76,19 +92,17 @@ fn too_small(app: &App, frame: &mut Frame<'_>) {
 }
 
 /// Lines that a message may take.
-const TOAST_LINES: usize = 3;
+const TOAST_LINES: usize = 2;
+/// Columns that a name in it keeps.
+const LEAST_NAME: usize = 8;
 
-/// A short message at the right, over the lower line of the last pane and what is above it: keys and what else is told stay to be
-/// read. Where panes have no lines it takes those above the list.
+/// A short message at the right, over the lower line of the last pane: keys and what else is told stay to be read. Where it needs more
+/// than that, or panes have no lines and it takes those above the list, the lines are all its own, so that no frame is broken.
 fn toast(app: &App, frame: &mut Frame<'_>, areas: &Areas) {
     let Some(toast) = &app.toast else { return };
     let look = &app.look;
     let most = areas.header.width.saturating_sub(6);
-    let mut told = text::wrap(&look.glyphs.plain(&toast.text), usize::from(most));
-    if told.len() > TOAST_LINES {
-        let rest = told.split_off(TOAST_LINES - 1).join(" ");
-        told.push(text::cut_end(&rest, usize::from(most), look.glyphs.ellipsis));
-    }
+    let told = toast_lines(toast, usize::from(most), look);
     let role = match toast.tone {
         Tone::Plain => Role::Text,
         Tone::Good => Role::Success,
@@ -103,11 +117,36 @@ fn toast(app: &App, frame: &mut Frame<'_>, areas: &Areas) {
         Size::Compact => areas.tabs.map_or(areas.header.y, |tabs| tabs.y),
         _ => below.saturating_sub(height),
     };
-    let area = Rect { x: areas.header.right().saturating_sub(width + 2), y, width, height };
+    let is_short = height == 1 && areas.size != Size::Compact;
+    let area = if is_short {
+        Rect { x: areas.header.right().saturating_sub(width + 2), y, width, height }
+    } else {
+        Rect { y, height, ..areas.header }
+    };
     let area = area.intersection(frame.area());
     frame.render_widget(Clear, area);
     let style = Style { bg: None, ..look.style(role) };
     let lines: Vec<_> =
         told.into_iter().map(|line| Line::from(Span::styled(format!(" {line}"), style))).collect();
     frame.render_widget(Paragraph::new(lines).style(look.style(Role::Toast)), area);
+}
+
+/// The lines of a message: where it is too long, the name in it is cut first, and then its end.
+fn toast_lines(toast: &Toast, columns: usize, look: &Look) -> Vec<String> {
+    let ellipsis = look.glyphs.ellipsis;
+    let wrapped = |told: &str| text::wrap(&look.glyphs.plain(told), columns);
+    let mut told = wrapped(&toast.text);
+    if told.len() > TOAST_LINES
+        && let Some((name, rest)) = toast.named()
+    {
+        let most = (TOAST_LINES * columns).saturating_sub(text::width(rest)).max(LEAST_NAME);
+        let cut = |room: usize| wrapped(&format!("{}{rest}", text::cut_middle(name, room, ellipsis)));
+        let mut shorter = (LEAST_NAME..=most).rev().map(cut);
+        told = shorter.find(|told| told.len() <= TOAST_LINES).unwrap_or_else(|| cut(LEAST_NAME));
+    }
+    if told.len() > TOAST_LINES {
+        let rest = told.split_off(TOAST_LINES - 1).join(" ");
+        told.push(text::cut_end(&rest, columns, ellipsis));
+    }
+    told
 }

@@ -257,15 +257,26 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
     let hint = &app.options.keymap.fill("{enter} shows them  {resume} retries all ");
     let room = columns.saturating_sub(3);
     let with_hint = text::width(&told) + text::width(hint) + 2 <= room;
+    let is_marked = app.list.members(&group.cause).iter().all(|id| app.marks.contains(id));
+    let (sign, sign_role) = match (is_marked, here) {
+        (true, _) => (look.glyphs.mark, Role::Mark),
+        (false, true) => (look.glyphs.cursor, Role::Accent),
+        (false, false) => (" ", Role::Accent),
+    };
+    let role = match (is_marked, here) {
+        (true, _) => Role::Mark,
+        (false, true) => Role::Strong,
+        (false, false) => Role::Failed,
+    };
     let name =
         text::fit(&told, if with_hint { room - text::width(hint) } else { room }, look.glyphs.ellipsis);
     Line::from(vec![
-        Span::styled(if here { look.glyphs.cursor } else { " " }, plain(Role::Accent)),
+        Span::styled(sign, plain(sign_role)),
         Span::styled(
             format!("{} ", look.glyphs.state(StateKind::Failed, crate::model::item::Mode::Background)),
             plain(Role::Failed),
         ),
-        Span::styled(name, plain(if here { Role::Strong } else { Role::Failed })),
+        Span::styled(name, plain(role)),
         Span::styled(if with_hint { hint.clone() } else { String::new() }, plain(Role::Dim)),
     ])
 }
@@ -276,7 +287,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let lines: Vec<String> = if !app.connected || app.loading {
         vec![if app.connected { "Reading the list".into() } else { "Connecting".into() }]
     } else if !app.list.filter().text().is_empty() {
-        vec!["Nothing is called that.".into(), "Esc shows everything again.".into()]
+        vec!["Nothing matches.".into(), "Esc shows everything again.".into()]
     } else if app.list.len() > 0 {
         vec!["This collection is empty.".into(), format!("Press {add} to add a link to it, or paste one.")]
     } else {

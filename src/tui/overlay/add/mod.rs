@@ -7,7 +7,7 @@ use crokey::crossterm::event::KeyCode;
 use tui_input::Input;
 use url::Url;
 
-use super::edit::{INFO, absolute, absolute_in, headers};
+use super::edit::{INFO, absolute, absolute_in, file_name, folder_of, headers};
 use crate::links::entry::Entry;
 use crate::links::find;
 use crate::model::id::{CollectionId, DownloadId};
@@ -34,6 +34,8 @@ pub(crate) struct Add {
     remarks: Vec<String>,
     input: Input,
     folder: Input,
+    /// Where they go where nobody says anything.
+    usual: String,
     way: usize,
     collections: Vec<(CollectionId, String)>,
     collection: usize,
@@ -92,12 +94,14 @@ impl Add {
         let own =
             app.collections.iter().find(|row| row.id == shown).and_then(|row| row.settings.folder.clone());
         let folder = own.unwrap_or_else(|| app.options.folder.clone());
+        let usual = app.shown_path(&folder.display().to_string());
         Self {
             links: Vec::new(),
             asked: 0,
             remarks: Vec::new(),
             input: Input::default(),
-            folder: Input::new(app.shown_path(&folder.display().to_string())),
+            folder: Input::new(usual.clone()),
+            usual,
             way: if app.new_mode == Mode::RealTime { 2 } else { 0 },
             collection: collections.iter().position(|(id, _)| *id == shown).unwrap_or(0),
             collections,
@@ -132,6 +136,15 @@ impl Add {
     /// Whether no link is in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
+    }
+
+    /// Takes over the links of a list that was given up before: they are seen, and not chosen.
+    pub(crate) fn take_over(&mut self, earlier: Self) {
+        for candidate in earlier.links {
+            if !self.links.iter().any(|known| known.link.url == candidate.link.url) {
+                self.links.push(Candidate { taken: false, known: None, ..candidate });
+            }
+        }
     }
 
     fn take_in(&mut self, text: &str) {
@@ -249,11 +262,14 @@ impl Add {
         match typed::plain_code(key) {
             Some(KeyCode::Esc) => {}
             Some(KeyCode::Enter) => {
-                let name = input.value().trim().to_owned();
-                if name.is_empty() || name.contains('/') || matches!(name.as_str(), "." | "..") {
-                    self.wrong = Some("that is no file's name".into());
-                    self.naming = Some(input);
-                } else if let Some(one) = self.links.get_mut(self.at)
+                let name = match file_name(input.value()) {
+                    Ok(name) => name,
+                    Err(wrong) => {
+                        (self.wrong, self.naming) = (Some(wrong), Some(input));
+                        return;
+                    }
+                };
+                if let Some(one) = self.links.get_mut(self.at)
                     && one.link.shown_name() != name
                 {
                     (one.link.name, one.link.name_is_asked) = (Some(name), true);
@@ -348,7 +364,10 @@ impl Add {
             );
             return Some(self);
         }
-        let folder = absolute(self.folder.value(), app).map_err(|wrong| (Field::Folder, wrong));
+        // The usual one may be away for a while, as a disk is: the engine waits for that.
+        let is_own = self.folder.value().trim() != self.usual;
+        let folder = if is_own { folder_of } else { absolute }(self.folder.value(), app);
+        let folder = folder.map_err(|wrong| (Field::Folder, wrong));
         let headers = headers(self.headers.value()).map_err(|wrong| (Field::Headers, wrong));
         match folder.and_then(|folder| Ok((folder, headers?))) {
             Ok((folder, headers)) => {
@@ -363,6 +382,7 @@ impl Add {
     }
 
     fn add(self, folder: &std::path::Path, headers: &[GivenHeader], app: &mut App) {
+        app.drafts.add = None;
         let (mode, priority) = words::way(self.way);
         let collection = self.collections.get(self.collection).map(|(id, _)| *id);
         let home = app.options.home.clone();
