@@ -160,16 +160,13 @@ fn a_persons_word_lifts_the_plan_until_its_next_change() {
     scene.haul(&["wait", "2", "--timeout", "30s"]);
     assert!(waits_for(&scene.row(), "outside_plan"));
     let told = scene.haul(&["go"]);
-    assert!(
-        told.contains("background: full speed, by hand, until ") && told.contains(", then full speed"),
-        "{told}"
-    );
+    assert!(told.contains("background: steps aside, by hand, until ") && !told.contains(", then"), "{told}");
     scene.wait_until_done();
     // A hold lasts until then, too; and both are still so in a new agent.
     scene.haul(&["agent", "stop"]);
     scene.haul(&["agent", "start"]);
     let told = scene.haul(&["agent", "status"]);
-    assert!(told.contains("background full speed, by hand, until "), "{told}");
+    assert!(told.contains("background steps aside, by hand, until "), "{told}");
     let told = scene.haul(&["hold"]);
     assert!(told.contains("held until "), "{told}");
 }
