@@ -181,7 +181,7 @@ fn a_message_that_is_too_long_cuts_the_name_in_it_and_no_frame() {
         let long = "the connection is lost and nobody knows why ".repeat(9);
         app.update(NOW, Msg::Told(Err(long)));
         let count = shown(&mut app).matches("nobody").count();
-        assert!((1..=4).contains(&count), "{size:?}:\n{}", shown(&mut app));
+        assert!((1..=7).contains(&count), "{size:?}:\n{}", shown(&mut app));
     }
 }
 

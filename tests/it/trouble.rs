@@ -251,7 +251,10 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
 fn links_that_a_host_always_puts_off_keep_its_others_from_nothing() {
     let (site, machine) = (Site::start(None), Machine::with_agent());
     for name in ["busy-1", "busy-2", "busy-3"] {
-        site.serve(name, toml! { rule = [{ status = 429, headers = { Retry-After = "1" } }] });
+        site.serve(
+            name,
+            toml! { rule = [{ when = { from = 1 }, status = 429, headers = { Retry-After = "1" } }] },
+        );
     }
     for name in ["a", "b", "c"] {
         site.serve(name, toml! { size = "64 KiB" });

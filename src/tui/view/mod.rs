@@ -91,8 +91,10 @@ fn too_small(app: &App, frame: &mut Frame<'_>) {
     frame.render_widget(Paragraph::new(told).centered(), line.intersection(area));
 }
 
-/// Lines that a message may take.
+/// Lines for which the name in a message is cut, and those that a message may take on the compact screen.
 const TOAST_LINES: usize = 2;
+/// Lines that a message may take elsewhere: what is wrong and the way out of it are both to be read.
+const LONG_TOAST_LINES: usize = 4;
 /// Columns that a name in it keeps.
 const LEAST_NAME: usize = 8;
 
@@ -102,7 +104,8 @@ fn toast(app: &App, frame: &mut Frame<'_>, areas: &Areas) {
     let Some(toast) = &app.toast else { return };
     let look = &app.look;
     let most = areas.header.width.saturating_sub(6);
-    let told = toast_lines(toast, usize::from(most), look);
+    let lines = if areas.size == Size::Compact { TOAST_LINES } else { LONG_TOAST_LINES };
+    let told = toast_lines(toast, usize::from(most), lines, look);
     let role = match toast.tone {
         Tone::Plain => Role::Text,
         Tone::Good => Role::Success,
@@ -132,7 +135,7 @@ fn toast(app: &App, frame: &mut Frame<'_>, areas: &Areas) {
 }
 
 /// The lines of a message: where it is too long, the name in it is cut first, and then its end.
-fn toast_lines(toast: &Toast, columns: usize, look: &Look) -> Vec<String> {
+fn toast_lines(toast: &Toast, columns: usize, lines: usize, look: &Look) -> Vec<String> {
     let ellipsis = look.glyphs.ellipsis;
     let wrapped = |told: &str| text::wrap(&look.glyphs.plain(told), columns);
     let mut told = wrapped(&toast.text);
@@ -144,8 +147,8 @@ fn toast_lines(toast: &Toast, columns: usize, look: &Look) -> Vec<String> {
         let mut shorter = (LEAST_NAME..=most).rev().map(cut);
         told = shorter.find(|told| told.len() <= TOAST_LINES).unwrap_or_else(|| cut(LEAST_NAME));
     }
-    if told.len() > TOAST_LINES {
-        let rest = told.split_off(TOAST_LINES - 1).join(" ");
+    if told.len() > lines {
+        let rest = told.split_off(lines - 1).join(" ");
         told.push(text::cut_end(&rest, columns, ellipsis));
     }
     told
