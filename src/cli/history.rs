@@ -32,7 +32,7 @@ const COLUMNS: [Column; 6] = [
     Column::right("ID"),
     Column::wide("NAME"),
     Column::left("WHAT"),
-    Column::wide("MORE"),
+    Column::sentence("MORE"),
     Column::wide("WHERE"),
 ];
 

@@ -50,7 +50,7 @@ const COLUMNS: [Column; 8] = [
     Column::right(""),
     Column::right("SIZE"),
     Column::right("SPEED"),
-    Column::wide("STATE"),
+    Column::sentence("STATE"),
 ];
 
 /// Lists downloads.

@@ -53,22 +53,29 @@ pub(crate) struct Column {
     pub(crate) right: bool,
     /// Whether it gives way where the terminal is narrow.
     pub(crate) cuts: bool,
+    /// Whether its beginning says most, so that it loses its end and not its middle.
+    pub(crate) is_sentence: bool,
 }
 
 impl Column {
     /// Returns a column of words.
     pub(crate) const fn left(title: &'static str) -> Self {
-        Self { title, right: false, cuts: false }
+        Self { title, right: false, cuts: false, is_sentence: false }
     }
 
     /// Returns a column of numbers.
     pub(crate) const fn right(title: &'static str) -> Self {
-        Self { title, right: true, cuts: false }
+        Self { title, right: true, cuts: false, is_sentence: false }
     }
 
     /// Returns a column that gives way.
     pub(crate) const fn wide(title: &'static str) -> Self {
-        Self { title, right: false, cuts: true }
+        Self { title, right: false, cuts: true, is_sentence: false }
+    }
+
+    /// Returns a column of sentences, which gives way too.
+    pub(crate) const fn sentence(title: &'static str) -> Self {
+        Self { is_sentence: true, ..Self::wide(title) }
     }
 }
 
@@ -119,7 +126,11 @@ impl Table {
             if !line.is_empty() {
                 line.push_str(GAP);
             }
-            let text = cut_middle(text, *width, ascii);
+            let text = if column.is_sentence {
+                cut_end(text, *width, ascii)
+            } else {
+                cut_middle(text, *width, ascii)
+            };
             let fill = std::iter::repeat_n(' ', width.saturating_sub(text.width()));
             if column.right {
                 line.extend(fill);
@@ -178,6 +189,16 @@ pub(crate) fn cut_middle(text: &str, width: usize, ascii: bool) -> Cow<'_, str> 
     Cow::Owned(format!("{front}{ellipsis}{}", back.concat()))
 }
 
+fn cut_end(text: &str, width: usize, ascii: bool) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let ellipsis = if ascii { "..." } else { "…" };
+    let Some(room) = width.checked_sub(ellipsis.width()) else { return Cow::Borrowed("") };
+    let front: String = taken(text.graphemes(true), room).collect();
+    Cow::Owned(format!("{}{ellipsis}", front.trim_end()))
+}
+
 fn taken<'a>(parts: impl Iterator<Item = &'a str>, room: usize) -> impl Iterator<Item = &'a str> {
     let mut used = 0;
     parts.take_while(move |part| {
@@ -213,6 +234,17 @@ mod tests {
             assert_eq!(cut_middle(text, width, false), cut);
             assert!(cut_middle(text, width, true).width() <= width);
         }
+    }
+
+    #[test]
+    fn a_sentence_loses_its_end() {
+        let mut table = Table::new(&[Column::right("ID"), Column::sentence("STATE")]);
+        table.row(Tone::Plain, ["1".into(), "failed: the checksum is sha-256:e3b0c442".into()]);
+        let narrow = Surface { terminal: true, columns: Some(28), ..Surface::default() };
+        assert_eq!(table.lines(narrow)[1], " 1  failed: the checksum is…");
+        assert_eq!(cut_end("漢字漢字", 4, false), "漢…");
+        assert_eq!(cut_end("anything", 2, true), "");
+        assert_eq!(cut_end("anything", 8, true), "anything");
     }
 
     fn sample(surface: Surface) -> String {

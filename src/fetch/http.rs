@@ -146,8 +146,9 @@ impl Http {
                 Ok(Err(error)) => {
                     let mut sorted = FetchError::sort(&error, &host);
                     // Whoever goes through a proxy connects to nobody else.
-                    if let (Kind::Connect, Some(proxy)) = (sorted.kind, &ask.profile.proxy) {
-                        let told = sorted.text.replacen(&host, &format!("the proxy {}", host_of(proxy)), 1);
+                    if let (Kind::Connect | Kind::Dns, Some(proxy)) = (sorted.kind, &ask.profile.proxy) {
+                        let who = if sorted.kind == Kind::Dns { "of the proxy" } else { "the proxy" };
+                        let told = sorted.text.replacen(&host, &format!("{who} {}", host_of(proxy)), 1);
                         sorted = FetchError::new(Kind::Proxy, told);
                     }
                     // A kept connection may have been closed by the server while the request was on its way (RFC 9112, 9.3.1).

@@ -51,6 +51,10 @@ pub(crate) async fn open(
         },
         other => (other, Vec::new()),
     };
+    // What is wrong with it is told as everywhere, and before an agent is started that can't read it either.
+    if let Err(error) = Place::find(shown.config.clone()).and_then(|place| Config::load(&place)) {
+        return cli::tell_config(&error);
+    }
     let client = match connect().await {
         Ok(client) => client,
         Err(why) => {

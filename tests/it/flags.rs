@@ -174,6 +174,12 @@ fn a_proxy_that_is_not_there_is_no_reason_to_go_without() {
     let stage = Stage::new();
     let outcome = stage.machine.get(&[stage.url().as_str(), "--proxy", "http://127.0.0.1:9", "--tries", "2"]);
     assert_eq!(outcome.status.code(), Some(4), "{}", outcome.told());
+    assert!(outcome.stderr.contains("no connection to the proxy 127.0.0.1:9"), "{}", outcome.told());
+    // One whose name nobody knows is not blamed on the link's host.
+    let nameless = ["--proxy", "http://proxy.invalid:8080", "--tries", "1"];
+    let outcome = stage.machine.get(&[&[stage.url().as_str()], &nameless[..]].concat());
+    assert_eq!(outcome.status.code(), Some(4), "{}", outcome.told());
+    assert!(outcome.stderr.contains("the name of the proxy proxy.invalid:8080"), "{}", outcome.told());
     assert!(stage.site.log().is_empty());
 }
 

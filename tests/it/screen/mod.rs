@@ -220,6 +220,16 @@ fn a_theme_that_cannot_be_used_is_told_on_the_screen_and_the_usual_one_is_worn()
 }
 
 #[test]
+fn a_config_that_makes_no_sense_is_told_as_everywhere_and_no_agent_is_started_for_it() {
+    let machine = Machine::with_agent();
+    machine.configure("[ui]\nnothing = 1\n");
+    let (status, text) = open(&machine, &[], NORMAL, &[]).farewell();
+    assert_eq!(status.exit_code(), 2, "{text}");
+    assert!(text.contains("config.toml:2:1"), "{text}");
+    assert_eq!(haul::engine::Holder::read(&machine.state()).pid, None);
+}
+
+#[test]
 fn where_there_is_only_ascii_haul_writes_no_sign_of_its_own_that_is_not() {
     let (site, machine) = (Site::start(None), Machine::new());
     site.serve("file.bin", toml! { size = "64 KiB" });
