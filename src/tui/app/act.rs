@@ -169,6 +169,8 @@ impl App {
             _ => Purpose::Act(word),
         };
         let keeps = matches!(act, Act::Move { .. });
+        // From now on, not from the answer: that comes when it is done, and the row shows it before.
+        self.undoable |= matches!(act, Act::Cancel | Act::Remove);
         self.call(purpose, Request::Act { select: Selector { ids, ..Selector::default() }, act });
         if !keeps {
             self.marks.clear();
