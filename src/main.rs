@@ -3,6 +3,7 @@
 
 mod wiring;
 
+use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -15,11 +16,12 @@ use crate::wiring::console::{self, Shown};
 use crate::wiring::context::{Spool, context, ended_from_outside, raise_file_limit};
 use crate::wiring::here::run_here;
 use crate::wiring::place::Place;
-use crate::wiring::reach::{open_agent, open_host, refuse};
+use crate::wiring::reach::{open_agent, open_agent_again, open_host, open_host_again, refuse};
 use crate::wiring::settings::settings;
 use crate::wiring::{porch, stage};
 
 fn main() -> ExitCode {
+    haul::sys::keep_little();
     let args = match cli::parse() {
         Ok(args) => args,
         Err(status) => return ExitCode::from(status),
@@ -145,12 +147,14 @@ async fn show(args: Args, surroundings: Surroundings, place: &Rc<Place>) -> Exit
         Err(code) => return ExitCode::from(code),
     };
     let (place, host) = (Rc::clone(place), args.host);
-    let connect: tui::Connect = Box::new(move || {
-        let (place, host) = (Rc::clone(&place), host.clone());
+    let is_first = Cell::new(true);
+    let connect: tui::Connect = Box::new(move |may_start| {
+        let (place, host, is_first) = (Rc::clone(&place), host.clone(), is_first.replace(false));
         Box::pin(async move {
             let client = match &host {
-                Some(host) => open_host(host).await,
-                None => open_agent(&place).await,
+                Some(host) if is_first => open_host(host).await,
+                Some(host) => open_host_again(host, may_start).await,
+                None => open_agent_again(&place, may_start).await,
             };
             client.map_err(|error| error.to_string())
         })

@@ -23,6 +23,11 @@ use crate::model::settings::Settings;
 
 /// How long an agent whose socket vanished may take to be reached again.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long one may take to make its downloads safe and leave.
+pub const LEAVES_WITHIN: Duration = Duration::from_mins(1);
+/// What to do about one that takes longer.
+pub const HANGS: &str =
+    "see whether a disk hangs and try again; killing it costs what it has not yet written";
 /// How often it is looked for meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -86,6 +91,12 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// The agent before this one doesn't end.
+    #[error("the agent before this one (process {pid}) has not made its downloads safe within a minute")]
+    Hanging {
+        /// Its process.
+        pid: u32,
+    },
 }
 
 impl RunError {
@@ -98,6 +109,7 @@ impl RunError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Store(error) => error.state_hint(),
+            Self::Hanging { .. } => HANGS,
             Self::System { .. } => "check that the state folder can be written and that the system has room",
         }
     }
@@ -175,8 +187,11 @@ fn begin(run: &Run) -> Result<Begun, RunError> {
             return if run.detached { Ok(Begun::There(socket)) } else { Err(error.into()) };
         }
         if holder.is_leaving {
-            Holder::wait_until_free(&run.state)
+            let is_free = Holder::is_free_within(&run.state, LEAVES_WITHIN)
                 .map_err(RunError::system("can't wait for the agent that is about to leave"))?;
+            if !is_free {
+                return Err(RunError::Hanging { pid: holder.pid.unwrap_or_default() });
+            }
         } else if std::time::Instant::now() < end {
             // Its socket vanished, and it makes another in this moment; or it was killed in this moment.
             drop(gate);

@@ -187,18 +187,20 @@ fn unit_command(given: &[PathBuf]) -> String {
     given.iter().fold("agent run".into(), |command, word| format!("{command} {}", systemd_quoted(word)))
 }
 
-/// Hardened, but with nothing that hides or forbids a folder that its user can write: downloads may go anywhere.
+/// Hardened, but with nothing that hides or forbids a folder that its user can write: downloads may go anywhere. Started again at
+/// once: a command that needs the agent waits for as long as systemd does.
 fn unit(program: &Path, given: &[PathBuf]) -> String {
     format!(
         "[Unit]\n\
          Description=haul, the download agent\n\
-         Documentation=man:haul(1)\n\
+         StartLimitIntervalSec=5min\n\
+         StartLimitBurst=20\n\
          \n\
          [Service]\n\
          Type=notify\n\
          ExecStart={} {}\n\
          Restart=on-failure\n\
-         RestartSec=5\n\
+         RestartSec=100ms\n\
          RestartPreventExitStatus=2 3\n\
          TimeoutStopSec=60\n\
          Delegate=cpu\n\

@@ -21,7 +21,7 @@ use crate::engine::Leave;
 use crate::model::id::{DownloadId, OwnerKey};
 use crate::model::page::PageOrigin;
 use crate::model::request::{Batch, Refusal, RefusalKind, Request};
-use crate::protocol::error::{HELLO_FIRST, INVALID_PARAMS, RpcError};
+use crate::protocol::error::{HELLO_FIRST, INVALID_PARAMS, INVALID_REQUEST, RpcError};
 use crate::protocol::message::{Ask, Asked, Line, Outgoing, failure, line, result, update};
 use crate::protocol::session::{LetIn, MAX_PIECE, Own, Piece, Subscribed, Sum};
 
@@ -36,6 +36,12 @@ const BREATH: Duration = Duration::from_millis(1);
 const MOST_STAGED: usize = 2_000_000;
 /// Bytes of the messages of one staged batch, at most.
 const MOST_STAGED_BYTES: usize = 1 << 30;
+/// Subscriptions of one client, at most: each is looked at and told with each change.
+const MOST_SUBSCRIPTIONS: usize = 16;
+/// Bytes of the answers to one batch, after which no further part is carried out: they go out in one piece.
+const MOST_ANSWERED: usize = 16 << 20;
+/// What is said then.
+const TOO_MUCH: &str = "the answers to this batch are too large for one line: ask for the rest by itself";
 /// Bytes of a client's key, at most: it is kept for as long as the client may come back.
 const LONGEST_KEY: usize = 256;
 
@@ -172,9 +178,11 @@ impl Session {
         };
         let mut answers = Vec::new();
         let mut opens = None;
+        let mut bytes = 0;
         for Asked { id, ask } in asked {
             let subscribes = matches!(ask, Ok(Ask::Own(Own::Subscribe)));
             let answered = match ask {
+                Ok(_) if bytes > MOST_ANSWERED => Err(RpcError::new(INVALID_REQUEST, TOO_MUCH)),
                 Ok(ask) => self.carry_out(ask, id.as_ref().unwrap_or(&Value::Null)).await,
                 Err(error) => Err(error),
             };
@@ -182,7 +190,13 @@ impl Session {
                 opens = Some(self.last_subscription.get());
             }
             if let Some(id) = id {
-                answers.push(answered.unwrap_or_else(|error| failure(&id, &error)));
+                let answer = answered.unwrap_or_else(|error| failure(&id, &error));
+                bytes += answer.len();
+                answers.push(answer);
+            }
+            if is_batch {
+                // Others have their turn between two parts.
+                tokio::task::yield_now().await;
             }
         }
         line(answers, is_batch).map(|message| Outgoing { opens, ..message })
@@ -323,6 +337,10 @@ impl Session {
             Own::Goodbye => {
                 self.end(client, Leave::Goodbye);
                 Ok(done(()))
+            }
+            Own::Subscribe if self.subscriptions.borrow().len() >= MOST_SUBSCRIPTIONS => {
+                let text = format!("a client has at most {MOST_SUBSCRIPTIONS} subscriptions");
+                Err(refuse(RefusalKind::NotNow, text, "end one of them first"))
             }
             Own::Subscribe => {
                 let subscription = self.last_subscription.get() + 1;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-/// Leaves the terminal, the folder and the files of whoever started this process. To be called before anything is opened.
+/// Leaves the terminal, the folder, the files and the scheduling class of whoever started this process. To be called before anything is opened.
 ///
 /// # Errors
 /// The system refuses.
@@ -11,6 +11,7 @@ pub(super) fn detach() -> io::Result<()> {
     close_inherited();
     // Whoever leads a group already can't lead a session; a service manager has seen to that.
     let _ = rustix::process::setsid();
+    crate::sys::be_usual();
     std::env::set_current_dir("/")
 }
 

@@ -10,9 +10,11 @@ use super::output::Output;
 use super::status::Status;
 use crate::links::entry::{parse_mode, parse_priority};
 use crate::model::id::DownloadId;
-use crate::model::item::Mode;
+use crate::model::item::{Mode, Priority};
 use crate::model::request::{Act, Place, RefusalKind, Reply, Request};
 use crate::model::selector::Selector;
+use crate::model::state::State;
+use crate::model::words::downloads;
 
 /// A choice of downloads.
 #[derive(Clone, Debug, Args)]
@@ -66,6 +68,9 @@ pub struct MoveArgs {
     pub(crate) json: bool,
 }
 
+/// Of so many that were told to run it is told what holds them.
+const LOOKED_AT: usize = 1000;
+
 /// Does something to the chosen downloads.
 ///
 /// # Errors
@@ -80,8 +85,47 @@ pub(crate) async fn act<E: Engine>(
     let done = past(&act);
     let select = Selector::parse(select)?;
     let by_sight = select.is_by_sight();
+    let is_wanted = matches!(act, Act::Resume | Act::Retry | Act::SetPriority { priority: Priority::Now });
     let reply = engine.call(Request::Act { select, act }).await?;
-    settle(if by_sight { without_those_left_alone(reply, json, output)? } else { reply }, json, &done, output)
+    let reply = if by_sight { without_those_left_alone(reply, json, output)? } else { reply };
+    let ids = match &reply {
+        Reply::Acted(acted) if is_wanted && !json => {
+            acted.iter().filter(|one| one.refused.is_none()).map(|one| one.id).take(LOOKED_AT).collect()
+        }
+        _ => Vec::new(),
+    };
+    let status = settle(reply, json, &done, output)?;
+    tell_what_holds(ids, engine, output).await?;
+    Ok(status)
+}
+
+/// Says of what was just now told to run that something holds it all the same.
+async fn tell_what_holds<E: Engine>(
+    ids: Vec<DownloadId>,
+    engine: &E,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let select = Selector { ids, ..Selector::default() };
+    let rows = match engine.call(Request::List { select }).await? {
+        Reply::Rows(rows) => rows,
+        other => return Err(unexpected(&other)),
+    };
+    let held: Vec<_> = rows
+        .iter()
+        .filter_map(|row| match &row.state {
+            State::Waiting { why, .. } if why.is_hold() => Some((row.id, why)),
+            _ => None,
+        })
+        .collect();
+    match held[..] {
+        [] => {}
+        [(id, why)] => output.say(&format!("haul: {id} waits: {why}.")),
+        [(_, why), ..] => output.say(&format!("haul: {} wait: {why}.", downloads(held.len()))),
+    }
+    Ok(())
 }
 
 /// Takes those out of an answer that were chosen by sight and to which it does not apply: they are told of, and are no failure.
@@ -99,8 +143,7 @@ fn without_those_left_alone(reply: Reply, json: bool, output: &mut Output) -> Re
             1;
     }
     for (reason, count) in reasons {
-        let downloads = if count == 1 { "1 download".to_owned() } else { format!("{count} downloads") };
-        output.say(&format!("haul: left {downloads} alone: {reason}."));
+        output.say(&format!("haul: left {} alone: {reason}.", downloads(count)));
     }
     if acted.is_empty() && !alone.is_empty() {
         output.say("haul: nothing was changed.");
@@ -254,6 +297,9 @@ mod tests {
     use super::super::scripted::{Scripted, output};
     use super::*;
     use crate::model::request::{Acted, Refusal, RefusalKind};
+    use crate::model::state::WaitReason;
+    use crate::model::view::DownloadRow;
+    use crate::model::view::tests::row;
 
     fn words(line: &str) -> Vec<String> {
         line.split_whitespace().map(str::to_owned).collect()
@@ -324,6 +370,40 @@ mod tests {
             let status = act(&words("1 2"), Act::Pause, false, &engine, &mut output).await;
             assert_eq!(status.map(Status::code).map_err(|error| error.status().code()), code, "{kinds}");
             assert_eq!(talk.text(), said, "{kinds}");
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_goes_on_but_is_held_says_what_holds_it() {
+        for (held, said) in [
+            ("queued queued", "resumed 2 downloads.\n"),
+            ("queued held", "resumed 2 downloads.\nhaul: 2 waits: held; `haul go` releases it.\n"),
+            ("held held", "resumed 2 downloads.\nhaul: 2 downloads wait: held; `haul go` releases it.\n"),
+        ] {
+            let engine = Scripted::new(move |request| {
+                Some(Ok(match request {
+                    Request::List { select } => {
+                        let rows = select.ids.iter().zip(held.split_whitespace()).map(|(id, word)| {
+                            let why = WaitReason::Held;
+                            let state = if word == "held" {
+                                State::Waiting { why, until: None }
+                            } else {
+                                State::Queued
+                            };
+                            DownloadRow { state, ..row(id.0) }
+                        });
+                        Reply::Rows(rows.collect())
+                    }
+                    _ => Reply::Acted([1, 2].map(|id| Acted { id: DownloadId(id), refused: None }).to_vec()),
+                }))
+            });
+            let (mut output, _, talk) = output();
+            act(&words("1 2"), Act::Resume, false, &engine, &mut output).await.unwrap();
+            assert_eq!(talk.text(), said);
+            // Nobody asks why what was paused waits.
+            let asked = engine.asked().len();
+            act(&words("1 2"), Act::Pause, false, &engine, &mut output).await.unwrap();
+            assert_eq!(engine.asked().len(), asked + 1);
         }
     }
 

@@ -2,6 +2,7 @@
 //! what changed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
 
 use super::batch::Target;
@@ -77,6 +78,7 @@ struct Followed {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     phase: Phase,
+    why: Option<Discriminant<WaitReason>>,
     mode: Mode,
     covered: u64,
     size: u64,
@@ -101,16 +103,9 @@ impl Phase {
     fn of(state: &State) -> Self {
         match state {
             State::Queued | State::Paused => Self::Idle,
-            State::Waiting {
-                why:
-                    WaitReason::Retry { .. }
-                    | WaitReason::Held
-                    | WaitReason::OutsidePlan
-                    | WaitReason::Metered
-                    | WaitReason::OnBattery { .. }
-                    | WaitReason::BudgetSpent { .. },
-                ..
-            } => Self::Waiting,
+            State::Waiting { why, .. } if why.is_hold() || matches!(why, WaitReason::Retry { .. }) => {
+                Self::Waiting
+            }
             State::Waiting { .. } => Self::Stuck,
             State::Completed => Self::Completed,
             State::Failed(failure) if failure.kind == FailKind::GaveUp => Self::GaveUp,
@@ -165,8 +160,13 @@ impl Following {
         let Some(one) = self.followed.get_mut(&row.id) else { return };
         let before = one.seen;
         let phase = Phase::of(&row.state);
+        let why = match &row.state {
+            State::Waiting { why, .. } => Some(discriminant(why)),
+            _ => None,
+        };
         one.seen = Seen {
             phase,
+            why,
             mode: row.mode,
             covered: row.covered,
             size: row.size.unwrap_or(row.covered),
@@ -181,7 +181,7 @@ impl Following {
         } else {
             self.active.remove(&row.id);
         }
-        if phase == before.phase {
+        if (phase, why) == (before.phase, before.why) {
             return;
         }
         match phase {
@@ -320,6 +320,12 @@ mod tests {
             ("1:completed+2:cancelled", "done /d/file-1, failed 2", 1),
             (
                 "1:retrying+2:queued 1:retrying 1:downloading 1:retrying 1:completed 2:completed",
+                "waits 1, waits 1, done /d/file-1, done /d/file-2",
+                0,
+            ),
+            // Another reason is news, and the same one is not.
+            (
+                "1:retrying+2:queued 1:held 1:held 1:completed 2:completed",
                 "waits 1, waits 1, done /d/file-1, done /d/file-2",
                 0,
             ),

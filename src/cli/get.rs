@@ -177,7 +177,7 @@ pub(crate) async fn get<E: Engine>(
             stream::forget(one.id, engine).await?;
             return Ok(Status::Interrupted);
         }
-        return stream::stream(one.id, feed, engine, output, interrupts, give_up).await;
+        return stream::stream(one.id, feed, engine, output, interrupts, give_up, context.now).await;
     }
     let mut following = Following::default();
     for ((one, mode), target) in added.iter().zip(modes).zip(order.targets) {

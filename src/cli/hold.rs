@@ -20,6 +20,9 @@ use crate::model::time::UnixMs;
 use crate::model::units::parse_duration;
 use crate::model::way::Way;
 
+/// Nobody waits longer than this.
+const FURTHEST: Duration = Duration::from_hours(10 * 366 * 24);
+
 /// `hold`.
 #[derive(Clone, Debug, Args)]
 pub struct HoldArgs {
@@ -68,7 +71,7 @@ pub(crate) async fn hold<E: Engine>(
     let reply = engine.call(Request::Hold { id, until, for_good }).await?;
     let status = done(&reply, args.json, output)?;
     if !args.json {
-        let until = if id.is_none() { held_until(engine).await? } else { until };
+        let until = if id.is_none() && until.is_none() { held_until(engine).await? } else { until };
         let until = until.map(|until| format!(" until {}", moment(until, now, &TimeZone::system())));
         let which = args.which.as_ref().map_or_else(String::new, |which| format!(" {which}"));
         output.say(&format!("held{}; `haul go{which}` releases it.", until.unwrap_or_default()));
@@ -120,10 +123,11 @@ async fn standing<E: Engine>(engine: &E) -> Result<crate::model::policy::Standin
     }
 }
 
+/// Until when a person's hold lasts; a plan may go on holding after that.
 async fn held_until<E: Engine>(engine: &E) -> Result<Option<UnixMs>, CliError> {
     let ways = standing(engine).await?.ways;
-    let held = |leave: &crate::model::policy::Leave| leave.policy == Policy::Hold;
-    Ok(ways.iter().filter(|(_, leave)| held(leave)).filter_map(|(_, leave)| leave.until).max())
+    let by_hand = ways.iter().filter(|(_, leave)| leave.cause == Some(Cause::Person));
+    Ok(by_hand.filter_map(|(_, leave)| leave.until).max())
 }
 
 /// Reads a moment to come: a time of day, a date and a time, or how long from now.
@@ -133,10 +137,18 @@ fn parse(text: &str, now: UnixMs, zone: &TimeZone) -> Result<UnixMs, CliError> {
     };
     let at =
         |wall: DateTime| wall.to_zoned(zone.clone()).ok().map(|at| UnixMs(at.timestamp().as_millisecond()));
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(CliError::usage(
+            format!("`{text}` alone may be an hour or seconds"),
+            format!("Write {text}:00, {text}s, {text}min or {text}h"),
+        ));
+    }
     let today = Timestamp::from_millisecond(now.0).unwrap_or_default().to_zoned(zone.clone()).date();
     let padded = if text.len() == 4 && text.contains(':') { format!("0{text}") } else { text.to_owned() };
     let is_clock = padded.len() >= 5 && padded.as_bytes().get(2) == Some(&b':');
-    let moment = if let Some(time) = padded.parse::<Time>().ok().filter(|_| is_clock) {
+    let moment = if text == "24:00" {
+        at(today.saturating_add(1.day()).to_datetime(Time::midnight()))
+    } else if let Some(time) = padded.parse::<Time>().ok().filter(|_| is_clock) {
         let of = |day: jiff::civil::Date| at(day.to_datetime(time));
         // The next time that the clock reads it.
         of(today).filter(|at| *at > now).or_else(|| of(today.saturating_add(1.day())))
@@ -147,6 +159,10 @@ fn parse(text: &str, now: UnixMs, zone: &TimeZone) -> Result<UnixMs, CliError> {
         wait.map(|wait| now.after(wait))
     };
     match moment {
+        Some(moment) if moment > now.after(FURTHEST) => Err(CliError::usage(
+            format!("`{text}` is more than ten years away"),
+            "`--until never` holds until `haul go`",
+        )),
         Some(moment) if moment > now => Ok(moment),
         Some(_) => Err(wrong("is over already")),
         None => Err(wrong("is no time")),
@@ -169,7 +185,12 @@ mod tests {
             ("18:00", Some("2026-10-24T16:00:00Z")),
             ("9:30", Some("2026-10-25T08:30:00Z")),
             ("01:00", Some("2026-10-24T23:00:00Z")),
+            ("24:00", Some("2026-10-24T22:00:00Z")),
             ("2h", Some("2026-10-24T12:00:00Z")),
+            ("3650d", Some("2036-10-21T10:00:00Z")),
+            ("18", None),
+            ("100000w", None),
+            ("99999999999999999999s", None),
             ("2026-12-31 18:00", Some("2026-12-31T17:00:00Z")),
             ("2026-12-31T18:00", Some("2026-12-31T17:00:00Z")),
             ("2020-01-01 00:00", None),
@@ -186,13 +207,24 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_hold_says_until_when() {
         for (until, request, told) in [
-            (None, Request::Hold { id: None, until: None, for_good: false }, "held until "),
-            (Some("never"), Request::Hold { id: None, until: None, for_good: true }, "held until "),
+            (None, Request::Hold { id: None, until: None, for_good: false }, "held until 00:00; `haul go`"),
+            (
+                Some("never"),
+                Request::Hold { id: None, until: None, for_good: true },
+                "held until 00:00; `haul go`",
+            ),
         ] {
             let engine = Scripted::new(|request| {
-                let leave = Leave { policy: Policy::Hold, until: Some(UnixMs(7)), ..Leave::default() };
+                let leave = |cause, until| Leave {
+                    policy: Policy::Hold,
+                    until: Some(UnixMs(until)),
+                    cause: Some(cause),
+                    ..Leave::default()
+                };
+                // The plan's own hold is not a person's.
+                let (now, background) = (leave(Cause::Person, 7), leave(Cause::Plan, 172_800_000));
                 let standing =
-                    Standing { ways: Ways { now: leave, ..Ways::default() }, ..Standing::default() };
+                    Standing { ways: Ways { background, now, ..Ways::default() }, ..Standing::default() };
                 (*request == Request::Standing).then(|| Ok(Reply::Standing(Box::new(standing))))
             });
             let home = tempfile::tempdir().unwrap();

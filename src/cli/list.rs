@@ -1,6 +1,9 @@
 //! `haul list`: the downloads as a table, as JSON, or as a list that `-i` reads.
 
+use std::collections::HashMap;
+
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::context::Context;
 use super::engine::{Engine, unexpected};
@@ -53,6 +56,15 @@ const COLUMNS: [Column; 8] = [
     Column::sentence("STATE"),
 ];
 
+/// A download and where its file is, or will be. One that was removed between the two questions has no path any more.
+#[derive(Serialize)]
+struct Located<'a> {
+    #[serde(flatten)]
+    row: &'a DownloadRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+}
+
 /// Lists downloads.
 ///
 /// # Errors
@@ -76,7 +88,12 @@ pub(crate) async fn list<E: Engine>(
     if args.format == ListFormat::List {
         export(select, engine, output).await?;
     } else if args.json {
-        rows.iter().try_for_each(|row| output.json(row))?;
+        let paths = match engine.call(Request::Paths { select }).await? {
+            Reply::Paths(paths) => paths.into_iter().collect::<HashMap<_, _>>(),
+            other => return Err(unexpected(&other)),
+        };
+        let path = |row: &DownloadRow| paths.get(&row.id).map(String::as_str);
+        rows.iter().try_for_each(|row| output.json(&Located { row, path: path(row) }))?;
     } else if !rows.is_empty() {
         table(&rows, (context.now)(), output.stdout.ascii).write(output)?;
     } else if named.is_empty() {
@@ -156,6 +173,7 @@ mod tests {
     use super::super::scripted::{Scripted, context, output, row};
     use super::super::transfer::ProxyChoice;
     use super::*;
+    use crate::model::id::DownloadId;
     use crate::model::item::{Priority, TransferSettings};
 
     #[tokio::test(flavor = "current_thread")]
@@ -196,6 +214,27 @@ mod tests {
          7  –  file-7                    bg       1.00 kB             cancelled
          8  ▶  file-8                    rt  25%  1.00 kB             connecting
         "#);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn json_says_where_each_file_is() {
+        let engine = Scripted::new(|request| {
+            Some(Ok(match request {
+                Request::Paths { .. } => Reply::Paths(vec![(DownloadId(1), "/d/file-1".into())]),
+                _ => Reply::Rows(vec![row(1, "completed"), row(2, "queued")]),
+            }))
+        });
+        let home = tempfile::tempdir().unwrap();
+        let (mut output, data, _) = output();
+        let args = ListArgs { json: true, ..ListArgs::default() };
+        list(&args, &engine, &context(home.path()), &mut output).await.unwrap();
+        output.flush().unwrap();
+        let text = data.text();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&lines[0]["id"], &lines[0]["path"]), (&1.into(), &"/d/file-1".into()));
+        // This one was removed between the two questions.
+        assert_eq!((&lines[1]["id"], lines[1].get("path")), (&2.into(), None));
     }
 
     #[tokio::test(flavor = "current_thread")]

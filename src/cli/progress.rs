@@ -232,7 +232,7 @@ fn running(row: &DownloadRow, layout: &Layout, ascii: bool) -> String {
 }
 
 /// A bar in eighths of a block, never full before the file is.
-fn bar(covered: u64, size: u64, width: usize, ascii: bool) -> String {
+pub(super) fn bar(covered: u64, size: u64, width: usize, ascii: bool) -> String {
     const EIGHTHS: [char; 8] = ['·', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     const PLAIN: [char; 8] = ['.', '-', '-', '-', '=', '=', '=', '='];
     let steps = u128::try_from(width * 8).unwrap_or(0);

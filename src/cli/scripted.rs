@@ -147,6 +147,7 @@ pub(crate) fn state(word: &str) -> State {
         "failed" => failed(FailKind::Gone, "gone: the server says 404", "Check the link"),
         "gave-up" => failed(FailKind::GaveUp, "gave up after 5 tries", "Try again with `haul retry`"),
         "expired" => State::Waiting { why: WaitReason::LinkExpired, until: None },
+        "held" => State::Waiting { why: WaitReason::Held, until: None },
         "retrying" => State::Waiting {
             why: WaitReason::Retry { attempt: 3, text: "the server closed the connection".into() },
             until: Some(UnixMs(8_000)),

@@ -15,7 +15,7 @@ use super::words::{ago, percent, remark, speed};
 use crate::model::id::DownloadId;
 use crate::model::printable::printable;
 use crate::model::request::{Reply, Request};
-use crate::model::state::State;
+use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, ByteRate, clock};
 use crate::model::view::{DownloadDetail, Politeness};
@@ -104,6 +104,8 @@ fn lines(detail: &DownloadDetail, now: UnixMs, zone: &TimeZone) -> Vec<(&'static
     );
     optional("tries", (detail.attempts > 0).then(|| format!("{} without a byte", detail.attempts)));
     optional("limit", detail.limit.map(|limit| ByteRate(limit).to_string()));
+    lines.extend(detail.shared_limits.iter().map(|limit| ("limit", limit.to_string())));
+    let mut optional = |label, text: Option<String>| lines.extend(text.map(|text| (label, text)));
     optional("connections", connections(detail));
     optional("proxy", detail.proxy.clone());
     optional("interface", detail.interface.clone());
@@ -136,6 +138,10 @@ fn state(detail: &DownloadDetail, now: UnixMs) -> String {
             let hint = with_number(&failure.hint, detail.row.id);
             format!("{word}: {}", as_sentences(&said, &hint))
         }
+        State::Completed => {
+            let remark = detail.row.remark.as_ref().map_or_else(String::new, |remark| format!("; {remark}"));
+            format!("{word}: {said}{remark}")
+        }
         _ => format!("{word}: {said}"),
     }
 }
@@ -161,6 +167,9 @@ fn progress(detail: &DownloadDetail) -> String {
 }
 
 fn safe(detail: &DownloadDetail, now: UnixMs) -> Option<String> {
+    if detail.row.state.kind() == StateKind::Completed {
+        return Some("under its own name, and on the disk".into());
+    }
     let at = detail.checkpointed?;
     Some(format!("{} against a power cut, {}", ByteCount(detail.safe), ago(now.since(at))))
 }
@@ -189,6 +198,7 @@ fn bar(value: u64, most: u64) -> char {
 fn connections(detail: &DownloadDetail) -> Option<String> {
     match (detail.segments.len(), detail.connections) {
         (0, None) => None,
+        (0, Some(most)) => Some(format!("{most} at most")),
         (open, None) => Some(open.to_string()),
         (open, Some(most)) => Some(format!("{open} of {most} at most")),
     }
@@ -225,6 +235,7 @@ pub(crate) mod tests {
             attempts: 0,
             received: 0,
             limit: None,
+            shared_limits: Vec::new(),
             connections: None,
             proxy: None,
             interface: None,

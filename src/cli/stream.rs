@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::discriminant;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use super::interrupts::Interrupts;
 use super::output::{Output, closed};
 use super::status::Status;
 use super::stay::failure;
+use super::words::remark;
 use crate::model::coverage::Coverage;
 use crate::model::id::DownloadId;
 use crate::model::item::GiveUp;
 use crate::model::request::{Act, Reply, Request};
 use crate::model::selector::Selector;
 use crate::model::state::{State, StateKind};
+use crate::model::time::UnixMs;
 use crate::model::view::DownloadDetail;
 
 /// Bytes that are copied at once.
@@ -38,8 +41,9 @@ pub(crate) async fn stream<E: Engine>(
     output: &mut Output,
     interrupts: &mut Interrupts,
     give_up: GiveUp,
+    now: fn() -> UnixMs,
 ) -> Result<Status, CliError> {
-    let outcome = interrupts.unless(hand_on(id, feed, engine, output, give_up)).await;
+    let outcome = interrupts.unless(hand_on(id, feed, engine, output, give_up, now)).await;
     let forgotten = interrupts.unless(forget(id, engine)).await;
     match (outcome, forgotten) {
         (_, Err(CliError::Interrupted)) => Err(CliError::Interrupted),
@@ -79,9 +83,11 @@ async fn hand_on<E: Engine>(
     engine: &E,
     output: &mut Output,
     give_up: GiveUp,
+    now: fn() -> UnixMs,
 ) -> Result<Status, CliError> {
     let mut front = Front::default();
-    let mut dry_since = Instant::now();
+    let mut dry_since = Some(Instant::now());
+    let mut held_by = None;
     loop {
         let update = tokio::select! {
             biased;
@@ -96,6 +102,18 @@ async fn hand_on<E: Engine>(
             return Ok(Status::Failed);
         }
         let Some(row) = update.rows.into_iter().find(|row| row.id == id) else { continue };
+        // A plan, a battery or a person may hold it for as long as they like: nothing is wrong with it.
+        let hold = match &row.state {
+            State::Waiting { why, .. } if why.is_hold() => Some(discriminant(why)),
+            _ => None,
+        };
+        if hold != held_by {
+            if hold.is_some() {
+                output.say(&format!("haul: {} ({id}) waits: {}.", row.name, remark(&row, now())));
+            }
+            dry_since = hold.is_none().then(Instant::now);
+            held_by = hold;
+        }
         if matches!(row.state, State::Failed(_) | State::Cancelled) {
             output.complain(&failure(&row));
             return Ok(Status::Failed);
@@ -112,7 +130,7 @@ async fn hand_on<E: Engine>(
         let before = front.sent;
         front.advance(&detail, output).await?;
         if front.sent > before {
-            dry_since = Instant::now();
+            dry_since = Some(Instant::now());
         }
         if detail.row.state.kind() == StateKind::Completed {
             return Ok(Status::Done);
@@ -206,10 +224,12 @@ fn handing(what: &str, path: &Path, source: io::Error) -> CliError {
     CliError::Handing { what: format!("{what} {}", path.display()), source }
 }
 
-async fn dry_for(since: Instant, give_up: GiveUp) {
-    match give_up {
-        GiveUp::AfterSecs(secs) => tokio::time::sleep_until(since + Duration::from_secs(secs)).await,
-        GiveUp::Never => std::future::pending().await,
+async fn dry_for(since: Option<Instant>, give_up: GiveUp) {
+    match (since, give_up) {
+        (Some(since), GiveUp::AfterSecs(secs)) => {
+            tokio::time::sleep_until(since + Duration::from_secs(secs)).await;
+        }
+        _ => std::future::pending().await,
     }
 }
 
@@ -261,7 +281,10 @@ mod tests {
         let (mut interrupts, _press) = presses(0);
         let feed = engine.subscribe().await.unwrap();
         let ended =
-            stream(DownloadId(1), feed, &engine, &mut output, &mut interrupts, GiveUp::AfterSecs(0)).await;
+            stream(DownloadId(1), feed, &engine, &mut output, &mut interrupts, GiveUp::AfterSecs(0), || {
+                UnixMs(0)
+            })
+            .await;
         let ended = ended.map(Status::code).map_err(|error| {
             error.lines().iter().for_each(|line| output.complain(line));
             error.status().code()

@@ -108,6 +108,7 @@ impl Driver {
         key: OwnerKey,
         seek: Option<Duration>,
         any_protocol: bool,
+        may_start: bool,
     ) -> Result<(Self, Welcome), ConnectError> {
         let version = env!("CARGO_PKG_VERSION").into();
         let hello = Hello { name: env!("CARGO_PKG_NAME").into(), version, protocol: PROTOCOL, key };
@@ -120,7 +121,7 @@ impl Driver {
             awaited: HashMap::new(),
             readers: Vec::new(),
             feeds: HashMap::new(),
-            was_told_to_end: false,
+            was_told_to_end: !may_start,
             is_served: false,
             took_leave: false,
             undone: HashSet::new(),
@@ -129,8 +130,8 @@ impl Driver {
             any_protocol,
         };
         let welcome = driver.greet().await?;
-        // Whoever answers after a reconnection is another one.
-        driver.any_protocol = false;
+        // Whoever answers after a reconnection is another one, and whoever is here now was told nothing.
+        (driver.any_protocol, driver.was_told_to_end) = (false, false);
         Ok((driver, welcome))
     }
 
@@ -174,12 +175,12 @@ impl Driver {
             };
             self.wire = None;
             let repeat = self.drop_awaited(&why);
-            link.send_replace(Link::Down { why: why.clone() });
+            link.send_replace(self.down(why.clone()));
             match self.seek_again(&mut wishes, &link, why).await {
                 Ok(welcome) => drop(link.send_replace(Link::Up(welcome))),
                 Err(why) => {
+                    link.send_replace(self.down(why.clone()));
                     self.end_feeds(&why);
-                    link.send_replace(Link::Down { why });
                     // Those that were to be asked again hear it by their senders' end.
                     drop(repeat);
                     return;
@@ -196,6 +197,10 @@ impl Driver {
                 self.awaited.insert(id, Awaited::Subscription { feed, answer: None });
             }
         }
+    }
+
+    fn down(&self, why: String) -> Link {
+        Link::Down { why, is_stopped: self.was_told_to_end }
     }
 
     fn end_feeds(&self, why: &str) {
@@ -256,7 +261,7 @@ impl Driver {
                 }
                 Err(error) => error,
             };
-            link.send_replace(Link::Down { why: error.text.clone() });
+            link.send_replace(self.down(error.text.clone()));
             if error.kind == ConnectKind::Final || Instant::now() + wait > end {
                 return Err(error.text);
             }
@@ -515,6 +520,7 @@ fn may_be_asked_twice(ask: &Ask) -> bool {
                 | Request::Show { .. }
                 | Request::Export { .. }
                 | Request::Collections
+                | Request::Paths { .. }
                 | Request::Known { .. }
                 | Request::Totals
                 | Request::History { .. }

@@ -26,6 +26,9 @@ use driver::Wish;
 /// How long a lost connection is sought again before a command gives up.
 pub const SEEK: Duration = Duration::from_mins(2);
 
+/// How long a goodbye may take to be heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+
 /// A connection to an engine, wherever it runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -42,6 +45,8 @@ pub enum Link {
     Down {
         /// Why.
         why: String,
+        /// Whether somebody told the engine to end: it is gone because that was wanted, and is not started again by itself.
+        is_stopped: bool,
     },
 }
 
@@ -78,7 +83,19 @@ impl Client {
         key: OwnerKey,
         seek: Option<Duration>,
     ) -> Result<Self, ConnectError> {
-        Self::meet(connect, key, seek, false).await
+        Self::meet(connect, key, seek, false, true).await
+    }
+
+    /// Connects to one that runs, after somebody told the one before it to end. Where it is lost in its turn, it is started as ever.
+    ///
+    /// # Errors
+    /// None runs.
+    pub async fn open_running(
+        connect: Box<dyn Connect>,
+        key: OwnerKey,
+        seek: Option<Duration>,
+    ) -> Result<Self, ConnectError> {
+        Self::meet(connect, key, seek, false, false).await
     }
 
     /// Connects to whatever version of haul is there, for what every version understands: `hello`, `status`, `log` and `stop` stay as
@@ -87,7 +104,7 @@ impl Client {
     /// # Errors
     /// There is no engine to connect to.
     pub async fn open_any(connect: Box<dyn Connect>, key: OwnerKey) -> Result<Self, ConnectError> {
-        Self::meet(connect, key, None, true).await
+        Self::meet(connect, key, None, true, true).await
     }
 
     async fn meet(
@@ -95,8 +112,9 @@ impl Client {
         key: OwnerKey,
         seek: Option<Duration>,
         any_protocol: bool,
+        may_start: bool,
     ) -> Result<Self, ConnectError> {
-        let (driver, welcome) = driver::Driver::connect(connect, key, seek, any_protocol).await?;
+        let (driver, welcome) = driver::Driver::connect(connect, key, seek, any_protocol, may_start).await?;
         let (wishes, incoming) = mpsc::unbounded_channel();
         let (to_link, link) = watch::channel(Link::Up(welcome));
         tokio::task::spawn_local(driver.drive(incoming, to_link));
@@ -159,10 +177,12 @@ impl Client {
         Ok(updates)
     }
 
-    /// Leaves for good: what this client owned may end.
+    /// Leaves for good: what this client owned may end. An engine that is not there, or does not hear it within a moment, takes it for
+    /// one that vanished: nobody is kept waiting for it.
     pub async fn goodbye(self) {
-        // An engine that is gone needs no goodbye.
-        let _ = self.wish(Wish::Goodbye).await;
+        if self.welcome().is_some() {
+            let _ = tokio::time::timeout(HEARD_WITHIN, self.wish(Wish::Goodbye)).await;
+        }
     }
 
     /// Asks how the agent is.
@@ -224,7 +244,7 @@ impl Client {
     fn lost(&self) -> ClientError {
         let why = match &*self.link.borrow() {
             Link::Up(_) => "the engine ended".into(),
-            Link::Down { why } => why.clone(),
+            Link::Down { why, .. } => why.clone(),
         };
         ClientError::Lost { why }
     }

@@ -34,6 +34,13 @@ impl Ssh {
         Ok(Self { program, host: host.to_owned(), starts: true, has_worked: Cell::new(false) })
     }
 
+    /// Asks nobody for a password: a screen is drawn where that would be.
+    #[must_use]
+    pub fn unasked(self) -> Self {
+        self.has_worked.set(true);
+        self
+    }
+
     /// Starts no agent there: it is only asked where one runs.
     #[must_use]
     pub fn without_starting(mut self) -> Self {

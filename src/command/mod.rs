@@ -79,6 +79,7 @@ pub enum Command {
     PriorityHigh,
     PriorityNormal,
     PriorityLow,
+    Start,
 }
 
 /// Where a command belongs: its heading in the help.
@@ -125,7 +126,7 @@ const fn entry(
 }
 
 /// Every command, in the order of the enum, which a test holds it to.
-pub const TABLE: [Entry; 69] = {
+pub const TABLE: [Entry; 70] = {
     use Command as C;
     use Scope::{Collections, Download, List, Moving, Program};
     [
@@ -240,6 +241,7 @@ pub const TABLE: [Entry; 69] = {
         entry(C::PriorityHigh, "priority-high", &[], "high", "High priority: before the others", Download),
         entry(C::PriorityNormal, "priority-normal", &[], "normal", "Normal priority", Download),
         entry(C::PriorityLow, "priority-low", &[], "low", "Low priority: after the others", Download),
+        entry(C::Start, "start", &["A"], "start", "Start the agent, after somebody stopped it", Program),
     ]
 };
 

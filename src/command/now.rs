@@ -9,6 +9,8 @@ use crate::model::state::StateKind;
 pub struct Facts {
     /// Whether the engine can be reached.
     pub connected: bool,
+    /// Whether that is because somebody stopped the agent.
+    pub stopped: bool,
     /// How many downloads are meant: the marked ones, or the one under the cursor.
     pub count: usize,
     /// Their state, where all have the same.
@@ -39,6 +41,17 @@ pub struct Facts {
     pub shelf: Option<Shelf>,
 }
 
+impl Facts {
+    /// Why nothing can be asked of the engine.
+    pub fn lost(&self) -> &'static str {
+        if self.stopped {
+            "the agent was stopped: {start} starts it again"
+        } else {
+            "the connection is lost: it comes back by itself"
+        }
+    }
+}
+
 /// What is under the cursor of the library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
@@ -61,9 +74,7 @@ impl Shelf {
                 match () {
                     () if !self.file => Some("choose a file on the shelves first"),
                     () if !self.known => Some("it is being looked up"),
-                    () if changes && !facts.connected => {
-                        Some("the connection is lost: it comes back by itself")
-                    }
+                    () if changes && !facts.connected => Some(facts.lost()),
                     () if opens && !facts.here => Some("its file is on another machine"),
                     () if opens && self.missing => {
                         Some("its file is missing: it is found again when it returns")
@@ -112,13 +123,15 @@ impl Command {
                 return Some("no download is chosen");
             }
             if !facts.connected && !local {
-                return Some("the connection is lost: it comes back by itself");
+                return Some(facts.lost());
             }
         }
         match self {
             C::Add | C::HoldAll | C::LimitAll | C::Undo | C::Presets | C::Pages if !facts.connected => {
-                Some("the connection is lost: it comes back by itself")
+                Some(facts.lost())
             }
+            C::Start if facts.connected => Some("the agent runs"),
+            C::Start if !facts.stopped => Some(facts.lost()),
             C::Pages if !facts.asked => Some("no web page asks to be let in"),
             C::Undo if !facts.undoable => Some("nothing was cancelled or removed that could come back"),
             C::Pause | C::Cancel => match one? {
@@ -175,9 +188,9 @@ impl Command {
             C::Mark if facts.on_collections => Some("that is for downloads: {pane-downloads} goes there"),
             C::Mark | C::MarkAll if facts.shown == 0 => Some("there is nothing to mark"),
             C::NextNeed | C::PreviousNeed if facts.needy == 0 => Some("nothing needs you"),
-            C::RetryFailed if !facts.connected => Some("the connection is lost: it comes back by itself"),
+            C::RetryFailed if !facts.connected => Some(facts.lost()),
             _ if entry.scope == Scope::Collections => match self {
-                _ if !facts.connected => Some("the connection is lost: it comes back by itself"),
+                _ if !facts.connected => Some(facts.lost()),
                 C::NewCollection => None,
                 _ if facts.no_collection && facts.on_collections => {
                     Some("this line is all collections together: choose one of them")

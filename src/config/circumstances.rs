@@ -6,6 +6,7 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
+use super::nearest::nearest;
 use super::setting::{Found, Layer, Setting, put};
 use super::value::{Read, Value, Wrong, count, exact, exact_rate, list, quoted, rate, size, text};
 use crate::model::policy::Policy;
@@ -372,13 +373,18 @@ fn section<T>(
 
 /// Reads what downloads may do.
 fn policy(value: &Value<'_>) -> Read<Policy> {
-    match value.get_ref().as_str() {
+    let word = value.get_ref().as_str().map(str::to_ascii_lowercase);
+    match word.as_deref() {
         Some("run" | "none") => Ok(Policy::Run),
         Some("hold") => Ok(Policy::Hold),
         _ => match rate(value) {
             Ok(0) => Err(Wrong::from("a rate of 0 is no rate").help("write \"hold\"")),
             Ok(rate) => Ok(Policy::Limit(rate)),
-            Err(_) => Err("\"run\", \"hold\" or a rate such as \"500kB/s\" goes here".into()),
+            Err(_) => {
+                let wrong = Wrong::from("\"run\", \"hold\" or a rate such as \"500kB/s\" goes here");
+                let meant = word.and_then(|word| nearest(&word, ["run", "hold"]));
+                Err(Wrong { help: meant.map(|meant| format!("did you mean \"{meant}\"?")), ..wrong })
+            }
         },
     }
 }
@@ -447,6 +453,8 @@ fn days_of(text: &str) -> Read<Vec<Weekday>> {
         })
     };
     let mut days = Vec::new();
+    // `Monday - Friday` is one span.
+    let text = text.split('-').map(str::trim).collect::<Vec<_>>().join("-");
     for part in text.split([',', ' ']).filter(|part| !part.trim().is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last) = (day(first)?, day(last)?);
@@ -563,6 +571,8 @@ mod tests {
             ("[[schedule]]\nfrom = \"25:00\"\nbackground = \"hold\"\n", "a time of day"),
             ("[[schedule]]\ndays = \"mo-fri\"\nbackground = \"hold\"\n", "`mo` is no day"),
             ("[[schedule]]\nbackground = \"stop\"\n", "\"run\", \"hold\" or a rate"),
+            ("[[schedule]]\nbackground = \"hodl\"\n", "did you mean \"hold\"?"),
+            ("[[schedule]]\nbackground = \"1.5\"\n", "\"run\", \"hold\" or a rate"),
             ("[[schedule]]\nbackground = 0\n", "write \"hold\""),
             ("[[schedule]]\nfrom = \"1:00\"\n", "says nothing"),
             ("[[schedule]]\nbackground = \"hold\"\nzone = \"Nowhere/Land\"\n", "no zone"),

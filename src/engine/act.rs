@@ -229,6 +229,7 @@ impl Core {
             return;
         }
         item.record.mode = mode;
+        item.is_under_way = mode == Mode::RealTime && item.run.is_some();
         if mode == Mode::Background {
             item.owner = None;
         }

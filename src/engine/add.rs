@@ -43,13 +43,14 @@ impl Core {
         Ok(Settled { given: desk.given, orders })
     }
 
-    /// Adds a settled batch. What is to be stored comes back as a ticket; what is there already needs none. `proven` are the finished
-    /// ones that have the checksum with which they are asked for again.
+    /// Adds a settled batch. What is to be stored comes back as a ticket; what is there already needs none. `notes` are the notes
+    /// that lie in their folders.
     pub(super) fn add(
         &mut self,
         client: u64,
         batch: Settled,
-        proven: &HashSet<DownloadId>,
+        proven: &Proven,
+        notes: &HashSet<PathBuf>,
     ) -> Result<(Vec<Added>, Option<Ticket>), Refusal> {
         for (new, _) in &batch.orders {
             self.check(new, batch.given.len())?;
@@ -60,7 +61,7 @@ impl Core {
         for (new, settings) in batch.orders {
             let given = batch.given.get(new.settings).cloned().unwrap_or_default();
             let folder = new.folder.clone().unwrap_or_default();
-            if let Some(there) = self.find_same(client, &new, &given, proven) {
+            if let Some(there) = self.find_same(client, &new, &given, proven, notes) {
                 added.push(there);
                 continue;
             }
@@ -171,14 +172,15 @@ impl Core {
         client: u64,
         new: &NewDownload,
         settings: &TransferSettings,
-        proven: &HashSet<DownloadId>,
+        proven: &Proven,
+        notes: &HashSet<PathBuf>,
     ) -> Option<Added> {
         if new.again {
             return None;
         }
         self.attach(client, new, settings, proven).or_else(|| {
             // Of pages nothing is known after a store was lost.
-            let is_lost = settings.page.is_none() && self.take_in_lost(new).is_some();
+            let is_lost = settings.page.is_none() && self.take_in_lost(new, notes).is_some();
             if is_lost { self.attach(client, new, settings, proven) } else { None }
         })
     }
@@ -188,7 +190,7 @@ impl Core {
         client: u64,
         new: &NewDownload,
         settings: &TransferSettings,
-        proven: &HashSet<DownloadId>,
+        proven: &Proven,
     ) -> Option<Added> {
         for id in self.same_as(new, settings.page.as_ref()).into_iter().rev() {
             let Some(item) = self.items.get(&id) else { continue };
@@ -204,7 +206,10 @@ impl Core {
             match record.state.kind() {
                 StateKind::Completed => {
                     let wants_new = matches!(settings.taken, Taken::Replace | Taken::IfChanged);
-                    let is_proven = new.extras.checksum.is_none() || proven.contains(&id);
+                    let is_proven = match &new.extras.checksum {
+                        Some(wanted) => proven.get(&(id, wanted.clone())) == Some(&true),
+                        None => true,
+                    };
                     if !wants_new && is_proven && is_as_it_ended(record) {
                         return Some(Added { id, how: AddedHow::AlreadyHere });
                     }
@@ -346,6 +351,9 @@ fn is_as_it_ended(record: &DownloadRecord) -> bool {
     record.ended.is_none_or(|ended| changed.0 <= ended.0 + SLACK_MS)
         || served.is_some_and(|at| at.0 / 1000 == changed.0 / 1000)
 }
+
+/// Whether a finished download's file has the checksum with which it is asked for again, where that was looked at.
+pub(super) type Proven = HashMap<(DownloadId, Checksum), bool>;
 
 /// A batch whose downloads know what they are given.
 pub(super) struct Settled {

@@ -1,11 +1,12 @@
 //! Adopting: downloads are rebuilt from parts and their notes, and what another program left behind is taken on.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
 
-use super::add::source_hash;
+use super::add::{Settled, source_hash};
 use super::core::Core;
 use crate::fetch::name;
 use crate::model::coverage::Coverage;
@@ -71,9 +72,7 @@ impl Core {
     /// After a store was lost: takes in what lies in the folder where downloads go. Returns where, and how many those are.
     pub(super) fn rebuild(&mut self) -> Option<(PathBuf, usize)> {
         let folder = self.config.downloads.folder.clone()?;
-        let entries = std::fs::read_dir(&folder).ok()?;
-        let is_note = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("{PART}{NOTE}"));
-        let mut notes: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_note).collect();
+        let mut notes = notes_in(&folder);
         notes.sort();
         // One that can't be had is told by `haul adopt`.
         let records: Vec<_> = notes.iter().filter_map(|note| self.adopt_note(note).ok().flatten()).collect();
@@ -87,10 +86,14 @@ impl Core {
     }
 
     /// What an earlier store knew of: the part beside which a new download would begin is its own, as the note and the attribute say.
-    pub(super) fn take_in_lost(&mut self, new: &NewDownload) -> Option<DownloadId> {
+    /// Only what is among `notes` is read: what else is added costs no look at the disk.
+    pub(super) fn take_in_lost(&mut self, new: &NewDownload, notes: &HashSet<PathBuf>) -> Option<DownloadId> {
         let folder = new.folder.as_ref()?;
         let name = new.name.clone().unwrap_or_else(|| name::provisional(&new.url));
         let path = folder.join(format!("{name}{PART}{NOTE}"));
+        if !notes.contains(&path) {
+            return None;
+        }
         let header = Note::read(&path)?.header;
         let part = Part::open_named(folder, &format!("{name}{PART}")).ok()?;
         let is_its_own = header.source_url == mask_url(&new.url) && part.is_signed_by(header.uuid);
@@ -251,6 +254,25 @@ impl Core {
         record.name_is_given = false;
         record
     }
+}
+
+/// The notes in the folders that a batch goes to, listed once for each, beside the engine's thread: a folder may be large, or far.
+pub(super) async fn notes_beside(batch: &Settled) -> HashSet<PathBuf> {
+    let wanted = batch.orders.iter().filter(|(new, _)| !new.again);
+    let folders: HashSet<PathBuf> = wanted.filter_map(|(new, _)| new.folder.clone()).collect();
+    let listed =
+        tokio::task::spawn_blocking(move || folders.iter().flat_map(|folder| notes_in(folder)).collect());
+    listed.await.unwrap_or_default()
+}
+
+fn notes_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let end = format!("{PART}{NOTE}");
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(&end))
+        .collect()
 }
 
 /// Whether a link is another one without its secrets.

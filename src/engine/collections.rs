@@ -88,9 +88,12 @@ impl Core {
             .filter(|item| item.record.collection == id)
             .map(|item| item.record.id)
             .collect();
+        self.begin_act();
         for download in inside {
             if with_downloads {
-                if !self.stop_run(download, Then::Remove) {
+                if self.stop_run(download, Then::Remove) {
+                    self.note_removing(download);
+                } else {
                     self.take_out(download);
                 }
             } else if let Some(item) = self.items.get_mut(&download) {

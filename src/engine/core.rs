@@ -91,8 +91,7 @@ pub(super) struct Core {
     pub(super) plan: super::plan::Plan,
     /// Whether an idle machine is not to sleep.
     pub(super) awake: watch::Sender<bool>,
-    pub(super) undo: Vec<super::undo::Undo>,
-    pub(super) last_act: u64,
+    pub(super) undo: super::steps::Steps,
     pub(super) totals: Option<(Instant, Totals)>,
     /// How fast everything is together.
     pub(super) pace: crate::kernel::rate::Pace,
@@ -148,6 +147,7 @@ impl Core {
                 // Room that was granted, or is waited for, is there for others once this one wants nothing more.
                 if matches!(kind, StateKind::Paused) || kind.is_ended() {
                     self.space.release(id);
+                    item.is_under_way = false;
                 }
                 self.touch(id);
                 true
@@ -171,6 +171,7 @@ impl Core {
             priority: item.record.priority,
             order: item.record.order,
             group: self.clients.group_of(id),
+            goes_on: item.is_under_way,
         });
     }
 
@@ -205,7 +206,8 @@ impl Core {
     pub(super) fn pump(&mut self) {
         let mut held = Ways::each(|way| self.leaves.of(way).policy == Policy::Hold);
         held.background |= self.unheard_until.is_some();
-        if self.stopping || held.iter().all(|(_, held)| *held) || self.quiet_until.is_some() {
+        let all_are_held = held.iter().all(|(_, held)| *held) && !self.queue.some_go_on();
+        if self.stopping || all_are_held || self.quiet_until.is_some() {
             return;
         }
         // Who waits for its name still has its part open.
@@ -293,6 +295,7 @@ impl Core {
         let Some(item) = self.items.get_mut(&id) else { return };
         let live = Arc::new(Live::new(item.covered(), item.record.size));
         let is_new = std::mem::take(&mut item.is_new);
+        item.is_under_way = item.record.mode == Mode::RealTime;
         let record = &item.record;
         let connections = record.settings.connections.map_or(share, |wanted| wanted.max(1));
         let has_sums =
@@ -348,6 +351,7 @@ impl Core {
             share,
             copying: false,
             stopping: false,
+            limited_for: 0,
             aside: None,
             renamed: false,
         };
@@ -473,6 +477,8 @@ impl Core {
             let covered = run.live.covered();
             let before = run.rate.speed();
             run.rate.sample(now, covered);
+            let limited = run.live.take_limited();
+            run.limited_for = if limited { LIMITED_FOR } else { run.limited_for.saturating_sub(1) };
             let aside = self.polite.reports().remark(id);
             let moved = aside != run.aside;
             run.aside = aside;
@@ -543,6 +549,9 @@ impl Core {
             && self.config.library.watch.is_empty()
     }
 }
+
+/// For how many looks a limit that held a download back once counts: one that is low lets a piece through now and then.
+const LIMITED_FOR: u8 = 4;
 
 /// Says something to a running transfer. One that has ended in this very moment will say so itself.
 pub(super) fn tell(run: &Running, control: Control) {

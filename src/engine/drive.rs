@@ -101,7 +101,6 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
                 if now.saturating_duration_since(last_sample) >= SAMPLE {
                     last_sample = now;
                     core.sample(now);
-                    core.forget_removed(false);
                 }
                 if now.saturating_duration_since(last_checkpoint) >= core.settings.checkpoint_every {
                     last_checkpoint = now;
@@ -120,7 +119,7 @@ pub(super) async fn drive(engine: Engine, mut ears: Ears, idle: watch::Sender<bo
 
 /// Makes everything safe, and ends the threads. Returns the store, which has it all in hand.
 fn end(core: &mut Core, ears: &mut Ears) -> Db {
-    core.forget_removed(true);
+    core.forget_removed(None);
     core.keep_parts_to_go();
     core.mind_hold(None, UnixMs::from(super::wall()));
     core.keep_traffic(Durability::Durable);

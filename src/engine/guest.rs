@@ -424,6 +424,7 @@ fn hide_detail(detail: &mut DownloadDetail) {
         attempts: detail.attempts,
         received: detail.received,
         limit: detail.limit,
+        shared_limits: Vec::new(),
         connections: detail.connections,
         proxy: None,
         interface: None,

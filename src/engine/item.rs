@@ -35,6 +35,8 @@ pub(super) struct Item {
     pub(super) looked_out: Option<Turn>,
     /// Which client set it to real time.
     pub(super) owner: Option<u64>,
+    /// Whether it runs in real time, or would but for an interruption of its own: a hold is about what begins.
+    pub(super) is_under_way: bool,
     /// Whether it was added just now and never ran: nothing of it can be on disk.
     pub(super) is_new: bool,
     /// What happened to it, and where it was last connected.
@@ -73,6 +75,8 @@ pub(super) struct Running {
     pub(super) copying: bool,
     /// Whether it was told to let go.
     pub(super) stopping: bool,
+    /// Looks for which a limit counts as holding it back; 0 where none does.
+    pub(super) limited_for: u8,
     /// What it steps aside for just now.
     pub(super) aside: Option<String>,
     /// Whether the download was given another name or folder meanwhile: what this run says of its name no longer counts.
@@ -114,6 +118,7 @@ impl Item {
             due: None,
             looked_out: None,
             owner: None,
+            is_under_way: false,
             is_new: false,
             story: None,
         }

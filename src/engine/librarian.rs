@@ -1,9 +1,10 @@
 //! The librarian: a thread that shelves finished media, looks through folders and finds what moved. It never holds a download up:
 //! what is to be shelved is in the store, and what a kill interrupts is done after the next start.
 
+mod compare;
 mod scan;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,9 +36,6 @@ const WATCH_EVERY: Duration = Duration::from_secs(30);
 const LAST_WORK: Duration = Duration::from_secs(3);
 /// Scans whose result is kept for whoever asks.
 const MOST_SCANS: usize = 16;
-
-/// Entries of the same samples that are compared byte for byte, at most.
-const MOST_COMPARED: u32 = 10_000;
 
 /// Something for the librarian to do.
 enum Job {
@@ -78,8 +76,10 @@ struct Desk {
 struct Scans {
     last: u64,
     recent: VecDeque<ScanProgress>,
-    /// Jobs that were given and are not done.
+    /// Jobs that were given and are not done; each print that is to be compared is one.
     open: usize,
+    /// Those of them that were not yet looked at.
+    waiting: usize,
     ending_since: Option<Instant>,
 }
 
@@ -87,6 +87,16 @@ impl Desk {
     fn with<T>(&self, act: impl FnOnce(&mut Scans) -> T) -> T {
         // Whoever panicked left numbers behind, nothing that could be half done.
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there is something to do that was not yet looked at.
+    fn has_more(&self) -> bool {
+        self.with(|scans| scans.waiting > 0)
+    }
+
+    /// A job was taken up.
+    fn took(&self) {
+        self.with(|scans| scans.waiting = scans.waiting.saturating_sub(1));
     }
 
     fn is_ending(&self) -> bool {
@@ -112,21 +122,8 @@ impl Librarian {
         let shared = Arc::clone(&desk);
         let (program, reserve) = (engine.tag_reader.clone(), engine.reserve);
         let thread = std::thread::Builder::new().name("librarian".into()).spawn(move || {
-            Work {
-                db,
-                rewriter: program.clone().map(Rewriter::new),
-                reader: program.map(Reader::new),
-                watched: None,
-                settings,
-                reserve,
-                news,
-                desk: shared,
-                shelved: Vec::new(),
-                done: Vec::new(),
-                held_since: None,
-                unstored: None,
-            }
-            .all(&incoming);
+            let work = Work { settings, reserve, ..Work::new(db, program, news, shared) };
+            work.all(&incoming);
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), desk })
     }
@@ -139,11 +136,17 @@ impl Librarian {
     /// Begins a scan: of folders, or of all that is known.
     pub(super) fn scan(&self, folders: Vec<PathBuf>) -> ScanProgress {
         let begun = self.desk.with(|scans| {
+            // Numbers of another agent's scans mean nothing here.
+            if scans.last == 0 {
+                scans.last = u64::from(uuid::Uuid::new_v4().as_fields().0);
+            }
             scans.last += 1;
             let begun = ScanProgress { scan: scans.last, ..ScanProgress::default() };
             scans.recent.push_back(begun.clone());
-            if scans.recent.len() > MOST_SCANS {
-                scans.recent.pop_front();
+            // One that still waits is somebody's to ask about.
+            let ended = scans.recent.iter().position(|scan| scan.done);
+            if let Some(ended) = ended.filter(|_| scans.recent.len() > MOST_SCANS) {
+                scans.recent.remove(ended);
             }
             begun
         });
@@ -179,7 +182,10 @@ impl Librarian {
 
     fn give(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
-            self.desk.with(|scans| scans.open += 1);
+            self.desk.with(|scans| {
+                scans.open += 1;
+                scans.waiting += 1;
+            });
             // A thread that is gone has lost nothing: what is to be shelved is in the store.
             let _ = jobs.send(job);
         }
@@ -216,21 +222,54 @@ struct Work {
     held_since: Option<Instant>,
     /// Why something could not be stored: the next scan that ends tells it.
     unstored: Option<String>,
+    /// Samples of which there are several files, to be compared.
+    to_compare: BTreeSet<String>,
+    /// Whether what was left of that the last time was looked for.
+    looked_back: bool,
 }
 
 impl Work {
+    fn new(db: Db, program: Option<PathBuf>, news: mpsc::UnboundedSender<News>, desk: Arc<Desk>) -> Self {
+        Self {
+            db,
+            rewriter: program.clone().map(Rewriter::new),
+            reader: program.map(Reader::new),
+            settings: LibrarySettings::default(),
+            reserve: None,
+            watched: None,
+            news,
+            desk,
+            shelved: Vec::new(),
+            done: Vec::new(),
+            held_since: None,
+            unstored: None,
+            to_compare: BTreeSet::new(),
+            looked_back: false,
+        }
+    }
+
     fn all(mut self, jobs: &Receiver<Job>) {
         let mut waiting: VecDeque<Job> = VecDeque::new();
         while !self.desk.is_over() {
             let next = match waiting.pop_front() {
                 Some(job) => Some(job),
                 None => match jobs.try_recv() {
-                    Ok(job) => Some(job),
+                    Ok(job) => {
+                        self.desk.took();
+                        Some(job)
+                    }
                     Err(TryRecvError::Disconnected) => break,
                     Err(TryRecvError::Empty) => {
                         self.store(Durability::Relaxed);
+                        if !self.to_compare.is_empty() && !self.desk.is_ending() {
+                            self.compare_all(&mut |work| work.between(jobs, &mut waiting));
+                            continue;
+                        }
                         match jobs.recv_timeout(self.patience()) {
-                            Ok(job) => Some(job),
+                            Ok(job) => {
+                                self.desk.took();
+                                Some(job)
+                            }
                             Err(RecvTimeoutError::Disconnected) => break,
                             Err(RecvTimeoutError::Timeout) => None,
                         }
@@ -245,6 +284,7 @@ impl Work {
                 }
                 // What somebody looks at and what was just finished goes before what is left of a scan.
                 Some(Job::Scan(number, folders)) => {
+                    self.look_back();
                     self.scan(number, &folders, &mut |work| work.between(jobs, &mut waiting));
                     self.is_done();
                 }
@@ -257,6 +297,7 @@ impl Work {
     /// Does what came while many files are looked at, but for what takes many itself.
     fn between(&mut self, jobs: &Receiver<Job>, waiting: &mut VecDeque<Job>) {
         while let Ok(job) = jobs.try_recv() {
+            self.desk.took();
             match job {
                 Job::Scan(..) => waiting.push_back(job),
                 small => self.small(small),
@@ -309,7 +350,10 @@ impl Work {
                 self.watched = self.watched.filter(|_| settings.watch == self.settings.watch);
                 self.settings = settings;
             }
-            Job::Shelve(file) => self.shelve(file),
+            Job::Shelve(file) => {
+                self.look_back();
+                self.shelve(file);
+            }
             Job::Cover(path, side, answer) => self.cover(&path, side, answer),
             // They take many.
             Job::Scan(..) => return,
@@ -396,7 +440,7 @@ impl Work {
         }
         let shelved = std::mem::take(&mut self.shelved);
         let is_news = !shelved.is_empty();
-        let prints: Vec<String> = shelved
+        let prints: BTreeSet<String> = shelved
             .iter()
             .map(|record| record.facts.print.clone())
             .filter(|print| !print.is_empty())
@@ -404,38 +448,12 @@ impl Work {
         // What could not be stored is still to be shelved, or found by the next scan.
         match self.db.shelve(durability, shelved, std::mem::take(&mut self.done)).wait() {
             Ok(()) => {
-                self.compare(prints);
+                self.note_prints(prints);
                 if is_news {
                     self.tell_changed();
                 }
             }
             Err(error) => self.unstored = Some(error.text),
-        }
-    }
-
-    /// Reads whole files where their samples are the same, to tell which of them have the same bytes.
-    fn compare(&mut self, mut prints: Vec<String>) {
-        prints.sort_unstable();
-        prints.dedup();
-        let Ok(reader) = self.db.media_reader() else { return };
-        let mut hashes = Vec::new();
-        for print in prints {
-            let same = reader.of_print(&print, MOST_COMPARED);
-            if same.len() < 2 {
-                continue;
-            }
-            for (id, path, known, hash) in same {
-                let is_there = hash.is_none() && library::look(&path) == Some(known.file);
-                if is_there && !self.desk.is_ending() {
-                    // One that can't be read is no copy of anything for now.
-                    let hash = library::hash(&path, &|| self.desk.is_ending());
-                    hashes.extend(hash.ok().flatten().map(|hash| (id, hash)));
-                }
-            }
-        }
-        if !hashes.is_empty() {
-            // What is not stored is found out again.
-            let _ = self.db.hash_media(hashes).wait();
         }
     }
 

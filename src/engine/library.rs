@@ -1,21 +1,26 @@
 //! What clients ask of the library.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 
 use super::core::Core;
 use super::librarian::News;
 use super::{Engine, refuse, stored};
+use crate::library;
+use crate::model::file_name::numbered;
 use crate::model::folders::{EXAMPLE, Folders, FoldersError, Values};
-use crate::model::media::{Field, MediaId, MediaKind, MediaRecord, ToShelve};
+use crate::model::media::{Field, FileFacts, MediaId, MediaKind, MediaRecord, ToShelve};
 use crate::model::printable::printable;
 use crate::model::request::{Refusal, RefusalKind};
-use crate::model::shelf::{LibraryQuery, LibraryReply, LibraryRequest, ScanProgress, Sorted};
+use crate::model::shelf::{LibraryQuery, LibraryReply, LibraryRequest, MediaDetail, ScanProgress, Sorted};
+use crate::model::time::UnixMs;
 use crate::store::db::Db;
 use crate::store::error::StoreError;
 
+/// A name that is taken so often is left out of a look at where files would go.
+const MOST_NUMBERED: u32 = 1000;
 /// Entries that one request may change.
 const MOST_CHANGED: usize = 100_000;
 
@@ -66,7 +71,10 @@ impl Engine {
             LibraryRequest::Shelf { at } => aside(move || db.shelf(&at)).await.map(LibraryReply::Nodes),
             LibraryRequest::List(query) => aside(move || db.media_rows(&query)).await.map(LibraryReply::Rows),
             LibraryRequest::Show { id } => {
-                let detail = aside(move || db.media_detail(id)).await?;
+                let (detail, is_news) = aside(move || looked_at(&db, id)).await?;
+                if is_news {
+                    self.core.borrow_mut().library_changed();
+                }
                 detail.map(|detail| LibraryReply::Detail(Box::new(detail))).ok_or_else(|| not_found(id))
             }
             LibraryRequest::Cover { id, side } => {
@@ -81,7 +89,11 @@ impl Engine {
                 }
             }
             LibraryRequest::Edit { ids, mut edit } => {
-                edit.set.values_mut().for_each(|text| *text = printable(text).into_owned());
+                for (field, text) in &mut edit.set {
+                    *text = printable(text).into_owned();
+                    let wrong = |why| Refusal::new(RefusalKind::BadRequest, why, "");
+                    field.check(text).map_err(wrong)?;
+                }
                 let found = self.media_paths(ids).await?;
                 let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
                 let count = ids.len() as u64;
@@ -142,16 +154,22 @@ impl Engine {
         Ok(librarian.scan(folders))
     }
 
-    /// Deletes files for good. An entry goes only where its file is gone.
+    /// Deletes files for good: the very ones that the library knows. An entry goes only with its file.
     async fn delete_files(&self, ids: Vec<MediaId>) -> Result<LibraryReply, Refusal> {
         let found = self.media_paths(ids).await?;
+        let db = self.core.borrow().db.clone();
         let deleted = tokio::task::spawn_blocking(move || {
             let (mut gone, mut failed) = (Vec::new(), None);
-            for (id, path) in found {
-                match std::fs::remove_file(&path) {
+            for (id, _) in found {
+                let deleted = match db.media(id) {
+                    Ok(Some(entry)) => delete(&entry.path, entry.facts.file),
+                    // Somebody took it out in this moment: it is nobody's to delete by its number.
+                    Ok(None) => continue,
+                    Err(error) => Err((error.text.clone(), error.hint())),
+                };
+                match deleted {
                     Ok(()) => gone.push(id),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone.push(id),
-                    Err(error) => failed = Some(format!("{} can't be deleted: {error}", path.display())),
+                    Err(why) => failed = Some(why),
                 }
             }
             (gone, failed)
@@ -162,7 +180,7 @@ impl Engine {
         stored(Some(ticket)).await?;
         self.core.borrow_mut().library_changed();
         match failed {
-            Some(text) => Err(Refusal::new(RefusalKind::NotNow, text, "check who may write in its folder")),
+            Some((text, hint)) => Err(Refusal::new(RefusalKind::NotNow, text, hint)),
             None => Ok(LibraryReply::Changed(count)),
         }
     }
@@ -188,9 +206,43 @@ impl Engine {
     }
 }
 
-/// Where files would go.
+/// Deletes a file, where it is the one that is known: somebody may have put another one there, or a link.
+fn delete(path: &Path, known: FileFacts) -> Result<(), (String, &'static str)> {
+    let shown = path.display();
+    // A disk that was mounted anew has another number.
+    let is_it = |now: FileFacts| FileFacts { device: known.device, ..now } == known;
+    match (library::look(path), std::fs::symlink_metadata(path)) {
+        (Some(now), _) if is_it(now) => std::fs::remove_file(path).map_err(|error| {
+            (format!("{shown} can't be deleted: {error}"), "check who may write in its folder")
+        }),
+        (_, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err((format!("{shown} is not there"), "`haul library remove` takes the entry out"))
+        }
+        (_, Err(error)) => Err((format!("{shown} can't be looked at: {error}"), "check who may look there")),
+        _ => Err((format!("{shown} is another file now"), "`haul library scan` looks at it again")),
+    }
+}
+
+/// All about an entry; its file is looked for first. Returns whether that was news.
+fn looked_at(db: &Db, id: MediaId) -> Result<(Option<MediaDetail>, bool), StoreError> {
+    let (mut gone, mut back) = (Vec::new(), Vec::new());
+    if let Some(record) = db.media(id)? {
+        match record.missing {
+            None if library::is_gone(&record.path) => gone.push(id),
+            Some(_) if library::look(&record.path) == Some(record.facts.file) => back.push(id),
+            _ => {}
+        }
+    }
+    let is_news = !(gone.is_empty() && back.is_empty());
+    if is_news {
+        db.mark_missing(gone, back, UnixMs::from(super::wall())).wait()?;
+    }
+    Ok((db.media_detail(id)?, is_news))
+}
+
+/// Where files would go: none over another one.
 fn sorted(db: &Db, folders: &Folders, query: &LibraryQuery) -> Result<Vec<Sorted>, StoreError> {
-    let mut sorted = Vec::new();
+    let (mut sorted, mut taken) = (Vec::new(), HashSet::new());
     for row in db.media_rows(query)?.rows {
         if row.missing {
             continue;
@@ -199,7 +251,14 @@ fn sorted(db: &Db, folders: &Folders, query: &LibraryQuery) -> Result<Vec<Sorted
         let name = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let known = Known { kind: row.kind, record: &record, name: &name };
         let path = printable(&record.path.to_string_lossy()).into_owned();
-        let to = super::publisher::safe_names(folders, &known).join("/");
+        let mut names = super::sorter::safe_names(folders, &known);
+        let Some(name) = names.pop() else { continue };
+        let to = (0..=MOST_NUMBERED)
+            .map(|n| if n == 0 { name.clone() } else { numbered(&name, n) })
+            .map(|name| [names.as_slice(), &[name]].concat().join("/"))
+            .find(|to| !taken.contains(to));
+        let Some(to) = to else { continue };
+        taken.insert(to.clone());
         sorted.push(Sorted { id: row.id, path, to });
     }
     Ok(sorted)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::core::{Core, tell};
+use super::item::Item;
 use super::transfer::Control;
 use crate::kernel::limit::Bucket;
 use crate::kernel::resolve;
@@ -15,6 +16,7 @@ use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::TransferSettings;
 use crate::model::policy::Speeds;
 use crate::model::request::Limits;
+use crate::model::view::SharedLimit;
 use crate::model::way::{Way, Ways};
 
 /// The buckets, and the limits that were set by hand.
@@ -97,16 +99,42 @@ impl Core {
         let together = self.collections.get(&collection).and_then(|collection| collection.settings.limit);
         limits.extend(bucket_of(&mut self.limiter.collections, collection, together));
         let own = item.record.settings.limit;
-        // The host of the link, and the one that it was led to.
-        let led_to = item.record.checkpoint.as_ref().and_then(|held| held.final_url.as_ref()?.host_str());
-        let hosts = [self.limit_of_host(item.host()), led_to.and_then(|host| self.limit_of_host(host))];
-        let mut seen = None;
-        for (pattern, rate) in hosts.into_iter().flatten() {
-            if seen.replace(pattern.clone()) != Some(pattern.clone()) {
-                limits.extend(bucket_of(&mut self.limiter.hosts, pattern, Some(rate)));
-            }
+        for (pattern, rate) in self.hosts_limits_of(item) {
+            limits.extend(bucket_of(&mut self.limiter.hosts, pattern, Some(rate)));
         }
         limits.extend(bucket_of(&mut self.limiter.downloads, id, own));
+        limits
+    }
+
+    /// The limits that a download shares with others, the lowest first.
+    pub(super) fn shared_limits_of(&self, item: &Item) -> Vec<SharedLimit> {
+        let record = &item.record;
+        let speeds = self.speeds();
+        let way = Way::of(record.mode, record.priority);
+        let collection = self.collections.get(&record.collection);
+        let together = collection.and_then(|own| {
+            Some((format!("collection:{}", own.name), own.settings.limit.filter(|rate| *rate > 0)?))
+        });
+        let hosts = self.hosts_limits_of(item).into_iter();
+        let mut limits: Vec<SharedLimit> = speeds
+            .rate
+            .map(|rate| ("everything".to_owned(), rate))
+            .into_iter()
+            .chain(speeds.rates.of(way).map(|rate| (way.word().to_owned(), rate)))
+            .chain(hosts.map(|(pattern, rate)| (format!("host:{pattern}"), rate)))
+            .chain(together)
+            .map(|(of, rate)| SharedLimit { of, rate })
+            .collect();
+        limits.sort_by_key(|limit| limit.rate);
+        limits
+    }
+
+    /// What limits the host of a download's link, and the one that it was led to.
+    fn hosts_limits_of(&self, item: &Item) -> Vec<(HostPattern, u64)> {
+        let led_to = item.record.checkpoint.as_ref().and_then(|held| held.final_url.as_ref()?.host_str());
+        let hosts = [self.limit_of_host(item.host()), led_to.and_then(|host| self.limit_of_host(host))];
+        let mut limits: Vec<_> = hosts.into_iter().flatten().collect();
+        limits.dedup_by(|a, b| a.0 == b.0);
         limits
     }
 

@@ -30,14 +30,16 @@ mod rewriting;
 #[cfg(target_os = "linux")]
 mod services;
 mod settle;
+mod sorter;
 mod space;
 mod standing;
+mod steps;
 mod transfer;
 mod undo;
 mod view;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -188,8 +190,7 @@ impl Engine {
             library_changes: 0,
             unheard_until: None,
             parts_to_go_changed: false,
-            undo: Vec::new(),
-            last_act: 0,
+            undo: steps::Steps::default(),
             totals: None,
             pace: crate::kernel::rate::Pace::default(),
             clients: clients::Clients::default(),
@@ -211,6 +212,7 @@ impl Engine {
             core.delete_parts_to_go(&opened.loaded.downloads)?;
             core.take_up(opened.loaded, dormant);
             core.lower_attended()?;
+            core.plan.unheard = cfg!(target_os = "linux") && core.settings.services;
             core.take_up_plan()?;
             core.recover_rewrites()?;
             for file in left {
@@ -369,33 +371,44 @@ impl Engine {
 
     /// Which finished downloads have the checksum with which they are asked for again: that somebody once verified nothing, or
     /// something else, proves nothing about their files.
-    async fn compare_finished(&self, batch: &add::Settled) -> HashSet<DownloadId> {
-        let mut proven = HashSet::new();
-        for (new, settings) in &batch.orders {
-            let Some(wanted) = &new.extras.checksum else { continue };
-            let finished = self.core.borrow().finished_of(new, settings.page.as_ref());
-            for (id, file, verified) in finished {
-                let is_equal = if verified.as_ref() == Some(wanted) {
-                    true
-                } else {
-                    let algorithm = wanted.algorithm();
-                    let sum = tokio::task::spawn_blocking(move || digest::of_file(&file, algorithm)).await;
-                    matches!(sum, Ok(Ok(sum)) if sum == *wanted)
-                };
-                if is_equal {
-                    proven.insert(id);
+    async fn compare_finished(&self, batch: &add::Settled) -> add::Proven {
+        let mut proven = add::Proven::new();
+        loop {
+            // Others end while files are read: who asks for a download in the moment when it ends has it, too.
+            let mut unread = Vec::new();
+            for (new, settings) in &batch.orders {
+                let Some(wanted) = &new.extras.checksum else { continue };
+                for (id, file, verified) in self.core.borrow().finished_of(new, settings.page.as_ref()) {
+                    let key = (id, wanted.clone());
+                    if proven.contains_key(&key) {
+                        continue;
+                    }
+                    if verified.as_ref() == Some(wanted) {
+                        proven.insert(key, true);
+                    } else {
+                        unread.push((key, file));
+                    }
                 }
             }
+            if unread.is_empty() {
+                return proven;
+            }
+            for (key, file) in unread {
+                let algorithm = key.1.algorithm();
+                let sum = tokio::task::spawn_blocking(move || digest::of_file(&file, algorithm)).await;
+                let is_equal = matches!(sum, Ok(Ok(sum)) if sum == key.1);
+                proven.insert(key, is_equal);
+            }
         }
-        proven
     }
 
     async fn carry_out(&self, client: u64, request: Request) -> Result<Reply, Refusal> {
         match request {
             Request::Add(batch) => {
                 let batch = self.core.borrow().settle(batch)?;
+                let notes = adopt::notes_beside(&batch).await;
                 let proven = self.compare_finished(&batch).await;
-                let (added, ticket) = self.core.borrow_mut().add(client, batch, &proven)?;
+                let (added, ticket) = self.core.borrow_mut().add(client, batch, &proven, &notes)?;
                 if let Err(refusal) = stored(ticket).await {
                     self.core.borrow_mut().take_out_unstored(client, &added);
                     return Err(refusal);
@@ -457,6 +470,7 @@ impl Engine {
                 self.core.borrow_mut().hold(id, until, for_good).map(|()| Reply::Done)
             }
             Request::Go { id } => self.core.borrow_mut().go(id).map(|()| Reply::Done),
+            Request::Paths { select } => Ok(Reply::Paths(self.core.borrow().paths(&select))),
             Request::Known { urls } => Ok(Reply::Known(self.core.borrow().known(&urls))),
             Request::Totals => Ok(Reply::Totals(self.core.borrow_mut().count_all(Instant::now()))),
             Request::History { limit, before } => {

@@ -14,7 +14,7 @@ use crate::kernel::leave::{self, Facts, Word};
 use crate::kernel::schedule;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Mode;
-use crate::model::policy::{Battery, Cause, Policy};
+use crate::model::policy::{Battery, Cause, Period, Policy, Spent};
 use crate::model::record::HistoryLine;
 use crate::model::request::Refusal;
 use crate::model::state::{State, StateKind, WaitReason};
@@ -43,6 +43,10 @@ pub(super) struct Plan {
     /// Whether the line is metered and what the battery has, where somebody tells.
     pub(super) metered: Option<bool>,
     pub(super) on_battery: Option<Battery>,
+    /// Whether those that tell of them are yet to be heard.
+    pub(super) unheard: bool,
+    /// The budgets that were used up when it was decided.
+    used_up: Vec<Period>,
     /// Since when background downloads are held, and by what.
     held: Option<(UnixMs, &'static str)>,
 }
@@ -69,6 +73,7 @@ impl Core {
             metered: self.plan.metered,
             on_battery: self.plan.on_battery,
             budgets: budget::spent(&self.plan.traffic, &rules.budget, &zone, now),
+            unheard: self.plan.unheard,
         }
     }
 
@@ -93,6 +98,7 @@ impl Core {
         word.age(&facts, &self.config.circumstances, wall);
         self.say_word(word);
         let leaves = leave::decide(&facts, &self.config.circumstances, &self.plan.word);
+        self.plan.used_up = used_up(&facts.budgets);
         let background = leaves.of(Way::Background);
         let holds = background.policy == Policy::Hold;
         self.mind_hold(holds.then(|| Cause::brief(background.cause)), wall);
@@ -271,6 +277,9 @@ impl Core {
             return record.state.clone();
         }
         let leave = self.leaves.of(Way::of(record.mode, record.priority));
+        if item.is_under_way {
+            return State::Queued;
+        }
         if leave.policy == Policy::Hold {
             let why = leave.cause.map_or(WaitReason::Held, Cause::reason);
             return State::Waiting { why, until: leave.until };
@@ -317,9 +326,7 @@ impl Core {
     fn mind_budget(&mut self) {
         let rules = &self.config.circumstances;
         let spent = budget::spent(&self.plan.traffic, &rules.budget, &TimeZone::system(), timestamp());
-        let holds = |way| matches!(self.leaves.of(way).cause, Some(Cause::Budget { .. }));
-        let told = !self.plan.word.no_budgets.is_empty() || Way::ALL.into_iter().any(holds);
-        if !told && spent.iter().any(|spent| spent.bytes >= spent.of) {
+        if used_up(&spent) != self.plan.used_up {
             self.reconsider_soon();
         }
     }
@@ -331,6 +338,11 @@ impl Core {
             drop(self.db.count_traffic(durability, day.to_string(), bytes));
         }
     }
+}
+
+/// The budgets of which nothing is left.
+fn used_up(budgets: &[Spent]) -> Vec<Period> {
+    budgets.iter().filter(|spent| spent.is_used_up()).map(|spent| spent.period).collect()
 }
 
 /// The wall clock, as the plan reads it.

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::fetch::name::sanitise;
-use crate::library::{self, Reader};
-use crate::model::folders::{Folders, Values};
+use super::sorter::Sorter;
+use crate::library;
+use crate::model::folders::Folders;
 use crate::model::hook::HookCall;
 use crate::model::id::DownloadId;
-use crate::model::item::Taken;
-use crate::model::media::{Field, Info, MediaKind, SetBy, ToShelve};
+use crate::model::media::{Info, SetBy, ToShelve};
 use crate::model::record::{Checkpoint, HistoryLine, SetAside};
 use crate::model::time::UnixMs;
 use crate::store::db::Db;
@@ -81,78 +80,6 @@ impl Publish {
     }
 }
 
-/// What the template of folders is filled with.
-struct Known<'a> {
-    kind: MediaKind,
-    read: &'a Info,
-    given: &'a Info,
-    name: &'a str,
-}
-
-impl Values for Known<'_> {
-    fn kind(&self) -> MediaKind {
-        self.kind
-    }
-
-    fn text(&self, field: Field) -> Option<&str> {
-        let text = self.read.get(&field).or_else(|| self.given.get(&field))?;
-        (!text.is_empty()).then_some(text)
-    }
-
-    fn name(&self) -> &str {
-        self.name
-    }
-}
-
-impl Publish {
-    /// Gives finished media the folders and the name of the template. Whoever named the file keeps its name, and what can't be sorted
-    /// in stays where it was asked into: nothing here keeps a download from its end.
-    fn sort_in(&mut self, reader: Option<&mut Reader>) {
-        let Some(folders) = self.folders.take() else { return };
-        let path = self.ending.folder.join(&self.ending.name);
-        let media_type = self.media_type.as_deref();
-        if self.ending.taken != Taken::Number || !library::may_be_media(&path, media_type) {
-            return;
-        }
-        let by_name = || library::by_name(&path, media_type);
-        let part = self.ending.part.path();
-        let facts = reader.and_then(|reader| reader.read(&part, media_type).ok()).unwrap_or_else(by_name);
-        let Some((kind, _)) = facts.kind.or_else(|| by_name().kind) else { return };
-        let known = Known { kind, read: &facts.info, given: &self.given, name: &self.ending.name };
-        let mut names = safe_names(&folders, &known);
-        let Some(name) = names.pop() else { return };
-        let folder = names.iter().fold(self.ending.folder.as_ref().clone(), |folder, name| folder.join(name));
-        if make_folder(&self.ending.folder, &folder, self.ending.umask).is_ok() {
-            self.ending.folder = Arc::new(folder);
-            self.ending.name = name;
-            self.is_sorted = true;
-        }
-    }
-}
-
-/// Fills a template: each part is one safe name.
-pub(super) fn safe_names(folders: &Folders, values: &dyn Values) -> Vec<String> {
-    let safe = |name: &String| sanitise(name).unwrap_or_else(|| "Unknown".into());
-    folders.fill(values).iter().map(safe).collect()
-}
-
-/// Makes a folder below another one, safe against a power cut; one that is there is taken as it is.
-fn make_folder(base: &Path, folder: &Path, umask: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    if folder.is_dir() {
-        return Ok(());
-    }
-    // What is away is not made: a disk that comes back would be hidden below it.
-    if !base.is_dir() {
-        return Err(std::io::ErrorKind::NotFound.into());
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o777 & !umask).create(folder)?;
-    for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(base)) {
-        std::fs::File::open(above)?.sync_all()?;
-    }
-    Ok(())
-}
-
 /// What became of it.
 pub(super) struct Published {
     pub(super) id: DownloadId,
@@ -169,6 +96,7 @@ pub(super) struct Published {
 
 /// The publisher's thread.
 pub(super) struct Publisher {
+    sorter: Option<Sorter>,
     parts: Option<mpsc::Sender<Publish>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -180,8 +108,8 @@ impl Publisher {
         tag_reader: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let (parts, incoming) = mpsc::channel::<Publish>();
+        let sorter = Sorter::start(parts.clone(), tag_reader)?;
         let thread = std::thread::Builder::new().name("publisher".into()).spawn(move || {
-            let mut reader = tag_reader.map(Reader::new);
             let mut crowd = Crowd::default();
             while let Ok(first) = incoming.recv() {
                 let mut group = vec![first];
@@ -190,23 +118,21 @@ impl Publisher {
                 }
                 group.extend(incoming.try_iter().take(GROUP - 1));
                 crowd.count(Instant::now(), group.len());
-                for part in &mut group {
-                    part.sort_in(reader.as_mut());
-                }
-                if let Some(reader) = &mut reader {
-                    reader.rest();
-                }
                 // An engine that is gone needs no answer.
                 let _ = published.send(publish(&db, group));
             }
         })?;
-        Ok(Self { parts: Some(parts), thread: Some(thread) })
+        Ok(Self { sorter: Some(sorter), parts: Some(parts), thread: Some(thread) })
     }
 
     pub(super) fn publish(&self, part: Publish) {
-        if let Some(parts) = &self.parts {
-            // A thread that is gone takes the engine with it: nobody is left to tell.
-            let _ = parts.send(part);
+        match (&self.sorter, &self.parts) {
+            (Some(sorter), _) if part.is_to_be_sorted() => sorter.sort(part),
+            (_, Some(parts)) => {
+                // A thread that is gone takes the engine with it: nobody is left to tell.
+                let _ = parts.send(part);
+            }
+            _ => {}
         }
     }
 }
@@ -214,6 +140,7 @@ impl Publisher {
 impl Drop for Publisher {
     /// Waits until all that was given has its name.
     fn drop(&mut self) {
+        self.sorter = None;
         self.parts = None;
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so already.

@@ -66,7 +66,7 @@ impl Core {
             self.tell_lost(id, "the engine ended; a real-time download ends with it");
             self.take_out(id);
         }
-        self.undo.clear();
+        self.undo = super::steps::Steps::default();
         for intent in loaded.intents {
             self.end_intent(&intent);
         }

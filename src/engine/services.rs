@@ -59,7 +59,11 @@ impl Engine {
 
     /// What can be known of line and power is: what steps aside may begin.
     fn has_heard(&self) {
-        self.core.borrow_mut().unheard_until = None;
+        let mut core = self.core.borrow_mut();
+        core.unheard_until = None;
+        if std::mem::take(&mut core.plan.unheard) {
+            core.reconsider_soon();
+        }
         self.wake.notify_one();
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::core::Core;
 use super::item::{Item, Then};
 use super::news::discard;
-use crate::model::id::DownloadId;
+use super::steps::What;
+use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::Taken;
 use crate::model::record::DownloadRecord;
 use crate::model::request::Acted;
@@ -18,18 +19,6 @@ use crate::model::state::{State, StateKind};
 use crate::store::db::Ticket;
 use crate::store::error::StoreError;
 use crate::store::{files, note, part};
-
-/// How long a removed download can be taken back.
-const KEEP: Duration = Duration::from_secs(30);
-/// How many steps can be taken back.
-const MOST: usize = 1000;
-
-/// Something to take back.
-pub(super) struct Undo {
-    /// Which act it belongs to: all of one act is taken back together.
-    act: u64,
-    what: What,
-}
 
 /// What the store keeps the parts under that are to be deleted.
 const PARTS_TO_GO: &str = "parts_to_go";
@@ -88,35 +77,25 @@ impl PartToGo {
     }
 }
 
-enum What {
-    /// This was cancelled; it was in that state before.
-    Cancelled(DownloadId, StateKind),
-    /// This is to be removed as soon as its transfer has let go.
-    Removing(DownloadId),
-    /// This was removed, then.
-    Removed(Box<DownloadRecord>, Instant),
-}
-
 impl Core {
     /// An act begins: what can be taken back of it is taken back together.
     pub(super) fn begin_act(&mut self) {
-        self.last_act += 1;
+        self.undo.begin_act();
     }
 
     /// A cancel can be taken back.
     pub(super) fn note_cancelled(&mut self, id: DownloadId, before: StateKind) {
-        self.undo.push(Undo { act: self.last_act, what: What::Cancelled(id, before) });
+        self.undo.push(What::Cancelled(id, before));
     }
 
     /// A running download will be removed: its place among the acts is now.
     pub(super) fn note_removing(&mut self, id: DownloadId) {
-        self.undo.push(Undo { act: self.last_act, what: What::Removing(id) });
+        self.undo.push_removing(id);
     }
 
     /// Keeps a removed download for a while.
     pub(super) fn keep_for_undo(&mut self, item: Item) {
         let mut record = item.record;
-        let id = record.id;
         let kind = record.state.kind();
         if !matches!(
             kind,
@@ -124,44 +103,25 @@ impl Core {
         ) {
             record.state = State::Queued;
         }
-        let removed = What::Removed(Box::new(record), Instant::now());
-        let place =
-            self.undo.iter_mut().rev().find(|undo| matches!(undo.what, What::Removing(of) if of == id));
-        match place {
-            Some(undo) => undo.what = removed,
-            None => self.undo.push(Undo { act: self.last_act, what: removed }),
-        }
+        self.undo.push_removed(record, Instant::now());
         self.parts_to_go_changed = true;
-        self.forget_removed(false);
     }
 
-    /// Forgets what can't be taken back any more. Returns when the next one is to be forgotten.
+    /// Forgets what can't be taken back any more. Returns when to look again.
     pub(super) fn end_undo(&mut self, now: Instant) -> Option<Instant> {
-        let next = |undo: &[Undo]| {
-            let since = undo.iter().filter_map(|undo| match undo {
-                Undo { what: What::Removed(_, since), .. } => Some(*since + KEEP),
-                _ => None,
-            });
-            since.min()
-        };
-        if next(&self.undo).is_some_and(|next| next <= now) {
-            self.forget_removed(false);
-        }
-        next(&self.undo)
+        self.forget_removed(Some(now));
+        self.undo.due()
     }
 
     /// Whether something is kept that will be forgotten in a while.
     pub(super) fn keeps_removed(&self) -> bool {
-        self.undo.iter().any(|undo| matches!(undo.what, What::Removed(..)))
+        self.undo.due().is_some()
     }
 
     /// Takes a download out with its part, and nothing of it can be taken back.
     pub(super) fn take_out_for_good(&mut self, id: DownloadId) {
         self.take_out(id);
-        let is_it = |undo: &Undo| matches!(&undo.what, What::Removed(record, _) if record.id == id);
-        if let Some(place) = self.undo.iter().rposition(is_it)
-            && let What::Removed(record, _) = self.undo.remove(place).what
-        {
+        if let Some(record) = self.undo.take(id) {
             discard(&record);
         }
     }
@@ -188,25 +148,15 @@ impl Core {
         let succeeded: Vec<_> = same.map(|(_, id)| *id).filter(is_succeeded).collect();
         for id in succeeded {
             self.take_out(id);
-            self.undo.retain(|undo| !matches!(&undo.what, What::Removed(record, _) if record.id == id));
+            self.undo.take(id);
         }
     }
 
-    /// Deletes the parts of those that were removed so long ago that they can't be taken back; all of them at the end.
-    pub(super) fn forget_removed(&mut self, all: bool) {
-        let before = self.undo.len();
-        let too_many = before.saturating_sub(MOST);
-        let mut seen = 0;
-        self.undo.retain(|undo| {
-            seen += 1;
-            let What::Removed(record, since) = &undo.what else { return !all };
-            let over = all || seen <= too_many || since.elapsed() >= KEEP;
-            if over && record.state.kind() != StateKind::Completed {
-                discard(record);
-            }
-            !over
-        });
-        self.parts_to_go_changed |= self.undo.len() < before;
+    /// Deletes the parts of those that were removed so long ago that they can't be taken back; at the end, without a time, of all.
+    pub(super) fn forget_removed(&mut self, now: Option<Instant>) {
+        let over = self.undo.take_over(now);
+        over.iter().filter(|record| record.state.kind() != StateKind::Completed).for_each(discard);
+        self.parts_to_go_changed |= !over.is_empty();
     }
 
     /// Keeps in the store which parts are still to be deleted, where that is not what it has: a kill leaves none of them behind.
@@ -214,11 +164,9 @@ impl Core {
         if !std::mem::take(&mut self.parts_to_go_changed) {
             return;
         }
-        let removed = self.undo.iter().filter_map(|undo| match &undo.what {
-            What::Removed(record, _) if record.state.kind() != StateKind::Completed => Some(record.as_ref()),
-            _ => None,
-        });
-        let parts: Vec<PartToGo> = removed.flat_map(PartToGo::of).collect();
+        let removed = self.undo.removed().map(|(record, _)| record);
+        let unfinished = removed.filter(|record| record.state.kind() != StateKind::Completed);
+        let parts: Vec<PartToGo> = unfinished.flat_map(PartToGo::of).collect();
         // What can't be stored stays after a kill, as a file that somebody can see.
         drop(self.db.keep(PARTS_TO_GO, &parts));
     }
@@ -244,9 +192,8 @@ impl Core {
     pub(super) fn undo_last(&mut self) -> (Vec<Acted>, Option<Ticket>) {
         let mut acted = Vec::new();
         let mut back = Vec::new();
-        let act = self.undo.last().map(|undo| undo.act);
-        while let Some(last) = self.undo.pop_if(|undo| Some(undo.act) == act) {
-            match last.what {
+        for step in self.undo.pop_act() {
+            match step {
                 What::Cancelled(id, before) => {
                     if self.take_back_cancel(id, before) {
                         acted.push(Acted { id, refused: None });
@@ -260,8 +207,12 @@ impl Core {
                 What::Removed(record, _) => back.push(*record),
             }
         }
-        for record in &back {
-            self.removed.retain(|_, id| *id != record.id);
+        let ids: HashSet<DownloadId> = back.iter().map(|record| record.id).collect();
+        self.removed.retain(|_, id| !ids.contains(id));
+        for record in &mut back {
+            if !self.collections.contains_key(&record.collection) {
+                record.collection = CollectionId::DEFAULT;
+            }
             self.take_in(record.clone(), 0);
             acted.push(Acted { id: record.id, refused: None });
         }

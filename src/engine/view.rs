@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::item::Item;
+use super::item::{Item, Running};
 use super::transfer::Look;
 use crate::model::id::{CollectionId, DownloadId};
 use crate::model::item::NewDownload;
 use crate::model::printable::{mask_url, printable};
-use crate::model::record::Checkpoint;
+use crate::model::record::{Checkpoint, DownloadRecord};
 use crate::model::request::Batch;
 use crate::model::selector::Selector;
 use crate::model::state::StateKind;
 use crate::model::update::Update;
-use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Totals};
+use crate::model::view::{CollectionRow, DownloadDetail, DownloadRow, Politeness, Totals};
 use crate::model::way::Way;
 
 /// Rows in one page of changes.
@@ -62,7 +62,18 @@ impl Core {
         }
     }
 
+    /// Where the files of downloads are, or will be.
+    pub(super) fn paths(&self, select: &Selector) -> Vec<(DownloadId, String)> {
+        let path = |of: &DownloadRecord| clean(&of.folder.join(&of.name).display().to_string());
+        self.chosen(select).map(|(item, _)| (item.record.id, path(&item.record))).collect()
+    }
+
     pub(super) fn rows(&self, select: &Selector) -> Vec<DownloadRow> {
+        self.chosen(select).map(|(_, row)| row).collect()
+    }
+
+    /// Those that a selector chooses, in order, each with its row.
+    fn chosen<'a>(&'a self, select: &'a Selector) -> impl Iterator<Item = (&'a Item, DownloadRow)> {
         let by_sight = select.is_by_sight();
         let mut items: Vec<&Item> = if by_sight {
             self.items.values().collect()
@@ -74,7 +85,8 @@ impl Core {
             let (a, b) = (&a.record, &b.record);
             a.order.total_cmp(&b.order).then(a.id.cmp(&b.id))
         });
-        items.into_iter().map(|item| self.row(item)).filter(|row| !by_sight || select.chooses(row)).collect()
+        let with_rows = items.into_iter().map(|item| (item, self.row(item)));
+        with_rows.filter(move |(_, row)| !by_sight || select.chooses(row))
     }
 
     /// Everything about a download but its lanes, which its transfer knows.
@@ -114,6 +126,7 @@ impl Core {
             received: story.map_or(0, |story| story.received)
                 + item.run.as_ref().map_or(0, |run| run.live.received()),
             limit: record.settings.limit,
+            shared_limits: self.shared_limits_of(item),
             connections: record.settings.connections,
             proxy: record.settings.proxy.as_ref().map(mask_url),
             interface: record.settings.interface.clone(),
@@ -128,8 +141,17 @@ impl Core {
             events: story.map(|story| story.events.iter().cloned().collect()).unwrap_or_default(),
             leave: Some(*self.leaves.of(Way::of(record.mode, record.priority)))
                 .filter(|leave| !leave.is_plain()),
-            politeness: item.run.as_ref().and_then(|_| self.polite.reports().of(id)).map(Box::new),
+            politeness: item.run.as_ref().and_then(|run| self.politeness_of(id, run)).map(Box::new),
         })
+    }
+
+    /// What the governor does with a download; where a limit gives it less than the line would, that is what it does.
+    fn politeness_of(&self, id: DownloadId, run: &Running) -> Option<Politeness> {
+        let mut seen = self.polite.reports().of(id)?;
+        if run.limited_for > 0 && !seen.aside {
+            seen.doing = "keeps to a limit".into();
+        }
+        Some(seen)
     }
 
     /// What changed after a revision; everything where none is named.

@@ -22,6 +22,8 @@ pub struct Facts {
     pub on_battery: Option<Battery>,
     /// What is used of each budget.
     pub budgets: Vec<Spent>,
+    /// Whether those that tell of line and power are yet to be heard.
+    pub unheard: bool,
 }
 
 /// What a person said. It outlives the process.
@@ -77,7 +79,7 @@ impl Word {
         let has_plan = facts.plan.iter().any(|(_, stand)| stand.policy != Policy::Run);
         // A plan that never changes is lifted for as long as anybody can wait.
         let end = boundary(&facts.plan).unwrap_or(UnixMs(i64::MAX));
-        let used_up = facts.budgets.iter().filter(|spent| is_used_up(spent));
+        let used_up = facts.budgets.iter().filter(|spent| spent.is_used_up());
         Self {
             hold: None,
             no_plan: has_plan.then_some(end),
@@ -105,8 +107,10 @@ impl Word {
             *until = ends(*period).map_or(*until, |end| end.min(*until));
         }
         self.no_budgets.retain(|(_, until)| !is_over(until));
-        self.metered_is_fine &= facts.metered != Some(false);
-        self.battery_is_fine &= is_low(facts, rules);
+        if !facts.unheard {
+            self.metered_is_fine &= facts.metered == Some(true);
+            self.battery_is_fine &= is_low(facts, rules);
+        }
     }
 
     /// The next moment at which any of it is over.
@@ -157,7 +161,7 @@ fn reasons(way: Way, facts: &Facts, rules: &Circumstances, word: &Word) -> Vec<R
         let cause = Cause::Battery { percent: facts.on_battery.and_then(|battery| battery.percent) };
         reasons.push(open(*rules.battery.ways.of(way), cause, word.battery_is_fine));
     }
-    for spent in facts.budgets.iter().filter(|spent| is_used_up(spent)) {
+    for spent in facts.budgets.iter().filter(|spent| spent.is_used_up()) {
         let is_lifted = word.no_budgets.iter().any(|(period, _)| *period == spent.period);
         let policy = if is_lifted { Policy::Run } else { *rules.budget.ways.of(way) };
         let cause = Cause::Budget { period: spent.period };
@@ -174,22 +178,19 @@ fn weigh(reasons: &[Reason]) -> Leave {
     let Some(chief) = reasons.iter().filter(|reason| reason.policy == policy).max_by_key(end) else {
         return Leave::default();
     };
-    // What runs in spite of something tells when the plan ends that.
-    let plan = reasons.iter().filter(|reason| reason.until.is_some()).min_by_key(|reason| reason.until);
-    let ends = if policy == Policy::Run { plan } else { Some(chief).filter(|reason| reason.until.is_some()) };
-    let until = ends.and_then(|reason| reason.until);
-    let then = until.map(|until| {
+    let after = |until: UnixMs| {
         reasons.iter().fold(Policy::Run, |then, reason| {
             let is_over = reason.until.is_some_and(|end| end <= until);
             then.and(if is_over { reason.then } else { reason.policy })
         })
-    });
+    };
+    // What runs in spite of something tells when that ends, and goes on running after what is over without a change.
+    let ends = reasons.iter().filter_map(|reason| reason.until);
+    let change = ends.filter(|until| policy == Policy::Run && after(*until) != Policy::Run).min();
+    let until = change.or(chief.until);
+    let then = until.map(after);
     let is_silent = policy == Policy::Run && chief.cause == Cause::Plan;
     Leave { policy, cause: Some(chief.cause).filter(|_| !is_silent), until, then }
-}
-
-fn is_used_up(spent: &Spent) -> bool {
-    spent.bytes >= spent.of
 }
 
 /// Whether the machine runs on a battery that is lower than the rule wants. One of which nothing is known is none.
@@ -342,10 +343,10 @@ mod tests {
         assert_eq!(word, Word::go(&facts, &rules));
         word.age(&facts, &rules, at(18));
         assert_eq!((word.no_plan, &word.no_budgets[..]), (None, &[(Period::Month, at(50))][..]));
-        // A service that is away for a moment is no other line.
+        // Of a line that nobody tells of nobody knows whether it is the same when somebody does again.
         word.age(&Facts { metered: None, ..facts.clone() }, &rules, at(18));
-        assert!(word.metered_is_fine && word.battery_is_fine);
-        word.age(&Facts { metered: Some(false), on_battery: None, ..facts }, &rules, at(50));
+        assert!(!word.metered_is_fine && word.battery_is_fine);
+        word.age(&Facts { on_battery: None, ..facts }, &rules, at(50));
         assert_eq!(word, Word::default());
         // One that was said of a plan that is no more, or by a clock that was wrong, ends with the plan that there is.
         let for_ever = Facts::default();
@@ -362,6 +363,23 @@ mod tests {
         let word = Word::go(&both(0), &rules);
         assert_eq!(told(Way::Background, &both(0), &word).split(',').next(), Some("steps aside"));
         assert!(told(Way::Background, &both(100), &word).starts_with("on hold"));
+        // What runs in spite of both tells of the one that matters; and of the plan, where that ends it.
+        let word = Word::go(&both(100), &rules);
+        assert_eq!(
+            told(Way::Background, &both(100), &word),
+            "steps aside, until 50, though the budget of the month is used up"
+        );
+        let planned = Facts { plan: planned(Policy::Run, 40, Policy::Hold).plan, ..both(100) };
+        assert_eq!(
+            told(Way::Background, &planned, &word),
+            "steps aside, until 40, then on hold, though the budget of the month is used up"
+        );
+        // Before anybody has told of line and power nothing is known to be over.
+        let mut word = Word { metered_is_fine: true, battery_is_fine: true, ..Word::default() };
+        word.age(&Facts { unheard: true, ..Facts::default() }, &rules, at(1));
+        assert!(word.metered_is_fine && word.battery_is_fine);
+        word.age(&Facts::default(), &rules, at(1));
+        assert_eq!(word, Word::default());
         let mut hold = Word::hold(&Facts::default(), Some(at(3)), false);
         hold.age(&Facts::default(), &rules, at(2));
         assert!(hold.hold.is_some());

@@ -61,9 +61,14 @@ const LEAST_PART: usize = 64;
 /// The smallest piece, in bytes.
 const SMALLEST_PIECE: u64 = 512;
 
+/// The lowest of these limits, in bytes a second; nothing where none holds.
+pub fn least(buckets: &[Arc<Bucket>]) -> Option<u64> {
+    buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()
+}
+
 /// How much to take at once under these limits; as it comes where none holds.
 pub fn piece(buckets: &[Arc<Bucket>]) -> Option<usize> {
-    piece_of(buckets.iter().map(|bucket| bucket.rate()).filter(|rate| *rate > 0).min()?)
+    piece_of(least(buckets)?)
 }
 
 /// How much one of a download's connections takes at once of such a piece. Whoever waits for a bucket is served in turn, so each gets

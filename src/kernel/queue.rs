@@ -23,6 +23,8 @@ pub struct Waiting {
     pub order: f64,
     /// The group that it runs in: those have a limit of their own in place of the common ones.
     pub group: Option<u64>,
+    /// Whether it runs in real time but for an interruption of its own: no hold is about it.
+    pub goes_on: bool,
 }
 
 /// What may run at once.
@@ -49,6 +51,8 @@ pub struct Queue {
     groups: HashMap<u64, Group>,
     /// How many run that are in no group.
     alone: u32,
+    /// How many in line go on after an interruption.
+    going_on: usize,
 }
 
 /// Downloads that have a limit of their own.
@@ -71,19 +75,36 @@ const LOOKED_AT: usize = 64;
 /// A download's turn: real time first, then by priority, place and number. The lower one comes first.
 pub type Turn = (u8, Priority, u64, DownloadId);
 
-/// The turn, and the collection comes along.
-type Key = (u8, Priority, u64, DownloadId, CollectionId, Option<u64>);
+/// A place in a line: the turn, and what is needed to tell who may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    turn: Turn,
+    collection: CollectionId,
+    group: Option<u64>,
+    goes_on: bool,
+}
+
+impl Key {
+    fn way(self) -> Way {
+        match (self.turn.0, self.turn.1) {
+            (0, _) => Way::RealTime,
+            (_, Priority::Now) => Way::Now,
+            _ => Way::Background,
+        }
+    }
+}
 
 impl Queue {
     /// Puts a download in line, or changes its place there.
     pub fn insert(&mut self, waiting: Waiting) {
         self.remove(waiting.id);
-        let (class, priority, place, id) = turn(waiting.mode, waiting.priority, waiting.order, waiting.id);
+        let turn = turn(waiting.mode, waiting.priority, waiting.order, waiting.id);
         let group = waiting.group.filter(|group| self.groups.contains_key(group));
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
             group.waiting += 1;
         }
-        let key = (class, priority, place, id, waiting.collection, group);
+        let key = Key { turn, collection: waiting.collection, group, goes_on: waiting.goes_on };
+        self.going_on += usize::from(key.goes_on);
         self.waiting.insert(waiting.id, (key, waiting.host.clone()));
         self.by_host.entry(waiting.host).or_default().insert(key);
     }
@@ -94,10 +115,11 @@ impl Queue {
             && let Some(line) = self.by_host.get_mut(&host)
         {
             line.remove(&key);
+            self.going_on -= usize::from(key.goes_on);
             if line.is_empty() {
                 self.by_host.remove(&host);
             }
-            if let Some(group) = key.5.and_then(|group| self.groups.get_mut(&group)) {
+            if let Some(group) = key.group.and_then(|group| self.groups.get_mut(&group)) {
                 group.waiting -= 1;
             }
         }
@@ -118,10 +140,10 @@ impl Queue {
         if ended.waiting == 0 {
             return;
         }
-        for (key, host) in self.waiting.values_mut().filter(|(key, _)| key.5 == Some(group)) {
+        for (key, host) in self.waiting.values_mut().filter(|(key, _)| key.group == Some(group)) {
             if let Some(line) = self.by_host.get_mut(host) {
                 line.remove(key);
-                key.5 = None;
+                key.group = None;
                 line.insert(*key);
             }
         }
@@ -134,7 +156,7 @@ impl Queue {
 
     /// A download took a place.
     pub fn started(&mut self, id: DownloadId, host: &str, collection: CollectionId) {
-        let group = self.waiting.get(&id).and_then(|(key, _)| key.5);
+        let group = self.waiting.get(&id).and_then(|(key, _)| key.group);
         self.remove(id);
         if self.running.insert(id, (host.to_owned(), collection, group)).is_none() {
             match group.and_then(|group| self.groups.get_mut(&group)) {
@@ -190,6 +212,11 @@ impl Queue {
         self.running.iter().filter(|(_, (other, ..))| other == host).map(|(id, _)| *id).collect()
     }
 
+    /// Whether some in line go on after an interruption, whatever is held.
+    pub fn some_go_on(&self) -> bool {
+        self.going_on > 0
+    }
+
     /// How many are in line.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -218,13 +245,13 @@ impl Queue {
             let is_over = self.running_from(host) > slots.per_host;
             // A place that is freed must be one that it can take: its collection or its group may be what is full.
             let waits = |key: &&Key| {
-                let own = slots.per_collection.get(&key.4).copied().unwrap_or(u32::MAX);
-                let in_collection = self.per_collection.get(&key.4).copied().unwrap_or(0);
-                let lacks_place = match key.5 {
+                let own = slots.per_collection.get(&key.collection).copied().unwrap_or(u32::MAX);
+                let in_collection = self.per_collection.get(&key.collection).copied().unwrap_or(0);
+                let lacks_place = match key.group {
                     Some(group) => is_full && self.groups.get(&group).is_some_and(|group| group.is_open()),
                     None => !is_over && (is_full || no_room || host_is_full),
                 };
-                way_of(key) == Way::Now && !is_held(key.4) && in_collection < own && lacks_place
+                key.way() == Way::Now && !is_held(key.collection) && in_collection < own && lacks_place
             };
             // A line of thousands is not looked through at each turn: nothing in it can lack a place that it could take, or what could
             // stands behind many that can't.
@@ -232,11 +259,11 @@ impl Queue {
             if !can_alone && !is_full {
                 return None;
             }
-            let is_now = |key: &&Key| way_of(key) != Way::Background;
+            let is_now = |key: &&Key| key.way() != Way::Background;
             let key = line.iter().take(LOOKED_AT).take_while(is_now).find(waits)?;
-            Some((key, Some(host.as_str()).filter(|_| host_is_full && key.5.is_none())))
+            Some((key, Some(host.as_str()).filter(|_| host_is_full && key.group.is_none())))
         });
-        firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.3, host))
+        firsts.min_by_key(|(key, _)| *key).map(|(key, host)| (key.turn.3, host))
     }
 
     /// Returns who is to start next, or nothing where all places are taken. `held` says which ways to download are
@@ -253,44 +280,36 @@ impl Queue {
         // A group of which nobody waits is no reason to look through the lines.
         let some_group = !is_full && self.groups.values().any(|group| group.is_open() && group.waiting > 0);
         let fits = |key: &Key, host: &str| {
-            let collection = key.4;
+            let collection = key.collection;
             let own = slots.per_collection.get(&collection).copied().unwrap_or(u32::MAX);
             let in_collection = self.per_collection.get(&collection).copied().unwrap_or(0);
-            let may = match key.5 {
+            let may = match key.group {
                 Some(group) => is_open(group),
                 None => room && self.running_from(host) < slots.per_host,
             };
-            !held.of(way_of(key)) && !is_held(collection) && (key.0 == 0 || (may && in_collection < own))
+            let is_released = key.goes_on || !(*held.of(key.way()) || is_held(collection));
+            is_released && (key.turn.0 == 0 || (may && in_collection < own))
         };
         self.by_host
             .iter()
             .filter(|(host, line)| {
                 // Real time comes first in each line: a full engine looks no further than that.
-                let front_is_real_time = line.first().is_some_and(|key| key.0 == 0);
+                let front_is_real_time = line.first().is_some_and(|key| key.turn.0 == 0);
                 front_is_real_time || some_group || (room && self.running_from(host) < slots.per_host)
             })
             .filter_map(|(host, line)| {
                 // What steps aside stands last in each line: where it is held nobody looks through all of it.
-                let ends = |key: &&Key| !(held.background && way_of(key) == Way::Background);
+                let ends = |key: &&Key| !(held.background && key.way() == Way::Background);
                 line.iter().take_while(ends).find(|key| fits(key, host))
             })
             .min()
-            .map(|key| key.3)
+            .map(|key| key.turn.3)
     }
 }
 
 /// Returns a download's turn.
 pub fn turn(mode: Mode, priority: Priority, order: f64, id: DownloadId) -> Turn {
     (u8::from(mode != Mode::RealTime), priority, sortable(order), id)
-}
-
-/// The way of a download, by its turn.
-fn way_of(key: &Key) -> Way {
-    match (key.0, key.1) {
-        (0, _) => Way::RealTime,
-        (_, Priority::Now) => Way::Now,
-        _ => Way::Background,
-    }
 }
 
 /// The bits of a place, so that they sort as the number does.
@@ -307,7 +326,16 @@ mod tests {
 
     fn waiting(id: u64, host: &str, priority: Priority, order: f64) -> Waiting {
         let (id, collection) = (DownloadId(id), CollectionId(1 + id % 2));
-        Waiting { id, host: host.into(), collection, mode: Mode::Background, priority, order, group: None }
+        Waiting {
+            id,
+            host: host.into(),
+            collection,
+            mode: Mode::Background,
+            priority,
+            order,
+            group: None,
+            goes_on: false,
+        }
     }
 
     fn slots(parallel: u32, per_host: u32) -> Slots {
@@ -358,16 +386,17 @@ mod tests {
                     priority,
                     order: 1.0,
                     group: (group == 1).then_some(1),
+                    goes_on: false,
                 });
                 // Those that came first run already.
                 if id % 2 == 0 && let Some(next) = queue.next(&slots, &Ways::default(), |_| false) {
                     let (key, host) = queue.waiting[&next].clone();
-                    queue.started(next, &host, key.4);
+                    queue.started(next, &host, key.collection);
                 }
             }
             while let Some(next) = queue.next(&slots, &Ways::default(), |_| false) {
                 let (key, host) = queue.waiting[&next].clone();
-                queue.started(next, &host, key.4);
+                queue.started(next, &host, key.collection);
             }
             if let Some((wanted, host)) = queue.wants_place(&slots, &Ways::default(), |_| false) {
                 let host = host.map(str::to_owned);
@@ -382,11 +411,26 @@ mod tests {
                     after.ended(victim);
                     // Another one of its kind may have lacked the same place.
                     let next = after.next(&slots, &Ways::default(), |_| false);
-                    let way = next.map(|next| way_of(&after.waiting[&next].0));
+                    let way = next.map(|next| after.waiting[&next].0.way());
                     prop_assert_eq!(way, Some(Way::Now), "{} wanted it, {:?} has it", wanted, next);
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_interrupted_goes_on_though_everything_is_held() {
+        let mut queue = Queue::default();
+        let all = Ways { background: true, now: true, real_time: true };
+        let in_real_time = |id| Waiting { mode: Mode::RealTime, ..waiting(id, "a", Priority::Normal, 1.0) };
+        let next = |queue: &Queue| queue.next(&slots(1, 1), &all, |_| true).map(|id| id.0);
+        queue.insert(in_real_time(1));
+        assert!(next(&queue).is_none() && !queue.some_go_on());
+        queue.insert(Waiting { goes_on: true, ..in_real_time(2) });
+        assert!(next(&queue) == Some(2) && queue.some_go_on());
+        // It begins anew.
+        queue.insert(in_real_time(2));
+        assert!(next(&queue).is_none() && !queue.some_go_on());
     }
 
     #[test]

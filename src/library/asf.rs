@@ -14,12 +14,12 @@ const MOST_HEADER: usize = 8 << 20;
 /// Objects and attributes of a header that are looked at, at most.
 const MOST_OBJECTS: usize = 10_000;
 
-const HEADER: Uuid = uuid!("75B22630-668E-11CF-A6D9-00AA0062CE6C");
-const FILE_PROPERTIES: Uuid = uuid!("8CABDCA1-A947-11CF-8EE4-00C00C205365");
+pub(super) const HEADER: Uuid = uuid!("75B22630-668E-11CF-A6D9-00AA0062CE6C");
+pub(super) const FILE_PROPERTIES: Uuid = uuid!("8CABDCA1-A947-11CF-8EE4-00C00C205365");
 const STREAM_PROPERTIES: Uuid = uuid!("B7DC0791-A9B7-11CF-8EE6-00C00C205365");
 const HEADER_EXTENSION: Uuid = uuid!("5FBF03B5-A92E-11CF-8EE3-00C00C205365");
-const CONTENT_DESCRIPTION: Uuid = uuid!("75B22633-668E-11CF-A6D9-00AA0062CE6C");
-const EXTENDED_CONTENT_DESCRIPTION: Uuid = uuid!("D2D0A440-E307-11D2-97F0-00A0C95EA850");
+pub(super) const CONTENT_DESCRIPTION: Uuid = uuid!("75B22633-668E-11CF-A6D9-00AA0062CE6C");
+pub(super) const EXTENDED_CONTENT_DESCRIPTION: Uuid = uuid!("D2D0A440-E307-11D2-97F0-00A0C95EA850");
 const METADATA: Uuid = uuid!("C5F8CBEA-5BAF-4877-8467-AA8C44FA4CCA");
 const METADATA_LIBRARY: Uuid = uuid!("44231C94-9498-49D1-A141-1D134E457054");
 const AUDIO: Uuid = uuid!("F8699E40-5B4D-11CF-A8FD-00805F5C442B");
@@ -50,17 +50,9 @@ pub(super) fn header(bytes: &[u8], found: &mut Found) {
 
 /// Walks through objects; only the header itself may hold an extension with more.
 fn objects(mut bytes: Bytes<'_>, may_extend: bool, left: &mut usize, found: &mut Found) {
-    while *left > 0 {
-        *left -= 1;
-        let next = |bytes: &mut Bytes<'_>| {
-            let kind = guid(bytes)?;
-            let size = bytes.u64_le()?.checked_sub(24)?;
-            Some((kind, size))
-        };
-        let Some((kind, size)) = next(&mut bytes) else { return };
-        // What is cut off in the middle is read as far as it goes.
-        let inside = usize::try_from(size).unwrap_or(usize::MAX).min(bytes.len());
-        let Some(object) = bytes.take(inside).map(Bytes) else { return };
+    // What is in the extension is said after all else: of several values the further ones are in there.
+    let mut extension = None;
+    while let Some((kind, object)) = next(&mut bytes, left) {
         // Each ends where its bytes do; what was read until then counts.
         let _ = match kind {
             FILE_PROPERTIES => file_properties(object, found),
@@ -69,10 +61,22 @@ fn objects(mut bytes: Bytes<'_>, may_extend: bool, left: &mut usize, found: &mut
             EXTENDED_CONTENT_DESCRIPTION => extended_content_description(object, left, found),
             METADATA => metadata(object, "Metadata", left, found),
             METADATA_LIBRARY => metadata(object, "Metadata Library", left, found),
-            HEADER_EXTENSION if may_extend => header_extension(object, left, found),
+            HEADER_EXTENSION if may_extend => extension.replace(object).map(drop),
             _ => Some(()),
         };
     }
+    if let Some(object) = extension {
+        let _ = header_extension(object, left, found);
+    }
+}
+
+/// The next object, unless there were too many. What is cut off in the middle is read as far as it goes.
+fn next<'a>(bytes: &mut Bytes<'a>, left: &mut usize) -> Option<(Uuid, Bytes<'a>)> {
+    *left = left.checked_sub(1)?;
+    let kind = guid(bytes)?;
+    let size = bytes.u64_le()?.checked_sub(24)?;
+    let inside = usize::try_from(size).unwrap_or(usize::MAX).min(bytes.len());
+    Some((kind, Bytes(bytes.take(inside)?)))
 }
 
 fn guid(bytes: &mut Bytes<'_>) -> Option<Uuid> {
@@ -264,6 +268,20 @@ pub(super) mod tests {
         assert_eq!((found.class, found.bitrate), (Some(MediaKind::Video), Some(128_000)));
         assert_eq!((found.streams, found.frame), (Streams { audio: false, video: true }, Some((320, 240))));
         assert_eq!(found.cover.as_deref(), Some(&b"\x89PNG"[..]));
+    }
+
+    #[test]
+    fn of_several_values_the_first_counts_wherever_the_others_stand() {
+        let further = [1_u16.to_le_bytes().to_vec(), library_attribute("Title", 0, &wide("Second"))].concat();
+        let extension = object(HEADER_EXTENSION, &[vec![0; 22], object(METADATA_LIBRARY, &further)].concat());
+        let first = wide("First");
+        let length = u16::try_from(first.len()).unwrap().to_le_bytes();
+        let described = object(CONTENT_DESCRIPTION, &[&length[..], &[0; 8], &first].concat());
+        for inside in [[extension.clone(), described.clone()].concat(), [described, extension].concat()] {
+            let size = (inside.len() as u64 + 30).to_le_bytes();
+            let file = [&HEADER.to_bytes_le()[..], &size, &[2, 0, 0, 0, 1, 2], &inside].concat();
+            assert_eq!(read(&file).info[&Field::Title], "First");
+        }
     }
 
     #[test]

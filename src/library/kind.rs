@@ -69,6 +69,15 @@ pub(super) fn of_media_type(media_type: &str) -> Option<MediaKind> {
     }
 }
 
+/// Extensions that say nothing of what is in a file: those of programs that sent it, and of bytes as such.
+pub(super) fn says_nothing(extension: &str) -> bool {
+    const NOTHING: [&str; 14] = [
+        "asp", "aspx", "bin", "cgi", "dat", "data", "do", "download", "file", "jsp", "php", "php3", "tmp",
+        "unknown",
+    ];
+    NOTHING.iter().any(|one| extension.eq_ignore_ascii_case(one))
+}
+
 /// The kind of a name's extension.
 pub(super) fn of_extension(extension: &str) -> Option<MediaKind> {
     const MUSIC: [&str; 27] = [

@@ -2,18 +2,23 @@
 //! own, with caps on memory and time, and asked for through [`Reader`]; the process that owns the engine never parses a tag.
 
 mod asf;
+mod asf_write;
+mod avi;
 mod bytes;
 mod cover;
+mod format;
 mod found;
 mod kind;
 mod matroska;
+mod movie;
 mod mp4;
+mod ogg;
+mod raw;
 pub mod read;
 mod reader;
 mod rewrite;
 mod serve;
 mod source;
-mod streams;
 mod tags;
 pub mod tried;
 pub mod walk;
@@ -23,6 +28,7 @@ mod write;
 pub use reader::{Reader, Trouble};
 pub use rewrite::{Rewriter, Room, Unwritten};
 pub use serve::serve;
+pub use source::Sum;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -45,7 +51,14 @@ pub fn may_be_media(path: &Path, media_type: Option<&str>) -> bool {
 
 /// Whether neither name nor media type says what a file is: then [`begins_as_media`] does.
 pub fn only_bytes_tell(path: &Path, media_type: Option<&str>) -> bool {
-    path.extension().is_none() && media_type.is_none_or(|media_type| media_type == "application/octet-stream")
+    const BYTES: [&str; 3] =
+        ["application/octet-stream", "binary/octet-stream", "application/force-download"];
+    has_no_word(path) && media_type.is_none_or(|media_type| BYTES.contains(&media_type))
+}
+
+/// Whether a name has no extension, or one that says nothing.
+pub fn has_no_word(path: &Path) -> bool {
+    path.extension().is_none_or(|extension| extension.to_str().is_some_and(kind::says_nothing))
 }
 
 /// The first bytes of a file that [`begins_as_media`] needs.
@@ -65,10 +78,13 @@ pub fn begins_as_media(head: &[u8]) -> bool {
     is_container || head.starts_with(b"ID3") || matches!(kind::of_format(format), Ok(Some(_)))
 }
 
-/// Whether a file begins as media does; one that can't be read doesn't.
-pub fn file_begins_as_media(path: &Path) -> bool {
-    let head = source::Source::open(path).and_then(|mut file| file.read_at(0, HEAD));
-    head.is_ok_and(|head| begins_as_media(&head))
+/// Whether a file begins as media does.
+///
+/// # Errors
+/// It can't be read.
+pub fn file_begins_as_media(path: &Path) -> std::io::Result<bool> {
+    let head = source::Source::open(path)?.read_at(0, HEAD)?;
+    Ok(begins_as_media(&head))
 }
 
 /// What can be said of a file without reading it: its kind by media type or name.
@@ -108,14 +124,6 @@ pub fn true_path(path: &Path) -> PathBuf {
     }
 }
 
-/// The sum of all bytes of a file, to tell whether two are the same; none where it was stopped before the end.
-///
-/// # Errors
-/// It can't be read.
-pub fn hash(path: &Path, is_stopped: &dyn Fn() -> bool) -> std::io::Result<Option<String>> {
-    source::Source::open(path)?.hash(is_stopped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +138,9 @@ mod tests {
             ("a.php", Some("audio/mpeg"), true),
             ("stream", Some("application/octet-stream"), true),
             ("Makefile", Some("text/plain"), false),
+            ("get.php", Some("application/octet-stream"), true),
+            ("film.BIN", None, true),
+            ("get.php", Some("text/html"), false),
         ];
         for (name, media_type, is) in table {
             assert_eq!(may_be_media(Path::new(name), media_type), is, "{name}");

@@ -4,12 +4,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::bytes::{Bytes, utf8, utf16_le};
 use super::found::{Found, Value};
+use super::movie::Top;
 use super::source::Source;
 
 /// Boxes that are looked at, at most.
 const MOST_BOXES: usize = 20_000;
 /// Bytes of an `Xtra` box that are looked at, at most.
 const MOST_XTRA: usize = 1 << 20;
+/// Bytes of an index of fragments that are looked at: as many as it may have.
+const MOST_INDEX: usize = 32 + 12 * 65_535;
 /// Attributes in one, at most.
 const MOST_ATTRIBUTES: usize = 10_000;
 /// A text, a number, a moment, a GUID.
@@ -28,12 +31,30 @@ pub(super) fn read(source: &mut Source, found: &mut Found) -> io::Result<()> {
                 is_audio_brand = matches!(brand.as_slice(), b"M4A " | b"M4B " | b"M4P ");
             }
             b"moov" => walk.movie(&found_box, found)?,
+            // A file in fragments: the first index is of all of it.
+            b"sidx" => {
+                let index = walk.payload(&found_box, MOST_INDEX)?;
+                found.put_millis(indexed(Bytes(&index)).unwrap_or(0));
+            }
             _ => {}
         }
     }
     // The pictures of an audio book's chapters are no film.
     found.streams.video &= !is_audio_brand;
     Ok(())
+}
+
+/// The boxes at the top of a file, as far as they make sense.
+pub(super) fn tops(source: &mut Source) -> io::Result<Vec<Top>> {
+    let end = source.len();
+    let mut walk = Walk { source, left: MOST_BOXES };
+    let (mut at, mut tops) = (0, Vec::new());
+    let mut start = at;
+    while let Some(found) = walk.next(&mut at, end)? {
+        tops.push(Top { kind: found.kind, start, end: found.end });
+        start = at;
+    }
+    Ok(tops)
 }
 
 /// Whether a file has its bytes in fragments, or an index of such.
@@ -56,6 +77,39 @@ pub(super) fn is_in_fragments(source: &mut Source) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// How many items the list in moov/udta/meta has, those without a value too.
+pub(super) fn items(source: &mut Source) -> io::Result<usize> {
+    let end = source.len();
+    let mut walk = Walk { source, left: MOST_BOXES };
+    let (mut at, mut items) = (0, 0);
+    while let Some(movie) = walk.next(&mut at, end)? {
+        let mut at = movie.start;
+        while &movie.kind == b"moov"
+            && let Some(user) = walk.next(&mut at, movie.end)?
+        {
+            let mut at = user.start;
+            while &user.kind == b"udta"
+                && let Some(meta) = walk.next(&mut at, user.end)?
+            {
+                // A version stands before its boxes, but for QuickTime's.
+                let head = walk.payload(&meta, 8)?;
+                let mut at = meta.start + if head.get(4..) == Some(b"hdlr") { 0 } else { 4 };
+                while &meta.kind == b"meta"
+                    && let Some(list) = walk.next(&mut at, meta.end)?
+                {
+                    let mut at = list.start;
+                    while &list.kind == b"ilst"
+                        && let Some(item) = walk.next(&mut at, list.end)?
+                    {
+                        items += usize::from(!matches!(&item.kind, b"free" | b"skip"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(items)
 }
 
 struct Box4 {
@@ -105,12 +159,26 @@ impl Walk<'_> {
     }
 
     fn movie(&mut self, movie: &Box4, found: &mut Found) -> io::Result<()> {
+        let mut scale = 0;
         let mut at = movie.start;
         while let Some(inside) = self.next(&mut at, movie.end)? {
             match &inside.kind {
                 b"mvhd" => {
                     let header = self.payload(&inside, 32)?;
-                    found.put_millis(duration(Bytes(&header)).unwrap_or(0));
+                    if let Some((units, of)) = duration(Bytes(&header)) {
+                        scale = of;
+                        found.put_millis(millis(units, scale));
+                    }
+                }
+                b"mvex" => {
+                    let mut at = inside.start;
+                    while let Some(more) = self.next(&mut at, inside.end)? {
+                        if &more.kind == b"mehd" {
+                            let header = self.payload(&more, 12)?;
+                            let units = extended(Bytes(&header)).unwrap_or(0);
+                            found.put_millis(millis(units, scale));
+                        }
+                    }
                 }
                 b"trak" => self.track(&inside, found)?,
                 b"udta" => {
@@ -153,8 +221,8 @@ impl Walk<'_> {
     }
 }
 
-/// Milliseconds, of a movie header.
-fn duration(mut header: Bytes<'_>) -> Option<u64> {
+/// How long a movie is, of its header: units, and how many a second has.
+fn duration(mut header: Bytes<'_>) -> Option<(u64, u32)> {
     let version = header.u8()?;
     header.take(3)?;
     let (scale, units) = if version == 1 {
@@ -164,7 +232,34 @@ fn duration(mut header: Bytes<'_>) -> Option<u64> {
         header.take(8)?;
         (header.u32_be()?, u64::from(header.u32_be()?))
     };
-    u64::try_from((u128::from(units) * 1000).checked_div(u128::from(scale))?).ok()
+    Some((units, scale))
+}
+
+/// How long a movie in fragments is, in units of its header (ISO/IEC 14496-12, 8.8.2).
+fn extended(mut header: Bytes<'_>) -> Option<u64> {
+    let version = header.u8()?;
+    header.take(3)?;
+    if version == 1 { header.u64_be() } else { header.u32_be().map(u64::from) }
+}
+
+/// Milliseconds that an index of fragments is of (ISO/IEC 14496-12, 8.16.3).
+fn indexed(mut index: Bytes<'_>) -> Option<u64> {
+    let version = index.u8()?;
+    index.take(3 + 4)?;
+    let scale = index.u32_be()?;
+    index.take(if version == 0 { 8 } else { 16 } + 2)?;
+    let mut units = 0;
+    for _ in 0..index.u16_be()? {
+        index.take(4)?;
+        units += u64::from(index.u32_be()?);
+        index.take(4)?;
+    }
+    Some(millis(units, scale))
+}
+
+fn millis(units: u64, scale: u32) -> u64 {
+    let millis = (u128::from(units) * 1000).checked_div(scale.into());
+    millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or(0)
 }
 
 /// Width and height, the last two numbers of a track header, in 16.16.
@@ -278,6 +373,29 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_film_in_fragments_has_the_length_of_its_index() {
+        let header = [&[0; 12][..], &1000_u32.to_be_bytes(), &0_u32.to_be_bytes()].concat();
+        let told = boxed(*b"mvex", &boxed(*b"mehd", &[&[0; 4][..], &2500_u32.to_be_bytes()].concat()));
+        let long = boxed(*b"mvex", &boxed(*b"mehd", &[&[1, 0, 0, 0][..], &3500_u64.to_be_bytes()].concat()));
+        let movie = |more: &[u8]| boxed(*b"moov", &[&boxed(*b"mvhd", &header), more].concat());
+        let one = |units: u32| [&[0; 4][..], &units.to_be_bytes(), &[0; 4]].concat();
+        let index = |version: u8, places: usize| {
+            let head = [&[version, 0, 0, 0, 0, 0, 0, 1][..], &90_000_u32.to_be_bytes(), &vec![0; places + 2]];
+            let all = [head.concat(), 2_u16.to_be_bytes().to_vec(), one(90_000), one(45_000)];
+            boxed(*b"sidx", &all.concat())
+        };
+        for (file, millis) in [
+            (movie(&told), Some("2500")),
+            (movie(&long), Some("3500")),
+            ([movie(&[]), index(0, 8)].concat(), Some("1500")),
+            ([movie(&[]), index(1, 16), index(1, 16)].concat(), Some("1500")),
+            (movie(&[]), None),
+        ] {
+            assert_eq!(read_file(&file).info.get(&Field::Duration).map(String::as_str), millis);
+        }
+    }
+
+    #[test]
     fn attributes_streams_and_length_are_read() {
         let found = read_file(&shop_file(*b"mp42"));
         assert_eq!(found.info[&Field::Distributor], "Tailspin");
@@ -298,9 +416,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_time_scale_of_nothing_is_no_length() {
-        let mut header = vec![0; 12];
-        header.extend([0_u32.to_be_bytes(), 60_000_u32.to_be_bytes()].concat());
-        assert_eq!(duration(Bytes(&header)), None);
+        assert_eq!(millis(60_000, 0), 0);
     }
 
     #[test]

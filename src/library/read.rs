@@ -8,11 +8,13 @@ use file_format::FileFormat;
 use super::found::Found;
 use super::kind::{self, Said};
 use super::source::Source;
-use super::{asf, matroska, mp4, streams, tags};
+use super::{asf, avi, format, matroska, mp4, ogg, tags};
 use crate::model::media::MediaFacts;
 
 /// Bytes of each sample that goes into a file's print.
 const SAMPLE: usize = 64 << 10;
+/// Bytes from the start of an Ogg or AVI file in which its streams introduce themselves.
+const HEAD: usize = 64 << 10;
 
 /// Reads a file. Tags that make no sense are no error: what was found until then counts.
 ///
@@ -50,10 +52,10 @@ pub(super) fn cover(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn look(source: &mut Source, found: &mut Found) -> io::Result<FileFormat> {
-    let head = source.read_at(0, streams::HEAD)?;
+    let head = source.read_at(0, HEAD)?;
     source.rewind()?;
     // Its readers look further into a file for what it is than we want to spend on it; then the first bytes must do.
-    let format = FileFormat::from_reader(&mut *source).unwrap_or_else(|_| FileFormat::from_bytes(&head));
+    let format = format::of(source).unwrap_or_else(|_| FileFormat::from_bytes(&head));
     // Whatever goes wrong in a reader, what it found until then counts.
     match format {
         FileFormat::AdvancedSystemsFormat
@@ -66,10 +68,10 @@ fn look(source: &mut Source, found: &mut Found) -> io::Result<FileFormat> {
         | FileFormat::MatroskaSubtitles
         | FileFormat::ExtensibleBinaryMetaLanguage
         | FileFormat::Webm => drop(matroska::read(source, found)),
-        FileFormat::AudioVideoInterleave => found.streams = streams::avi(&head),
+        FileFormat::AudioVideoInterleave => avi::headers(&head, found),
         _ => {
             if head.starts_with(b"OggS") {
-                found.streams = streams::ogg(&head);
+                drop(ogg::read(source, &head, found));
             }
             tags::read(source, format, found);
             if tags::is_mp4(format) {
@@ -169,8 +171,11 @@ mod tests {
         }
         assert_eq!(facts("id3v23.mp3").info[&Field::Provider], "AMG");
         assert_eq!(facts("sound.wma").info[&Field::Provider], "AMG");
-        for name in ["xtra.mp4", "film.wmv", "film.mkv"] {
-            assert_eq!(facts(name).frame, Some((32, 24)), "{name}");
+        for name in ["xtra.mp4", "film.wmv", "film.mkv", "film.ogv", "film.avi"] {
+            let facts = facts(name);
+            assert_eq!(facts.frame, Some((32, 24)), "{name}");
+            let millis: u64 = facts.info[&Field::Duration].parse().unwrap();
+            assert!((900..1400).contains(&millis), "{name}: {millis} ms");
         }
     }
 

@@ -14,11 +14,11 @@ use crate::model::media::{Info, MediaFacts};
 
 /// How long one file may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long one file may take to be written.
-const WRITE_PATIENCE: Duration = Duration::from_mins(1);
+/// How long one file may take to be written: a long film may have to make room for its tags.
+const WRITE_PATIENCE: Duration = Duration::from_mins(5);
 /// Longest answer: a cover in base64.
 const MOST_ANSWER: u64 = 8 << 20;
-/// How often a file is tried that ended the process.
+/// How often a file is tried that ended the process; one that took too long is not tried again.
 const TRIES: u32 = 2;
 
 /// Why a file could not be read.
@@ -27,7 +27,7 @@ pub enum Trouble {
     /// It is not there or can't be opened.
     #[error("it can't be read: {0}")]
     Unreadable(String),
-    /// It ended the process that read it, or took too long, each time.
+    /// It took too long, or ended the process that read it, each time.
     #[error("its tags could not be read: the reader {0}")]
     Deadly(String),
     /// The process can't be started.
@@ -48,6 +48,14 @@ struct Running {
     child: Child,
     asks: ChildStdin,
     answers: Receiver<io::Result<Answer>>,
+}
+
+/// How a process ended over a file.
+enum End {
+    /// It took too long, and would again.
+    Slow,
+    /// Anything else, told.
+    Other(String),
 }
 
 impl Drop for Running {
@@ -132,7 +140,12 @@ impl Reader {
             };
             match running.ask(&line, self.patience) {
                 Ok(answer) => return Ok(answer),
-                Err(why) => how = why,
+                Err(End::Slow) => {
+                    self.running = None;
+                    how = format!("took more than {} s", self.patience.as_secs());
+                    break;
+                }
+                Err(End::Other(why)) => how = why,
             }
             self.running = None;
         }
@@ -141,22 +154,22 @@ impl Reader {
 }
 
 impl Running {
-    fn ask(&mut self, line: &[u8], patience: Duration) -> Result<Answer, String> {
+    fn ask(&mut self, line: &[u8], patience: Duration) -> Result<Answer, End> {
         // A process that is gone can't be written to; what it last said tells no more.
         self.asks.write_all(line).map_err(|_| self.end())?;
         match self.answers.recv_timeout(patience) {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(format!("answered nonsense: {error}")),
-            Err(RecvTimeoutError::Timeout) => Err(format!("took more than {} s", patience.as_secs())),
+            Ok(Err(error)) => Err(End::Other(format!("answered nonsense: {error}"))),
+            Err(RecvTimeoutError::Timeout) => Err(End::Slow),
             Err(RecvTimeoutError::Disconnected) => Err(self.end()),
         }
     }
 
-    fn end(&mut self) -> String {
-        match self.child.wait() {
+    fn end(&mut self) -> End {
+        End::Other(match self.child.wait() {
             Ok(status) => format!("ended with {status}"),
             Err(error) => format!("ended: {error}"),
-        }
+        })
     }
 }
 

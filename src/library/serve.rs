@@ -14,7 +14,7 @@ use super::{read, write};
 /// Address space, in bytes: what takes more ends the process, not the machine.
 const MOST_MEMORY: u64 = 512 << 20;
 /// Largest file that is written.
-const MOST_WRITTEN: u64 = 4 << 30;
+const MOST_WRITTEN: u64 = 64 << 30;
 /// Seconds of processor time for one file.
 const MOST_SECONDS: u64 = 10;
 /// Longest question.

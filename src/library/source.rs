@@ -70,21 +70,36 @@ impl Source {
         bytes.truncate(filled);
         Ok(bytes)
     }
+}
 
-    /// The sum of all of its bytes, beside the budget; none where it was stopped before the end.
-    pub(super) fn hash(&mut self, is_stopped: &dyn Fn() -> bool) -> io::Result<Option<String>> {
-        let mut sum = blake3::Hasher::new();
+/// The sum of all bytes of a file, beside any budget, that may be left and gone on with.
+pub struct Sum {
+    file: File,
+    sum: blake3::Hasher,
+}
+
+impl Sum {
+    /// Begins.
+    ///
+    /// # Errors
+    /// It can't be opened, or is no regular file.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: Source::open(path)?.file, sum: blake3::Hasher::new() })
+    }
+
+    /// Goes on; none where it was stopped before the end.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn go_on(&mut self, is_stopped: &dyn Fn() -> bool) -> io::Result<Option<String>> {
         let mut buffer = vec![0; HASHED];
-        self.file.rewind()?;
-        loop {
-            if is_stopped() {
-                return Ok(None);
-            }
+        while !is_stopped() {
             match self.file.read(&mut buffer)? {
-                0 => return Ok(Some(sum.finalize().to_hex().to_string())),
-                read => sum.update(&buffer[..read]),
+                0 => return Ok(Some(self.sum.finalize().to_hex().to_string())),
+                read => self.sum.update(&buffer[..read]),
             };
         }
+        Ok(None)
     }
 }
 

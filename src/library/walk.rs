@@ -1,6 +1,7 @@
 //! A walk through folders for media: no link is followed, no folder entered twice, nothing half-downloaded taken.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::ReadDir;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub struct Walk {
     open: Vec<ReadDir>,
     /// Device and inode of every folder that was entered.
     entered: HashSet<(u64, u64)>,
-    /// Folders that could not be read.
+    /// Folders that could not be read, or lie too deep.
     pub unreadable: Vec<PathBuf>,
 }
 
@@ -33,12 +34,12 @@ impl Walk {
         let opened = std::fs::metadata(folder)
             .and_then(|found| Ok(((found.dev(), found.ino()), std::fs::read_dir(folder)?)));
         match opened {
-            Ok((id, entries)) => {
-                if self.open.len() < DEEPEST && self.entered.insert(id) {
+            Ok((id, entries)) if self.open.len() < DEEPEST => {
+                if self.entered.insert(id) {
                     self.open.push(entries);
                 }
             }
-            Err(_) => self.unreadable.push(folder.to_owned()),
+            _ => self.unreadable.push(folder.to_owned()),
         }
     }
 }
@@ -64,10 +65,10 @@ impl Iterator for Walk {
                 continue;
             }
             let path = entry.path();
-            // What has no extension is told by its bytes, once.
-            let may_be = path
-                .extension()
-                .is_none_or(|extension| extension.to_str().and_then(kind::of_extension).is_some());
+            // What a name says nothing of is told by its bytes, once.
+            let is_media = |extension: &str| kind::of_extension(extension).is_some();
+            let may_be =
+                super::has_no_word(&path) || path.extension().and_then(OsStr::to_str).is_some_and(is_media);
             if !kind.is_file() || !may_be {
                 continue;
             }
@@ -131,7 +132,8 @@ mod tests {
         std::fs::create_dir_all(&deep).unwrap();
         std::fs::write(deep.join("deep.mp3"), "x").unwrap();
         std::fs::write(folder.path().join("flat.mp3"), "x").unwrap();
-        assert_eq!(Walk::new(folder.path()).count(), 1);
+        let mut walk = Walk::new(folder.path());
+        assert_eq!((walk.by_ref().count(), walk.unreadable.len()), (1, 1));
         let mut none = Walk::new(&folder.path().join("none"));
         assert_eq!((none.next(), none.unreadable.len()), (None, 1));
     }

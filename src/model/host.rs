@@ -44,8 +44,11 @@ impl FromStr for HostPattern {
             None => ("", text),
         };
         // The URL parser knows what a host is, and writes international ones as the network does.
-        let host = url::Host::parse(host).map_err(|_| fail())?.to_string();
-        let is_plain = !host.is_empty() && !host.contains(['*', '/', '@']);
+        let host = url::Host::parse(host).map_err(|_| fail())?;
+        // Nothing is below an address.
+        let is_below_address = !star.is_empty() && !matches!(host, url::Host::Domain(_));
+        let host = host.to_string();
+        let is_plain = !is_below_address && !host.is_empty() && !host.contains(['*', '/', '@']);
         if is_plain { Ok(Self(format!("{star}{}", host.trim_end_matches('.')))) } else { Err(fail()) }
     }
 }
@@ -108,7 +111,9 @@ mod tests {
 
     #[test]
     fn what_names_no_host_is_refused() {
-        for text in ["", "*example.com", "https://example.com", "example.com/x", "a.*.b", "a b", "*."] {
+        for text in
+            ["", "*example.com", "https://example.com", "example.com/x", "a.*.b", "a b", "*.", "*.0.0.1"]
+        {
             assert!(text.parse::<HostPattern>().is_err(), "{text}");
         }
     }

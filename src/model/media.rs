@@ -1,5 +1,6 @@
 //! Finished media: what a file is, what is known of it, and who said so.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -150,7 +151,10 @@ impl Field {
     pub fn of_name(name: &str) -> Option<Self> {
         let plain: String =
             name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        let plain = plain.strip_prefix("wm").filter(|_| name.starts_with("WM/")).unwrap_or(&plain);
+        let plain = plain
+            .strip_prefix("wm")
+            .filter(|_| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("WM/")))
+            .unwrap_or(&plain);
         Some(match plain {
             "title" => Self::Title,
             "artist" | "author" => Self::Artist,
@@ -166,6 +170,16 @@ impl Field {
             "duration" | "length" => Self::Duration,
             _ => return None,
         })
+    }
+}
+
+impl Field {
+    /// A value as people read it: a length as a clock shows it.
+    pub fn shown(self, text: &str) -> Cow<'_, str> {
+        match (self, text.parse::<u64>()) {
+            (Self::Duration, Ok(millis)) => super::units::clock(millis / 1000).into(),
+            _ => text.into(),
+        }
     }
 }
 
@@ -332,6 +346,24 @@ impl MediaRecord {
     }
 }
 
+impl Field {
+    /// Whether a text is a value of this field; one that is empty hides what is known.
+    ///
+    /// # Errors
+    /// It is none: a sentence.
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let is_year = || text.len() >= 4 && text.bytes().take(4).all(|byte| byte.is_ascii_digit());
+        let wanted = match self {
+            _ if text.is_empty() => return Ok(()),
+            Self::Track | Self::Disc if leading_number(text).is_none() => "a number, such as 3 or 3/12",
+            Self::Date if !is_year() => "a year or a date, such as 2011 or 2011-05-28",
+            Self::Duration if text.parse::<u64>().is_err() => "a number of milliseconds",
+            _ => return Ok(()),
+        };
+        Err(format!("`{text}` is no {}: write {wanted}", self.word()))
+    }
+}
+
 /// The number that a text begins with.
 pub fn leading_number(text: &str) -> Option<u32> {
     let text = text.trim_start();
@@ -400,6 +432,7 @@ mod tests {
             ("WM/AlbumArtist", Some(Field::AlbumArtist)),
             ("album artist", Some(Field::AlbumArtist)),
             ("WM/ContentDistributor", Some(Field::Distributor)),
+            ("wm/contentdistributor", Some(Field::Distributor)),
             ("Distributor", Some(Field::Distributor)),
             ("WM/Provider", Some(Field::Provider)),
             ("UserRating", Some(Field::Rating)),
@@ -426,5 +459,22 @@ mod tests {
             (leading_number("3/12"), leading_number("x"), leading_number(" 07")),
             (Some(3), None, Some(7))
         );
+    }
+
+    #[test]
+    fn a_value_is_one_of_its_field() {
+        for (field, text, is_one) in [
+            (Field::Title, "anything", true),
+            (Field::Track, "3/12", true),
+            (Field::Track, "three", false),
+            (Field::Disc, "", true),
+            (Field::Date, "2011", true),
+            (Field::Date, "2011-05-28", true),
+            (Field::Date, "May 2011", false),
+            (Field::Duration, "252000", true),
+            (Field::Duration, "4:12", false),
+        ] {
+            assert_eq!(field.check(text).is_ok(), is_one, "{field:?} {text}");
+        }
     }
 }

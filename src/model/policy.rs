@@ -231,6 +231,11 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Whether nothing is left of it.
+    pub fn is_used_up(&self) -> bool {
+        self.bytes >= self.of
+    }
+
     /// Says it: `1.2 GB of 2 GB used this day`.
     pub fn said(&self) -> String {
         format!("{} of {} used this {}", ByteCount(self.bytes), ByteCount(self.of), self.period.word())

@@ -119,7 +119,9 @@ impl Checkpoint {
     /// Returns what stays of it once the file is whole: enough to ask the server whether it has changed since.
     #[must_use]
     pub fn of_finished(&self, size: u64) -> Option<Box<Self>> {
-        self.validators.etag.as_ref()?;
+        if self.validators.etag.is_none() && !self.validators.is_settled() {
+            return None;
+        }
         Some(Box::new(Self {
             generation: self.generation,
             size: Some(size),

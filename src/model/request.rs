@@ -104,6 +104,11 @@ pub enum Request {
         #[serde(default)]
         id: Option<CollectionId>,
     },
+    /// Where the files of downloads are, or will be. Answer: [`Reply::Paths`].
+    Paths {
+        /// Which downloads.
+        select: Selector,
+    },
     /// Which of some links are in the list already, whatever their files are called. Answer: [`Reply::Known`].
     Known {
         /// The links.
@@ -316,6 +321,8 @@ pub enum Reply {
     Batch(Batch),
     /// Collections.
     Collections(Vec<CollectionRow>),
+    /// The finished file of each download, or where it will be.
+    Paths(Vec<(DownloadId, String)>),
     /// For each link, in order, the newest download of it.
     Known(Vec<Option<DownloadId>>),
     /// Totals.

@@ -268,6 +268,9 @@ pub struct MediaRows {
     pub newest: bool,
 }
 
+/// Copies of one file that are counted, at most.
+pub const MOST_COPIES: u32 = 100;
+
 /// An entry as one row of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaRow {
@@ -305,7 +308,7 @@ pub struct MediaRow {
     /// Whether the file is not where it was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
-    /// How many entries have the same bytes, this one included; 0 where nothing suggests that any has.
+    /// How many entries have the same bytes, this one included, counted to [`MOST_COPIES`]; 0 where nothing suggests that any has.
     #[serde(default)]
     pub copies: u32,
 }
@@ -410,6 +413,9 @@ pub struct ScanProgress {
     pub done: bool,
     /// Media files that were met.
     pub seen: u64,
+    /// Files that there are to look at, once they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
     /// New entries.
     pub added: u64,
     /// Entries whose file had changed and was read anew.

@@ -111,6 +111,20 @@ pub enum WaitReason {
     },
 }
 
+impl WaitReason {
+    /// Whether somebody or something holds it that is neither its file's nor its server's: nothing is wrong with the download.
+    pub fn is_hold(&self) -> bool {
+        matches!(
+            self,
+            Self::Held
+                | Self::OutsidePlan
+                | Self::Metered
+                | Self::OnBattery { .. }
+                | Self::BudgetSpent { .. }
+        )
+    }
+}
+
 /// Why a download failed: a kind for programs, words for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

@@ -112,7 +112,8 @@ fn scaled(text: &str) -> Option<u64> {
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(factor);
     }
-    let part: f64 = number.parse().ok()?;
+    // A part of a byte is a unit that was forgotten.
+    let part: f64 = number.parse().ok().filter(|_| factor > 1)?;
     #[expect(clippy::cast_precision_loss, reason = "a fraction was typed: no more precision is there")]
     let bytes = part * factor as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
@@ -180,7 +181,7 @@ mod tests {
         for (text, bytes) in table {
             assert_eq!(text.parse(), Ok(ByteCount(bytes)), "{text}");
         }
-        for bad in ["", "x", "10Q", "-1", "1e3", "99999999999G"] {
+        for bad in ["", "x", "10Q", "-1", "1e3", "1.5", "0.5B", "99999999999G"] {
             assert!(bad.parse::<ByteCount>().is_err(), "{bad}");
         }
     }

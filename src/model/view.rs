@@ -1,6 +1,7 @@
 //! What clients see: rows for lists, details on demand, totals. Everything from outside is already printable here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -117,6 +118,9 @@ pub struct DownloadDetail {
     /// Limit, in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Limits that it shares with others, the lowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_limits: Vec<SharedLimit>,
     /// Connections at most, where the download sets its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
@@ -147,6 +151,21 @@ pub struct DownloadDetail {
     /// How it steps aside, while it runs in the background below priority `now`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub politeness: Option<Box<Politeness>>,
+}
+
+/// A limit for several downloads together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedLimit {
+    /// What it is for, as `haul limit` takes it: `everything`, `background`, `host:example.org`, `collection:NAME`.
+    pub of: String,
+    /// Bytes per second.
+    pub rate: u64,
+}
+
+impl fmt::Display for SharedLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", ByteRate(self.rate), self.of)
+    }
 }
 
 /// What the governor sees of the line that a background download is on, and what it does about it. Rates are bytes a second.

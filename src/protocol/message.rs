@@ -98,8 +98,17 @@ impl Asked {
             Err(error) => return Self::broken(not_json(&error)),
         };
         let id = head.id;
-        if !matches!(id, None | Some(Value::Null | Value::String(_) | Value::Number(_))) {
-            return Self::broken(RpcError::new(INVALID_REQUEST, "an id is a number or a text"));
+        // One with a fraction, or of more than 64 bits, would not come back as it was.
+        let is_kept = match &id {
+            None | Some(Value::Null | Value::String(_)) => true,
+            Some(Value::Number(number)) => !number.is_f64(),
+            Some(_) => false,
+        };
+        if !is_kept {
+            return Self::broken(RpcError::new(
+                INVALID_REQUEST,
+                "an id is a whole number of at most 64 bits, or a text",
+            ));
         }
         let invalid = |text: &str| Err(RpcError::new(INVALID_REQUEST, text));
         let ask = match (head.jsonrpc.as_deref(), head.method) {

@@ -95,6 +95,12 @@ pub const METHODS: &[Method] = &[
     ),
     method("undo", "", "`acted`", "Takes back the last cancel or remove."),
     method("export", r#"{"select":{"all":true}}"#, "`batch`", "Downloads as they can be added again."),
+    method(
+        "paths",
+        r#"{"select":{"all":true}}"#,
+        "`paths`",
+        "For each download its number and its finished file, or where that will be.",
+    ),
     method("collections", "", "`collections`", "Lists collections."),
     method("create_collection", r#"{"name":"films"}"#, "`collections`", "Makes a collection."),
     method("remove_collection", r#"{"id":2,"with_downloads":false}"#, "`done`", "Removes a collection."),

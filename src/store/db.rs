@@ -22,7 +22,7 @@ pub const FILE: &str = "haul.db";
 /// Jobs that share one transaction at most.
 const GROUP: usize = 4096;
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const MIGRATIONS: [&str; 9] = ["
+const MIGRATIONS: [&str; 10] = ["
     CREATE TABLE settings (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
     CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
     CREATE TABLE collections (
@@ -41,7 +41,7 @@ const MIGRATIONS: [&str; 9] = ["
         what TEXT NOT NULL, text TEXT NOT NULL, place TEXT
     );
 ", super::tables::TABLES, super::hooks::TABLES, super::door::TABLES, super::facts::TABLES, super::tables::SHELVES, super::rewrites::TABLES,
-    "ALTER TABLE history ADD COLUMN secs INTEGER;", super::tables::FOLDED];
+    "ALTER TABLE history ADD COLUMN secs INTEGER;", super::tables::FOLDED, super::tables::FOUND];
 /// The step since which the words of library entries are folded by haul itself.
 const FOLDED_SINCE: u32 = 9;
 

@@ -137,13 +137,26 @@ impl Db {
         )
     }
 
-    /// Notes that an entry's file was found again under another name.
+    /// Notes that an entry's file was found again under another name. The entry that had that name gets the old one: its own file was
+    /// moved away from there, and may be met there.
     pub fn move_media(&self, id: MediaId, to: PathBuf, file: FileFacts, hash: Option<String>) -> Ticket {
         self.write(
             Durability::Relaxed,
             Box::new(move |db| {
-                db.prepare_cached("DELETE FROM media WHERE path = ?1 AND id <> ?2")?
-                    .execute(params![to.as_os_str().as_bytes(), number(id.0)])?;
+                let from: Option<Vec<u8>> = db
+                    .prepare_cached("SELECT path FROM media WHERE id = ?1")?
+                    .query_row([number(id.0)], |row| row.get(0))
+                    .optional()?;
+                let Some(from) = from.map(path) else { return Ok(()) };
+                let other: Option<i64> = db
+                    .prepare_cached("SELECT id FROM media WHERE path = ?1 AND id <> ?2")?
+                    .query_row(params![to.as_os_str().as_bytes(), number(id.0)], |row| row.get(0))
+                    .optional()?;
+                if let Some(other) = other {
+                    // No two have the same path at any time: this one is no path at all.
+                    db.prepare_cached("UPDATE media SET path = zeroblob(1) WHERE id = ?1")?
+                        .execute([other])?;
+                }
                 db.prepare_cached(
                     "UPDATE media SET path = ?2, name = ?3, device = ?4, inode = ?5, size = ?6, modified = ?7,
                         missing = NULL, hash = ?8 WHERE id = ?1",
@@ -158,18 +171,25 @@ impl Db {
                     file.modified.0,
                     hash,
                 ])?;
+                if let Some(other) = other {
+                    db.prepare_cached("UPDATE media SET path = ?2, name = ?3 WHERE id = ?1")?
+                        .execute(params![other, from.as_os_str().as_bytes(), name_of(&from)])?;
+                    reword(db, other)?;
+                }
                 reword(db, number(id.0))
             }),
         )
     }
 
-    /// Notes a file that is no media, which no scan has to read again before it changes, and takes out the entry that stood for it.
-    pub fn pass_over(&self, entry: Option<MediaId>, at: PathBuf, file: FileFacts) -> Ticket {
+    /// Notes a file that is no media, which no scan has to read again before it changes. The entry that stood for it is missing: what it
+    /// is of may come back, and what somebody said of it is kept.
+    pub fn pass_over(&self, entry: Option<MediaId>, at: PathBuf, file: FileFacts, now: UnixMs) -> Ticket {
         self.write(
             Durability::Relaxed,
             Box::new(move |db| {
                 if let Some(entry) = entry {
-                    db.prepare_cached("DELETE FROM media WHERE id = ?1")?.execute([number(entry.0)])?;
+                    db.prepare_cached("UPDATE media SET missing = ?2 WHERE id = ?1 AND missing IS NULL")?
+                        .execute(params![number(entry.0), now.0])?;
                 }
                 pass_over(db, &at, file)
             }),
@@ -267,30 +287,44 @@ impl MediaReader {
         read().unwrap_or_default()
     }
 
-    /// Whether a file is to be left alone: it is no media, or was taken out of the library, and has not changed since.
-    pub fn is_passed_over(&self, at: &Path, file: FileFacts) -> bool {
-        let read = || -> rusqlite::Result<Option<FileFacts>> {
-            let mut statement = self
-                .connection
-                .prepare_cached("SELECT device, inode, size, modified FROM passed_over WHERE path = ?1")?;
-            let facts = |row: &Row<'_>| {
-                Ok(FileFacts {
-                    device: from_bits(row.get(0)?),
-                    inode: from_bits(row.get(1)?),
-                    size: unsigned(row.get(2)?),
-                    modified: UnixMs(row.get(3)?),
-                })
-            };
-            statement.query_row([at.as_os_str().as_bytes()], facts).optional()
+    /// Whether a file is to be left alone: it is no media, or was taken out of the library, and has not changed since, whatever it is
+    /// called now.
+    pub fn is_passed_over(&self, file: FileFacts) -> bool {
+        let read = || -> rusqlite::Result<bool> {
+            self.connection
+                .prepare_cached(
+                    "SELECT 1 FROM passed_over WHERE inode = ?1 AND device = ?2 AND size = ?3 AND modified = ?4",
+                )?
+                .exists(params![bits(file.inode), bits(file.device), number(file.size), file.modified.0])
         };
-        read().is_ok_and(|known| known == Some(file))
+        read().unwrap_or_default()
     }
 
-    /// Entries whose samples are the same: those that may have the same bytes.
+    /// How many entries there are.
+    pub fn count(&self) -> Option<u64> {
+        self.connection.query_row("SELECT COUNT(*) FROM media", [], |row| row.get(0)).map(unsigned).ok()
+    }
+
+    /// Samples that several files have, of which not all were compared.
+    pub fn uncompared(&self) -> Vec<String> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare(
+                "SELECT DISTINCT print FROM media WHERE hash IS NULL AND missing IS NULL AND print IN
+                    (SELECT print FROM media WHERE print <> '' GROUP BY print HAVING COUNT(*) > 1)",
+            )?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Entries whose samples are the same: those that may have the same bytes, first those whose files are missing.
     pub fn of_print(&self, print: &str, most: u32) -> Vec<(MediaId, PathBuf, Known, Option<String>)> {
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(
-                "SELECT id, device, inode, size, modified, missing, trouble, path, hash FROM media WHERE print = ?1 LIMIT ?2",
+                "SELECT id, device, inode, size, modified, missing, trouble, path, hash FROM media
+                    WHERE print = ?1 AND missing IS NOT NULL
+                 UNION ALL SELECT id, device, inode, size, modified, missing, trouble, path, hash FROM media
+                    WHERE print = ?1 AND missing IS NULL LIMIT ?2",
             )?;
             let rows = statement.query_map(params![print, most], |row| {
                 let known = known(row)?;
@@ -418,8 +452,8 @@ fn put(db: &Connection, record: &MediaRecord) -> rusqlite::Result<()> {
         json(&record.given)?,
         json(&record.edited)?
     ])?;
-    db.prepare_cached("DELETE FROM passed_over WHERE path = ?1")?
-        .execute([record.path.as_os_str().as_bytes()])?;
+    db.prepare_cached("DELETE FROM passed_over WHERE path = ?1 OR (inode = ?2 AND device = ?3)")?
+        .execute(params![record.path.as_os_str().as_bytes(), bits(file.inode), bits(file.device)])?;
     reword(db, id)
 }
 

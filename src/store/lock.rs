@@ -12,6 +12,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ use super::error::{StoreError, StoreKind};
 
 /// The lock's file in the state folder.
 const FILE: &str = Holder::FILE;
+/// How often a lock is looked at that somebody is about to let go, and may not.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// The line of a holder that is about to let go.
 const LEAVING: &str = "leaving";
 
@@ -109,15 +112,25 @@ impl Holder {
         }
     }
 
-    /// Waits until nobody holds the store. Blocks the thread.
+    /// Waits until nobody holds the store, but no longer than that: whoever is about to let go may hang in a disk that doesn't answer.
+    /// Returns whether it is free. Blocks the thread.
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn wait_until_free(state: &Path) -> std::io::Result<()> {
-        match File::open(state.join(FILE)) {
-            Ok(file) => file.lock(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
+    pub fn is_free_within(state: &Path, within: Duration) -> std::io::Result<bool> {
+        let file = match File::open(state.join(FILE)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let end = Instant::now() + within;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(true),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(LOOK_AGAIN),
+                Err(TryLockError::WouldBlock) => return Ok(false),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
     }
 }
@@ -374,9 +387,16 @@ mod tests {
         assert_eq!(Holder::read(&state), holder);
         lock.hold().announce_end().unwrap();
         assert_eq!(Holder::read(&state), Holder { is_leaving: true, ..holder });
-        drop(lock);
+        let is_free = |ms| Holder::is_free_within(&state, Duration::from_millis(ms)).unwrap();
+        assert!(!is_free(30));
+        let leaving = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            drop(lock);
+        });
+        assert!(is_free(60_000));
+        leaving.join().unwrap();
+        assert!(is_free(0));
         assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
-        Holder::wait_until_free(&state).unwrap();
         assert!(take().is_ok());
     }
 
@@ -424,7 +444,7 @@ mod tests {
         let (said, heard) = std::sync::mpsc::channel();
         let waiting = std::thread::spawn(move || {
             said.send("waits").unwrap();
-            Holder::wait_until_free(&state).unwrap();
+            assert!(Holder::is_free_within(&state, Duration::from_mins(1)).unwrap());
             said.send("free").unwrap();
         });
         assert_eq!(heard.recv().unwrap(), "waits");

@@ -21,9 +21,10 @@ const MOST_NODES: u32 = 200_000;
 /// What counts are made of.
 const SUMS: &str =
     "coalesce(sum(files), 0), coalesce(sum(size), 0), coalesce(sum(duration), 0), coalesce(sum(missing), 0)";
-/// Columns of [`row`].
+/// Columns of [`row`]. A missing file is nobody's copy, and copies are counted to [`crate::model::shelf::MOST_COPIES`]: each row counts.
 pub(super) const ROW: &str = "media.id, kind, media.title, media.artist, media.album_artist, media.album, disc, track, media.genre,
-    media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL THEN 0 ELSE (SELECT count(DISTINCT device || ' ' || inode) FROM media other WHERE other.hash = media.hash) END";
+    media.distributor, date, duration, size, added, missing, media.name, CASE WHEN hash IS NULL OR missing IS NOT NULL THEN 0 ELSE (SELECT count(DISTINCT device || ' ' || inode) FROM
+        (SELECT device, inode FROM media other WHERE other.hash = media.hash AND other.missing IS NULL LIMIT 100)) END";
 impl Db {
     /// The shelves on a shelf.
     ///
@@ -49,7 +50,7 @@ impl Db {
             let mut statement =
                 // Another name of the same file is no copy.
                 db.prepare(
-                    "SELECT id, path FROM media WHERE hash = ?1 AND id <> ?2 AND NOT EXISTS (SELECT 1 FROM media own
+                    "SELECT id, path FROM media WHERE hash = ?1 AND id <> ?2 AND missing IS NULL AND NOT EXISTS (SELECT 1 FROM media own
                         WHERE own.id = ?2 AND own.device = media.device AND own.inode = media.inode) ORDER BY id LIMIT 100",
                 )?;
             let copies = statement.query_map((&record.hash, number(id.0)), |row| {
@@ -82,7 +83,7 @@ impl Db {
                 missing: count("SELECT coalesce(sum(missing), 0) FROM shelves")?,
                 duplicates: count(
                     "SELECT coalesce(sum(n), 0) FROM
-                        (SELECT count(*) AS n FROM media WHERE hash IS NOT NULL GROUP BY hash
+                        (SELECT count(*) AS n FROM media WHERE hash IS NOT NULL AND missing IS NULL GROUP BY hash
                             HAVING min(inode) <> max(inode) OR min(device) <> max(device))",
                 )?,
                 waiting: count("SELECT count(*) FROM to_shelve")?,
@@ -433,6 +434,26 @@ pub(super) mod tests {
         assert_eq!(db.media_detail(MediaId(2)).unwrap().unwrap().copies[0].path, "/m/3.mp3");
         let stats = db.library_stats().unwrap();
         assert_eq!((stats.missing, stats.duplicates, stats.purchased, stats.albums), (1, 2, 2, 1));
+        // Every row counts, but not for ever.
+        let many = (0..150).map(|number| {
+            let mut equal = entry(&format!("/many/{number}.mp3"), &[]);
+            (equal.hash, equal.facts.file.inode) = (Some("many".into()), 1000 + number);
+            equal
+        });
+        db.shelve(Durability::Durable, many.collect(), Vec::new()).wait().unwrap();
+        let page = LibraryQuery { limit: 300, ..copies.clone() };
+        let rows = db.media_rows(&page).unwrap().rows;
+        assert_eq!(rows.iter().filter(|row| row.copies == crate::model::shelf::MOST_COPIES).count(), 150);
+        let ids = rows.iter().map(|row| row.id).filter(|id| id.0 > 4).collect();
+        db.forget_media(ids).wait().unwrap();
+        // What is left of two is no copy of what is gone.
+        db.mark_missing(vec![MediaId(3)], Vec::new(), UnixMs(9)).wait().unwrap();
+        assert_eq!(db.media_rows(&copies).unwrap().rows, []);
+        assert_eq!(db.library_stats().unwrap().duplicates, 0);
+        let left = db.media_detail(MediaId(2)).unwrap().unwrap();
+        assert_eq!((left.row.copies, left.copies), (1, Vec::new()));
+        assert_eq!(db.media_detail(MediaId(3)).unwrap().unwrap().row.copies, 0);
+        db.mark_missing(Vec::new(), vec![MediaId(3)], UnixMs(10)).wait().unwrap();
         // Two names of one file are no copies of each other.
         let mut other_name = entry("/m/3.mp3", &[(Field::Title, "Lone")]);
         other_name.path = "/m/link.mp3".into();

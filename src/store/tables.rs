@@ -216,6 +216,12 @@ pub(super) const FOLDED: &str = concat!(
 "
 );
 
+/// The step that finds entries whose files are missing by their samples, and files that scans leave alone by what they are.
+pub(super) const FOUND: &str = "
+    CREATE INDEX media_gone ON media (print) WHERE missing IS NOT NULL;
+    CREATE INDEX passed_over_file ON passed_over (inode);
+";
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;

@@ -6,6 +6,7 @@
 mod address;
 mod closed;
 mod code;
+mod heap;
 mod schedule;
 mod socket;
 mod tcp;
@@ -14,7 +15,10 @@ mod writeback;
 pub use address::{interface_of, interface_out};
 pub use closed::stdout_was_closed;
 pub use code::let_go_of_code;
-pub use schedule::{be_idle, quiet_autogroup};
+pub use heap::keep_little;
+pub use schedule::{be_idle, be_usual, quiet_autogroup};
 pub use socket::duplicate_of;
-pub use tcp::{TcpFacts, clamp_window, facts_of};
+pub use tcp::{
+    TcpFacts, buffer_of, clamp_window, facts_of, free_buffer, largest_narrow, narrow_buffer, unread,
+};
 pub use writeback::write_back;

@@ -16,6 +16,14 @@ pub fn be_idle() -> bool {
     idle
 }
 
+/// Takes this process back to the usual class of processor and disk time: one that was started from an idle or a nice program is not
+/// that program. To be called before there are other threads. What the system refuses stays as it is.
+pub fn be_usual() {
+    let _ = usual_class();
+    let _ = rustix::process::setpriority_process(None, 0);
+    let _ = usual_disk();
+}
+
 /// Keeps a session's background work below everybody else's. Where the kernel schedules by sessions, an idle class counts only
 /// within its own session: a detached agent would get the share of a whole user. `quiet` gives the session the lowest weight.
 ///
@@ -53,30 +61,66 @@ fn idle_group() -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn idle_class() -> io::Result<()> {
-    let parameters = libc::sched_param { sched_priority: 0 };
-    #[expect(unsafe_code, reason = "the kernel reads one sched_param; 0 is the calling thread")]
-    let answer = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    class(libc::SCHED_IDLE)
 }
 
 #[cfg(target_os = "linux")]
+fn usual_class() -> io::Result<()> {
+    class(libc::SCHED_OTHER)
+}
+
+#[cfg(target_os = "linux")]
+fn class(policy: libc::c_int) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    #[expect(unsafe_code, reason = "the kernel reads one sched_param; 0 is the calling thread")]
+    let answer = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `IOPRIO_CLASS_IDLE` in its place, in `ioprio.h`.
+#[cfg(target_os = "linux")]
 fn idle_disk() -> io::Result<()> {
-    /// `IOPRIO_WHO_PROCESS`, and `IOPRIO_CLASS_IDLE` in its place, in `ioprio.h`.
+    disk(3 << 13)
+}
+
+/// `IOPRIO_CLASS_NONE`: by the priority for the processor.
+#[cfg(target_os = "linux")]
+fn usual_disk() -> io::Result<()> {
+    disk(0)
+}
+
+#[cfg(target_os = "linux")]
+fn disk(priority: libc::c_int) -> io::Result<()> {
+    /// `IOPRIO_WHO_PROCESS`, in `ioprio.h`.
     const THREAD: libc::c_int = 1;
-    const IDLE: libc::c_int = 3 << 13;
     #[expect(unsafe_code, reason = "three plain numbers; 0 is the calling thread")]
-    let answer = unsafe { libc::syscall(libc::SYS_ioprio_set, THREAD, 0, IDLE) };
+    let answer = unsafe { libc::syscall(libc::SYS_ioprio_set, THREAD, 0, priority) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn idle_class() -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
+use elsewhere::{idle_class, idle_disk, usual_class, usual_disk};
 
+/// Systems without such classes.
 #[cfg(not(target_os = "linux"))]
-fn idle_disk() -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+mod elsewhere {
+    use std::io;
+
+    pub(super) fn idle_class() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn idle_disk() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn usual_class() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn usual_disk() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -93,10 +137,12 @@ mod tests {
     fn a_thread_becomes_idle_and_its_process_does_not() {
         let of_thread = std::thread::spawn(|| {
             assert!(be_idle());
-            policy()
+            let idle = policy();
+            be_usual();
+            (idle, policy())
         });
-        // `SCHED_IDLE` is 5, in `sched.h`.
-        assert_eq!(of_thread.join().unwrap(), Some(5));
+        // `SCHED_IDLE` is 5 and `SCHED_OTHER` 0, in `sched.h`.
+        assert_eq!(of_thread.join().unwrap(), (Some(5), Some(0)));
         assert_ne!(policy(), Some(5));
     }
 }

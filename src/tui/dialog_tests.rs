@@ -132,6 +132,14 @@ fn a_limit_that_was_typed_and_not_set_comes_back() {
     assert!(matches!(&effects[..], [Effect::Call(_, request)] if matches!(**request, Request::SetLimits(_))));
     limit(&mut app);
     assert!(!shown(&mut app).contains("3MB/s"));
+    // What is typed first is for whatever is chosen then.
+    typing(&mut app, "5MB/s");
+    keys(&mut app, "tab");
+    assert!(shown(&mut app).contains("5MB/s"));
+    let effects = keys(&mut app, "enter");
+    let [Effect::Call(_, request)] = &effects[..] else { panic!("{effects:?}") };
+    let Request::SetLimits(limits) = &**request else { panic!("{request:?}") };
+    assert_eq!(limits.speeds.hosts.values().copied().collect::<Vec<_>>(), [5_000_000]);
 }
 
 #[test]

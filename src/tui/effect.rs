@@ -37,6 +37,8 @@ pub enum Msg {
     Back,
     /// The engine can't be reached.
     Lost(String),
+    /// Somebody told the engine to end, and it is gone.
+    Stopped,
     /// The list changed.
     Changed(Box<Update>),
     /// A request was answered.
@@ -117,6 +119,8 @@ pub enum Effect {
     Suspend,
     /// Everything is to be drawn anew.
     Redraw,
+    /// An engine that somebody stopped is to be started.
+    Start,
     /// The end. Whether the leave was confirmed.
     Quit {
         /// Whether this is a goodbye: what this client owns may end.

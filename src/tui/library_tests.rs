@@ -280,6 +280,20 @@ fn a_search_asks_with_every_key_but_never_twice_at_a_time() {
 }
 
 #[test]
+fn what_changes_elsewhere_leaves_the_cursor_on_its_find() {
+    let mut app = library(NORMAL);
+    press(&mut app, "/ r enter down");
+    assert_eq!(app.library.row().unwrap().title, "Ferry");
+    app.library.refresh();
+    press(&mut app, "t");
+    press(&mut app, "esc");
+    assert_eq!(app.library.row().unwrap().title, "Ferry");
+    // Another text is another search.
+    press(&mut app, "/ backspace a");
+    assert_eq!(app.library.row().unwrap().title, "Harbour");
+}
+
+#[test]
 fn a_refused_question_is_not_asked_for_ever() {
     let mut app = library(NORMAL);
     let effects = keys(&mut app, "/ f");

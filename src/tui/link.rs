@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::effect::{Msg, Purpose};
 use crate::client::{Client, ClientError, Link as State};
@@ -14,41 +14,55 @@ use crate::model::request::{Refusal, RefusalKind, Request};
 /// A connection that is being made; the error is a sentence.
 pub type Connecting = Pin<Box<dyn Future<Output = Result<Client, String>>>>;
 
-/// Makes a connection to the engine, each time that one is needed.
-pub type Connect = Box<dyn Fn() -> Connecting>;
+/// Makes a connection to the engine, each time that one is needed; told whether an engine may be started for it.
+pub type Connect = Box<dyn Fn(bool) -> Connecting>;
 
 /// The first wait before a broken connection is made again.
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(2);
+/// The wait between two looks for an engine that somebody stopped: somebody may have started it again.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// The connection, as long as there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Link {
     client: Rc<RefCell<Option<Client>>>,
+    /// Somebody wants an engine that was stopped to be started.
+    start: Rc<Notify>,
 }
 
 impl Link {
     /// Keeps the connection and tells what comes over it, for ever.
     pub(crate) async fn keep(self, connect: Connect, to: mpsc::UnboundedSender<Msg>) {
         let mut wait = FIRST;
+        let mut may_start = true;
         loop {
-            let why = match connect().await {
+            let why = match connect(may_start).await {
                 Ok(client) => {
                     self.client.replace(Some(client.clone()));
                     wait = FIRST;
                     let why = listen(&client, &to).await;
                     self.client.replace(None);
+                    may_start = !matches!(&*client.link().borrow(), State::Down { is_stopped: true, .. });
                     why
                 }
                 Err(why) => why,
             };
-            if to.send(Msg::Lost(why)).is_err() {
+            if to.send(if may_start { Msg::Lost(why) } else { Msg::Stopped }).is_err() {
                 return;
             }
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(if may_start { wait } else { STOPPED }) => {}
+                () = self.start.notified() => may_start = true,
+            }
             wait = (wait * 2).min(LONGEST);
         }
+    }
+
+    /// Starts an engine that was stopped.
+    pub(crate) fn start(&self) {
+        self.start.notify_waiters();
     }
 
     /// Makes a request; its answer comes as a message.
@@ -96,7 +110,7 @@ async fn listen(client: &Client, to: &mpsc::UnboundedSender<Msg>) -> String {
             },
             Ok(()) = link.changed() => match &*link.borrow_and_update() {
                 State::Up(_) => Msg::Back,
-                State::Down { why } => Msg::Lost(why.clone()),
+                State::Down { why, .. } => Msg::Lost(why.clone()),
             },
         };
         if to.send(message).is_err() {

@@ -54,6 +54,39 @@ fn a_long_message_is_broken_and_stays_longer_than_a_short_one() {
 }
 
 #[test]
+fn a_cancel_can_be_taken_back_before_it_is_answered() {
+    let takes_back =
+        |app: &mut App| keys(app, "z").iter().any(|effect| matches!(effect, Effect::Call(Purpose::Undo, _)));
+    let mut app = app();
+    assert!(app.go_to_download(DownloadId(1)));
+    assert!(!takes_back(&mut app));
+    assert_eq!(acts(&keys(&mut app, "x y")).len(), 1);
+    assert!(takes_back(&mut app));
+}
+
+#[test]
+fn an_agent_that_was_stopped_is_told_once_and_started_by_its_key() {
+    let starts = |app: &mut App| keys(app, "A").contains(&Effect::Start);
+    let mut app = app();
+    assert!(!starts(&mut app));
+    assert_eq!(toast(&app), "the agent runs");
+    app.update(NOW, Msg::Lost("it left".into()));
+    assert!(!starts(&mut app) && toast(&app).contains("comes back by itself"), "{}", toast(&app));
+    app.update(NOW, Msg::Stopped);
+    assert_eq!(toast(&app), "the agent was stopped: A starts it again");
+    assert!(shown(&mut app).contains("○ stopped"));
+    keys(&mut app, "j");
+    app.update(NOW, Msg::Stopped);
+    assert!(app.toast.is_none());
+    assert!(shown(&mut app).lines().last().unwrap().contains("A start"), "{}", shown(&mut app));
+    keys(&mut app, "p");
+    assert_eq!(toast(&app), "the agent was stopped: A starts it again");
+    assert!(starts(&mut app));
+    app.update(NOW, Msg::Connected);
+    assert!(!shown(&mut app).contains("A start"));
+}
+
+#[test]
 fn star_marks_all_before_it_unmarks_all() {
     let mut app = app();
     app.go_to(0);

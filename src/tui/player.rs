@@ -13,6 +13,9 @@ pub(crate) fn open(path: &Path) -> io::Result<()> {
 
 /// Starts a player beside this program: it reads no keys of ours and writes nothing into the screen.
 pub(crate) fn play(player: &[String], file: &Path) -> io::Result<()> {
+    if !file.exists() {
+        return Err(io::Error::other("it is not where it was"));
+    }
     let Some((program, args)) = player.split_first() else { return open(file) };
     let mut started = Command::new(program)
         .args(args)
@@ -39,5 +42,7 @@ mod tests {
     fn a_player_that_is_not_there_is_named() {
         let error = play(&["no-such-player".into(), "-x".into()], Path::new("/")).unwrap_err();
         assert_eq!(error.to_string(), "there is no program `no-such-player`");
+        let error = play(&["true".into()], Path::new("/no/such/file")).unwrap_err();
+        assert_eq!(error.to_string(), "it is not where it was");
     }
 }

@@ -102,6 +102,7 @@ pub(crate) fn detail(row: &DownloadRow) -> DownloadDetail {
         attempts: 0,
         received: 38_000_000,
         limit: None,
+        shared_limits: Vec::new(),
         connections: None,
         proxy: None,
         interface: None,

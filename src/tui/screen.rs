@@ -158,7 +158,11 @@ impl Screen {
                     Ok(()) => {
                         Ok(format!("playing {}", path.file_name().unwrap_or_default().to_string_lossy()))
                     }
-                    Err(error) => Err(format!("{} can't be played: {error}", path.display())),
+                    Err(error) => {
+                        // What is gone is marked when it is asked about.
+                        self.app.library.refresh();
+                        Err(format!("{} can't be played: {error}", path.display()))
+                    }
                 };
                 self.told(told);
             }
@@ -184,6 +188,7 @@ impl Screen {
             }
             Effect::Suspend => self.suspend(Stopped::All),
             Effect::Redraw => self.anew(),
+            Effect::Start => self.link.start(),
             Effect::Quit { goodbye } => self.ended = Some(goodbye),
         }
     }

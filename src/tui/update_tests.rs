@@ -165,6 +165,11 @@ fn quitting_is_quick_where_nothing_is_lost() {
     let mut app = app();
     assert_eq!(keys(&mut app, "q"), [Effect::Quit { goodbye: true }]);
     assert!(app.last_words().unwrap().contains("go on in the background"), "{:?}", app.last_words());
+    // Of what can't be seen it isn't said that it goes on.
+    app.update(NOW, Msg::Lost("the engine ended".into()));
+    assert!(app.last_words().unwrap().contains("go on when `haul` runs again"), "{:?}", app.last_words());
+    app.options.local = false;
+    assert!(app.last_words().unwrap().contains("when the connection was lost"), "{:?}", app.last_words());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Downloads in words as short as a row allows, and whole sentences where there is room.
 
 use crate::model::item::{Mode, Priority};
+use crate::model::policy::{Leave, Policy};
 use crate::model::state::{FailKind, Failure, State, StateKind, WaitReason};
 use crate::model::time::UnixMs;
 use crate::model::units::{ByteCount, clock};
 use crate::model::view::DownloadRow;
+use crate::model::way::Ways;
 pub(crate) use crate::model::words::{ago, brief, downloads, percent, size, span, speed, thousands};
 use crate::tui::app::Options;
 use crate::tui::look::Look;
@@ -175,7 +177,13 @@ pub(crate) fn failure_kind(kind: FailKind) -> &'static str {
 }
 
 /// The whole sentence about its state, and the way out where there is one, with commands in braces for their keys.
-pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look: &Look) -> (String, String) {
+pub(crate) fn sentence(
+    row: &DownloadRow,
+    held: Option<Held>,
+    ways: &Ways<Leave>,
+    now: UnixMs,
+    look: &Look,
+) -> (String, String) {
     match &row.state {
         State::Queued if held.is_some() => {
             let hint = match held {
@@ -222,7 +230,12 @@ pub(crate) fn sentence(row: &DownloadRow, held: Option<Held>, now: UnixMs, look:
                 WaitReason::OutsidePlan
                 | WaitReason::Metered
                 | WaitReason::OnBattery { .. }
-                | WaitReason::BudgetSpent { .. } => "{hold} lets everything go on, {now} this one",
+                | WaitReason::BudgetSpent { .. }
+                    if ways.now.policy == Policy::Hold =>
+                {
+                    "{hold} lets everything go on"
+                }
+                why if why.is_hold() => "{hold} lets everything go on, {now} this one",
                 WaitReason::LoginPage => "log in to the network; it goes on by itself",
                 WaitReason::NoSpace { .. } | WaitReason::FolderAway { .. } => {
                     "it goes on by itself when that is back"
@@ -306,9 +319,23 @@ mod tests {
         let mut row = row(1, "x");
         let until = Some(now.after(Duration::from_secs(24)));
         row.state = State::Waiting { why: WaitReason::LoginPage, until };
-        let (told, hint) = sentence(&row, None, now, &look("dark", false));
+        let (told, hint) = sentence(&row, None, &Ways::default(), now, &look("dark", false));
         assert_eq!(told, "a web page came instead of the file, tried again in 24 s");
         assert_eq!(hint, "log in to the network; it goes on by itself");
+    }
+
+    #[test]
+    fn a_key_is_offered_where_it_would_help() {
+        let held = Leave { policy: Policy::Hold, ..Leave::default() };
+        let mut row = row(1, "x");
+        row.state = State::Waiting { why: WaitReason::OnBattery { percent: Some(9) }, until: None };
+        for (ways, offered) in [
+            (Ways { background: held, ..Ways::default() }, "{hold} lets everything go on, {now} this one"),
+            (Ways { background: held, now: held, ..Ways::default() }, "{hold} lets everything go on"),
+        ] {
+            let (_, hint) = sentence(&row, None, &ways, UnixMs(1), &look("dark", false));
+            assert_eq!(hint, offered);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use haul::model::time::UnixMs;
 use super::here::PIPE;
 use super::place::Place;
 use super::porch;
-use super::reach::{open_agent, open_any, open_any_host, open_host, wait_until_gone};
+use super::reach::{OLDER, open_agent, open_any, open_any_host, open_host, wait_until_gone};
 use super::settings::{settings, test_ms, test_number};
 
 /// How long an agent stays when nothing is left to do and nobody is here.
@@ -197,6 +197,8 @@ pub(crate) async fn install(place: &Place, print: bool) -> Result<Status, Connec
         ConnectError::lasting(format!("{} can't be written: {error}", service.path.display()), "")
     };
     service.install().map_err(fail)?;
+    // Where an older one came back until now, the next command tries again to put this one in its place.
+    let _ = std::fs::remove_file(place.state.join(OLDER));
     cli::say(&format!("haul: wrote {}. {}", service.path.display(), service.advice()));
     tell_system(&service.after_install()).await;
     Ok(Status::Done)

@@ -55,7 +55,7 @@ pub(crate) async fn open(
     if let Err(error) = Place::find(shown.config.clone()).and_then(|place| Config::load(&place)) {
         return cli::tell_config(&error);
     }
-    let client = match connect().await {
+    let client = match connect(true).await {
         Ok(client) => client,
         Err(why) => {
             cli::complain(&why, "`haul agent log` says more");
@@ -72,9 +72,9 @@ pub(crate) async fn open(
     } else {
         first.replace(Some(client));
     }
-    let connect: Connect = Box::new(move || match first.take() {
+    let connect: Connect = Box::new(move |may_start| match first.take() {
         Some(client) => Box::pin(std::future::ready(Ok(client))),
-        None => connect(),
+        None => connect(may_start),
     });
     // Asked of the terminal before anything else reads it.
     let pictures = match tui::Pictures::of(surroundings, |name| std::env::var(name).ok()) {

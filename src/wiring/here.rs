@@ -58,7 +58,7 @@ pub(crate) async fn run_here(command: Option<Command>, place: &Place) -> ExitCod
                 signal = ended_from_outside() => signal,
             }
         }
-        (Ok(context), None) => match connect().await {
+        (Ok(context), None) => match connect(true).await {
             Ok(client) => tokio::select! {
                 status = cli::run(command, client, context) => status.code(),
                 signal = ended_from_outside() => signal,
@@ -79,7 +79,7 @@ pub(crate) async fn run_here(command: Option<Command>, place: &Place) -> ExitCod
 /// The way to an engine within this process.
 pub(crate) fn connect_here(engine: &Engine, state: &Path) -> tui::Connect {
     let (engine, state) = (engine.clone(), state.to_owned());
-    Box::new(move || {
+    Box::new(move |_| {
         let facts =
             Facts { version: env!("CARGO_PKG_VERSION").into(), state: state.clone(), ..Facts::default() };
         let house = House::new(engine.clone(), facts);

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use haul::agent::run::{HANGS, LEAVES_WITHIN};
 use haul::cli::{self, Status};
 use haul::client::ssh::Ssh;
 use haul::client::{Client, Connect, ConnectError, ConnectKind, Link, SEEK};
@@ -13,7 +14,7 @@ use super::place::Place;
 /// How often a connection is tried to an agent that leaves in that very moment.
 const TRIES: usize = 4;
 /// Keeps the version of an older agent that came back when it was stopped.
-const OLDER: &str = "agent.older";
+pub(crate) const OLDER: &str = "agent.older";
 
 /// Connects to this machine's agent. An older one makes way where nobody loses anything by it.
 pub(crate) async fn open_agent(place: &Rc<Place>) -> Result<Client, ConnectError> {
@@ -80,6 +81,23 @@ pub(crate) async fn open_any(place: &Rc<Place>) -> Result<Client, ConnectError> 
     tried(|| Client::open_any(place.agent(false), key.clone())).await
 }
 
+/// Connects to this machine's agent again, for a screen that lost it.
+pub(crate) async fn open_agent_again(place: &Rc<Place>, may_start: bool) -> Result<Client, ConnectError> {
+    if may_start {
+        return open_agent(place).await;
+    }
+    Client::open_running(place.agent(true), new_key()?, Some(SEEK)).await
+}
+
+/// Connects to another machine's agent again, for a screen that lost it.
+pub(crate) async fn open_host_again(host: &str, may_start: bool) -> Result<Client, ConnectError> {
+    let (way, key) = (Box::new(way_to(host)?.unasked()), new_key()?);
+    if may_start {
+        return Client::open(way, key, Some(SEEK)).await;
+    }
+    Client::open_running(way, key, Some(SEEK)).await
+}
+
 /// Connects to another machine's agent, which is started there where none runs.
 pub(crate) async fn open_host(host: &str) -> Result<Client, ConnectError> {
     Client::open(Box::new(way_to(host)?), new_key()?, Some(SEEK)).await
@@ -137,13 +155,21 @@ pub(crate) async fn wait_until_gone(client: Client, place: &Place) -> Result<(),
     let _ = link.wait_for(|link| matches!(link, Link::Down { .. })).await;
     drop(client);
     let state = place.state.clone();
-    let free = tokio::task::spawn_blocking(move || Holder::wait_until_free(&state));
-    tokio::select! {
+    let free = tokio::task::spawn_blocking(move || Holder::is_free_within(&state, LEAVES_WITHIN));
+    let is_free = tokio::select! {
         free = free => free
             .unwrap_or_else(|error| Err(error.into()))
-            .map_err(|error| ConnectError::lasting(format!("the agent's end can't be seen: {error}"), "")),
-        () = ended(pid, place) => Ok(()),
+            .map_err(|error| ConnectError::lasting(format!("the agent's end can't be seen: {error}"), ""))?,
+        () = ended(pid, place) => true,
+    };
+    if is_free {
+        return Ok(());
     }
+    let who = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    Err(ConnectError::lasting(
+        format!("the agent{who} was told to stop and has not made its downloads safe within a minute"),
+        HANGS,
+    ))
 }
 
 /// Waits for the end of the process that had the store, where the system tells.

@@ -131,7 +131,7 @@ async fn run(folder: &Path, shop: &Shop, surroundings: Surroundings, config: Opt
     let closing = CancellationToken::new();
     let tip = open_door(&engine, shop, &closing);
     let connect = connect_here(&engine, &state);
-    let code = match connect().await {
+    let code = match connect(true).await {
         Ok(client) => {
             let shown =
                 Shown { outlives: false, passing: true, host: String::new(), state: None, config, tip };

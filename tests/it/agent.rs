@@ -17,7 +17,7 @@ use toml::toml;
 
 use crate::support::content::first_difference;
 use crate::support::line::Line;
-use crate::support::machine::{Machine, Outcome};
+use crate::support::machine::{Machine, Outcome, wait_until_free};
 use crate::support::real::{find, has};
 use crate::support::site::{DEADLINE, Site};
 
@@ -159,7 +159,9 @@ fn files_at_once_of_one_get_are_as_many_after_the_agent_was_killed() {
     let getting = machine.spawn(&words);
     until("all of the get at once", || site.log().len() == 6);
     kill(agent(&machine));
-    until("all of them at once again", || site.log().len() == 12);
+    // A busy machine may make one of them ask once more.
+    let asked_again = |name: &&String| site.log().iter().filter(|seen| seen.name == **name).count() >= 2;
+    until("all of them at once again", || names.iter().filter(asked_again).count() == 6);
     site.release();
     done(&getting.wait());
 }
@@ -190,7 +192,8 @@ fn an_agent_that_is_killed_is_started_by_whoever_needs_it_and_goes_on_by_itself(
     assert!(site.wait_until_held(|| getting.is_over()), "{}", getting.wait().told());
     let first = agent(&machine);
     kill(first);
-    Holder::wait_until_free(&machine.state()).unwrap();
+    // Who waits may start another one before anybody sees the store free.
+    until("it is gone", || !is_alive(first));
     site.release();
     // Who stays with it starts the next one.
     done(&getting.wait());
@@ -207,7 +210,7 @@ fn after_a_kill_the_next_command_brings_downloads_back() {
     done(&machine.run(&["add", "-d", machine.downloads().to_str().unwrap(), &url]));
     assert!(site.wait_until_held(|| false), "nobody downloads");
     kill(agent(&machine));
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
     site.release();
     done(&machine.run(&["list"]));
     done(&machine.run(&["wait", "1"]));
@@ -265,7 +268,7 @@ fn the_same_agent_is_found_from_a_terminal_from_cron_and_from_next_to_nothing() 
         pids.push(pid().unwrap());
     }
     kill(pids[0]);
-    Holder::wait_until_free(&state).unwrap();
+    wait_until_free(&state);
     assert!(pids.iter().all(|one| *one == pids[0]), "{pids:?}");
 }
 
@@ -378,7 +381,7 @@ fn sigterm_is_as_good_as_stop() {
     done(&machine.run(&["list"]));
     let socket = socket(&machine);
     kill_process(Pid::from_raw(agent(&machine).cast_signed()).unwrap(), Signal::TERM).unwrap();
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
     assert!(!socket.exists());
     assert!(!machine.state().join("lock").exists());
 }
@@ -388,7 +391,7 @@ fn it_leaves_when_nothing_is_left_to_do() {
     let mut machine = Machine::with_agent();
     machine.set("HAUL_TEST_LEAVE_MS", "30");
     done(&machine.run(&["list"]));
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
     until("the socket is gone", || !machine.state().join("agent.sock").exists());
     // It can be had again at any time, also while it leaves.
     for _ in 0..5 {
@@ -410,7 +413,7 @@ fn it_stays_while_a_client_or_a_download_is_there() {
     line.wait_for(1, "completed", |row| row["state"]["is"] == "completed");
     assert_eq!(line.get("status", &Value::Null)["pid"], pid);
     drop(line);
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
     whole(&machine, &site, "file.bin");
 }
 
@@ -521,6 +524,10 @@ fn broken_messages_are_answered_and_hurt_nobody() {
     tell(format!("[{}1]\n", "1,".repeat(100)).as_bytes(), Value::Null, -32600);
     tell(&[vec![b'x'; (1 << 20) + 1], vec![b'\n']].concat(), Value::Null, -32600);
     tell(b"\xff\xfe\n", Value::Null, -32700);
+    for id in ["18446744073709551616", "1.5", "true"] {
+        let asked = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"list\"}}\n");
+        tell(asked.as_bytes(), Value::Null, -32600);
+    }
     tell(b"{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"fly\"}\n", json!("a"), -32601);
     line.send(b"{\"jsonrpc\":\"2.0\",\"id\":1,");
     line.end();
@@ -632,7 +639,7 @@ fn the_unit_is_one_that_systemd_takes() {
             .unwrap();
     unit.install().unwrap();
     let outcome = Command::new("systemd-analyze")
-        .args(["verify", "--user", "--man=no"])
+        .args(["verify", "--user"])
         .arg(&unit.path)
         .env("XDG_RUNTIME_DIR", folder.path())
         .output()

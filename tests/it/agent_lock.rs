@@ -33,8 +33,9 @@ fn a_command_that_meets_an_agent_on_its_way_out_waits_for_the_next_one() {
         }
         stopping.wait();
     }
-    site.release();
+    // Nothing is whole before it is released, and what is whole can't be resumed.
     done(&machine.run(&["resume", "1"]));
+    site.release();
     done(&machine.run(&["wait", "1"]));
     whole(&machine, &site, "file.bin");
 }

@@ -35,6 +35,17 @@ systemctl --user is-enabled haul.service
 echo "unit: $(unit)"
 "$HAUL" agent status | grep stays
 echo "ready: $(systemctl --user is-active haul.service)"
+kill -9 "$(pid)"
+begin=$(date +%s%N)
+"$HAUL" list 2>/dev/null
+took=$((($(date +%s%N) - begin) / 1000000))
+if [ $took -lt 3000 ]; then echo "back at once"; else echo "back after $took ms"; fi
+echo "again: $(unit)"
+# An older one that came back when it was stopped is left alone, until this one is installed.
+older="$(dirname "$("$HAUL" agent status --json | sed 's/.*"socket":"\([^"]*\)".*/\1/')")/agent.older"
+printf 0.0.1 >"$older"
+"$HAUL" agent install 2>/dev/null
+[ -e "$older" ] || echo "forgotten"
 "$HAUL" agent uninstall 2>/dev/null
 echo "left: $(ls "$HOME/.config/systemd/user" | wc -l)"
 "$HAUL" agent status >/dev/null 2>&1 || echo "status $?"
@@ -70,6 +81,9 @@ fn the_manager_starts_it_and_the_unit_once_that_is_installed() {
         "unit: haul.service",
         "stays until it is stopped",
         "ready: active",
+        "back at once",
+        "again: haul.service",
+        "forgotten",
         "left: 0",
         "status 3",
     ];

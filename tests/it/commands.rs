@@ -358,6 +358,15 @@ fn a_collection_s_name_is_its_own_and_a_flag_takes_it() {
         .find_map(|said| Some(said["params"]["update"]["totals"].clone()).filter(|totals| !totals.is_null()))
         .unwrap();
     assert_eq!((&totals["unknown"], &totals["eta_secs"]), (&json!(1), &Value::Null), "{totals}");
+    // What went with its collection comes back without it, and what was done before is another act.
+    expect(&["cancel", "1"], 0, "cancelled 1");
+    expect(&["collection", "remove", "Foo", "--with-downloads"], 0, "");
+    assert_eq!(line.row(1), None);
+    expect(&["undo"], 0, "brought back 1 download.");
+    let row = line.row(1).unwrap();
+    assert_eq!((&row["collection"], &row["state"]["is"]), (&json!(1), &json!("cancelled")), "{row}");
+    expect(&["undo"], 0, "brought back 1 download.");
+    expect(&["wait", "1"], 0, "");
 }
 
 #[test]
@@ -472,4 +481,26 @@ rows! {
     set_name "set_--name_other"
     set_url "set_--url_{url}"
     refresh "refresh"
+}
+
+#[test]
+fn what_was_started_over_says_so_when_somebody_asks() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    let script = "size = '8 MiB'\nrule = [{ when = { to = 1 }, cut_after = '4 MiB' }, \
+                  { when = { from = 2 }, version = 2, etag = '\"two\"', modified = 'fresh' }]";
+    site.serve("file.bin", toml::from_str(script).unwrap());
+    let there = machine.downloads().display().to_string();
+    for words in [&["add", "-d", &there, "-n", "1", &site.fill("{site}/file.bin")][..], &["wait", "1"]] {
+        let outcome = machine.run(words);
+        assert!(outcome.status.success(), "{}", outcome.told());
+    }
+    let shown = String::from_utf8(machine.run(&["show", "1"]).stdout).unwrap();
+    for told in [
+        "state       completed: just now; the file changed on the server meanwhile",
+        "safe        under its own name, and on the disk\n",
+        "connections 1 at most\n",
+        "  the file changed on the server (version \"one\" before, version \"two\" now): started over",
+    ] {
+        assert!(shown.contains(told), "{shown}");
+    }
 }

@@ -7,13 +7,13 @@ use toml::toml;
 
 use crate::agent::{agent, done, held_in_the_middle, kill, until, whole};
 use crate::support::line::Line;
-use crate::support::machine::Machine;
+use crate::support::machine::{Machine, wait_until_free};
 use crate::support::site::Site;
 
 /// Kills the agent and waits until its store is free.
 fn kill_agent(machine: &Machine) {
     kill(agent(machine));
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
 }
 
 fn rows(machine: &Machine) -> Vec<Value> {
@@ -57,6 +57,22 @@ fn what_was_removed_or_cancelled_is_so_for_the_next_command() {
     assert_eq!(rows(&machine).len(), 1);
 }
 
+/// Between the asking and the fetching lies a hold: what counts is the file as it is by then.
+#[test]
+fn a_file_that_was_damaged_after_it_was_asked_for_again_is_fetched_anew() {
+    let (site, machine) = (Site::start(None), Machine::with_agent());
+    site.serve("file.bin", toml! { size = "1 MiB" });
+    let (folder, url) = (machine.downloads().display().to_string(), site.fill("{site}/file.bin"));
+    done(&machine.run(&["get", &url]));
+    assert_eq!(rows(&machine)[0]["path"], machine.file("file.bin").to_str().unwrap());
+    done(&machine.run(&["hold"]));
+    let id = done(&machine.run(&["add", "-d", &folder, "--if-changed", &url]));
+    std::fs::write(machine.file("file.bin"), "damaged").unwrap();
+    done(&machine.run(&["go"]));
+    done(&machine.run(&["wait", &id]));
+    whole(&machine, &site, "file.bin");
+}
+
 #[test]
 fn what_can_not_be_stored_is_not_called_done() {
     let Some(disk) = crate::support::disk::require_small(16) else { return };
@@ -70,13 +86,13 @@ fn what_can_not_be_stored_is_not_called_done() {
     let folder = machine.downloads().display().to_string();
     done(&machine.run(&["add", "-d", &folder, &site.fill("{site}/file.bin")]));
     assert!(site.wait_until_held(|| false), "nobody downloads");
-    let filler = crate::trouble::fill(disk.folder());
+    disk.fill();
     for command in [&["hold"][..], &["go"], &["pause", "1"]] {
         let outcome = machine.run(command);
         assert_eq!(outcome.status.code(), Some(3), "{command:?}: {}", outcome.told());
         assert!(outcome.stderr.contains("only until haul ends"), "{command:?}: {}", outcome.told());
     }
-    std::fs::remove_file(filler).unwrap();
+    disk.make_room();
     done(&machine.run(&["resume", "1"]));
     done(&machine.run(&["pause", "1"]));
     done(&machine.run(&["agent", "stop"]));
@@ -90,8 +106,10 @@ fn what_somebody_attended_to_steps_back_with_a_kill_and_comes_first_again_with_w
     let mut getting = machine.spawn(&["get", "-n", "1", &site.fill("{site}/file.bin")]);
     assert!(site.wait_until_held(|| getting.is_over()), "{}", getting.wait().told());
     assert_eq!(rows(&machine)[0]["priority"], "now");
-    // Who waits comes back by itself.
-    kill_agent(&machine);
+    // Who waits comes back by itself, and starts another agent before anybody sees the store free.
+    let first = agent(&machine);
+    kill(first);
+    until("another agent", || Holder::read(&machine.state()).pid.is_some_and(|pid| pid != first));
     until("it comes first again", || rows(&machine)[0]["priority"] == "now");
     // Both are gone in one moment, as after a power cut: who waits can't start another agent, nor be seen to leave.
     let waiting = Pid::from_raw(getting.pid().cast_signed()).unwrap();

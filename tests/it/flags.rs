@@ -319,6 +319,24 @@ fn if_changed_fetches_only_what_changed() {
 }
 
 #[test]
+fn a_server_that_knows_only_dates_is_asked_by_them() {
+    let stage = Stage::new();
+    stage.site.serve("file.bin", toml! { size = "1 MiB" etag = "" });
+    stage.get(&["--if-changed"]);
+    stage.site.forget();
+    let same = stage.get(&["--if-changed"]);
+    assert!(stage.site.log().iter().all(|seen| seen.sent == 0), "{}", same.told());
+    // A date that is as new as the answer tells nothing of a change within its second.
+    stage.site.change("file.bin", toml! { version = 2 modified = "fresh" });
+    for _ in 0..2 {
+        stage.site.forget();
+        stage.get(&["--if-changed"]);
+        assert!(stage.site.log().iter().any(|seen| seen.sent > 0));
+        stage.assert_held("file.bin", "file.bin");
+    }
+}
+
+#[test]
 fn a_limit_holds_and_connections_are_as_many_as_asked() {
     let stage = Stage::new();
     let before = Instant::now();

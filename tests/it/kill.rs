@@ -4,7 +4,7 @@ use toml::toml;
 
 use crate::agent;
 use crate::support::content::{Held, first_difference};
-use crate::support::machine::Machine;
+use crate::support::machine::{Machine, wait_until_free};
 use crate::support::site::Site;
 
 const SIZE: u64 = 16 << 20;
@@ -101,7 +101,7 @@ fn the_part_of_a_removed_download_goes_after_a_kill_and_that_of_one_that_was_tak
     };
     let kill = || {
         agent::kill(agent::agent(&machine));
-        haul::engine::Holder::wait_until_free(&machine.state()).unwrap();
+        wait_until_free(&machine.state());
     };
     haul(&["add", "-d", &folder, "-n", "1", &url]);
     assert!(site.wait_until_held(|| false));

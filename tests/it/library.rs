@@ -1,5 +1,6 @@
 //! The library, by the real program: what was finished is shelved, folders are taken in, hostile files stop nothing.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,12 +10,12 @@ use super::support::machine::Machine;
 use super::support::site::{DEADLINE, Site};
 use super::support::terminal::Terminal;
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name)
 }
 
 /// Runs `haul library` and returns what it wrote, one JSON value a line.
-fn library(machine: &Machine, args: &[&str]) -> Vec<Value> {
+pub(crate) fn library(machine: &Machine, args: &[&str]) -> Vec<Value> {
     let args: Vec<&str> = ["library"].iter().chain(args).copied().chain(["--json"]).collect();
     let outcome = machine.run(&args);
     assert!(outcome.status.success(), "{args:?}: {}", outcome.told());
@@ -25,7 +26,7 @@ fn library(machine: &Machine, args: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn scan(machine: &Machine, folder: &Path) -> Value {
+pub(crate) fn scan(machine: &Machine, folder: &Path) -> Value {
     library(machine, &["scan", folder.to_str().unwrap()]).remove(0)
 }
 
@@ -102,6 +103,14 @@ fn folders_are_taken_in_once_and_what_moves_is_found_again() {
     assert_eq!(missing.len(), 1);
     std::fs::rename(machine.file("away.opus"), folder.join("sound.opus")).unwrap();
     assert_eq!(library(&machine, &["missing"]), Vec::<Value>::new());
+    // An entry that was removed while its file was away says nothing of the file that comes back.
+    std::fs::rename(folder.join("sound.opus"), machine.file("away.opus")).unwrap();
+    scan(&machine, &folder);
+    let away = library(&machine, &["missing"]);
+    library(&machine, &["remove", &away[0]["id"].to_string()]);
+    std::fs::rename(machine.file("away.opus"), folder.join("sound.opus")).unwrap();
+    let back = scan(&machine, &folder);
+    assert_eq!(back["added"], 1, "{back}");
 
     std::fs::copy(folder.join("plain.flac"), folder.join("again.flac")).unwrap();
     scan(&machine, &folder);
@@ -144,7 +153,7 @@ fn hostile_files_are_shelved_and_stop_nothing() {
 }
 
 /// Sets the library's part of the config.
-fn set(machine: &Machine, text: &str) {
+pub(crate) fn set(machine: &Machine, text: &str) {
     std::fs::create_dir_all(machine.config()).unwrap();
     std::fs::write(machine.config().join("config.toml"), text).unwrap();
 }
@@ -160,9 +169,9 @@ fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
     let (site, machine) = (Site::start(None), Machine::new());
     set(&machine, "[library]\nwrite_tags = true\n");
     site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
-    site.serve("film.wmv", toml::toml! { fixture = "media/film.wmv" });
+    site.serve("film.mkv", toml::toml! { fixture = "media/film.mkv" });
     let list = format!(
-        "{0}/bare.opus\tinfo.Provider=Wingtip\tdistributor=Other\n{0}/film.wmv\tinfo.Provider=Wingtip\tinfo.PartOfSet=2\n",
+        "{0}/bare.opus\tinfo.Provider=Wingtip\tdistributor=Other\n{0}/film.mkv\tinfo.Provider=Wingtip\tinfo.PartOfSet=2\n",
         site.fill("{site}")
     );
     let list = machine.put("list", &list);
@@ -178,15 +187,15 @@ fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
     assert_ne!(bytes, std::fs::read(fixture("sound.opus")).unwrap());
     assert!(bytes.windows(16).any(|part| part == b"PROVIDER=Wingtip"));
     // What can't be written is as it came, and the history says what became of both.
-    assert_eq!(std::fs::read(machine.file("film.wmv")).unwrap(), std::fs::read(fixture("film.wmv")).unwrap());
-    assert_eq!(machine.names(), ["bare.opus", "film.wmv"]);
+    assert_eq!(std::fs::read(machine.file("film.mkv")).unwrap(), std::fs::read(fixture("film.mkv")).unwrap());
+    assert_eq!(machine.names(), ["bare.opus", "film.mkv"]);
     let history = String::from_utf8(machine.run(&["history"]).stdout).unwrap();
     assert!(history.contains("tags were written: provider"), "{history}");
     assert!(history.contains("left alone") && history.contains("can't be written"), "{history}");
     // It is still the download's own file.
     let again = machine.get(&[&site.fill("{site}/bare.opus")]);
     assert!(again.status.success() && again.stderr.contains("already here"), "{}", again.told());
-    assert_eq!(machine.names(), ["bare.opus", "film.wmv"]);
+    assert_eq!(machine.names(), ["bare.opus", "film.mkv"]);
 }
 
 /// The names in the download folder once an engine was there, and how many entries the library has.
@@ -298,7 +307,11 @@ fn finished_media_goes_into_its_folders_and_never_over_a_file() {
     assert!(named.status.success() && machine.file("mine.flac").exists(), "{}", named.told());
     // A look at a template moves nothing.
     let sorted = library(&machine, &["folders", "{year}/{artist} - {title}"]);
-    assert_eq!(sorted[0]["to"], "2006/Tailspin - Delta.flac");
+    let to: Vec<_> = sorted.iter().map(|row| row["to"].as_str().unwrap()).collect();
+    assert_eq!(to, ["", " (1)", " (2)"].map(|number| format!("2006/Tailspin - Delta{number}.flac")));
+    let some = machine.run(&["library", "folders", "-n", "2", "{title}"]);
+    assert!(some.stderr.contains("newest 2"), "{}", some.told());
+    assert!(!machine.run(&["library", "folders", "-n", "3", "{title}"]).stderr.contains("newest"));
     let wrong = machine.run(&["library", "folders", "{colour}"]);
     assert!(!wrong.status.success() && wrong.stderr.contains("{colour} is no value"), "{}", wrong.told());
     assert!(file.exists());
@@ -433,10 +446,10 @@ fn what_was_removed_stays_away_until_it_changes_or_is_named() {
     let named = scan(&machine, &folder.join("sound.opus"));
     assert_eq!(named["added"], 1, "{named}");
     assert_eq!(library(&machine, &["list"]).len(), all);
-    // What is no media any more has no entry.
+    // What is no media any more is not what the entry was of.
     std::fs::write(folder.join("plain.flac"), "only text").unwrap();
     scan(&machine, &folder);
-    assert_eq!(library(&machine, &["list"]).len(), all - 1);
+    assert_eq!(library(&machine, &["missing"]).len(), 1);
     let again = scan(&machine, &folder);
     assert_eq!((&again["not_media"], &again["updated"]), (&0.into(), &0.into()), "{again}");
 }
@@ -510,6 +523,37 @@ fn a_sorted_file_is_printed_where_it_is() {
     let printed = String::from_utf8_lossy(&outcome.stdout).trim().to_owned();
     assert_ne!(printed, machine.file("x.mp3").display().to_string());
     assert!(std::path::Path::new(&printed).is_file(), "{printed}");
+}
+
+#[test]
+fn nothing_waits_for_the_tags_of_another_file() {
+    let (site, mut machine) = (Site::start(None), Machine::with_agent());
+    set(&machine, "[library]\nfolders = \"{album_artist}/{title}\"\n");
+    let slow = machine.put("slow", "");
+    let script = format!(
+        "#!/bin/sh\nwhile [ -e '{}' ]; do sleep 0.05; done\nexec '{}' \"$@\"\n",
+        slow.display(),
+        env!("CARGO_BIN_EXE_haul")
+    );
+    let reader = machine.put("reader", &script);
+    std::fs::set_permissions(&reader, std::fs::Permissions::from_mode(0o755)).unwrap();
+    machine.set("HAUL_TEST_TAG_READER", reader.to_str().unwrap());
+    site.serve("x.mp3", toml::toml! { fixture = "media/id3v24.mp3" });
+    site.serve("data.iso", toml::toml! { size = "64 KiB" });
+    for name in ["x.mp3", "data.iso"] {
+        let folder = machine.downloads().display().to_string();
+        let added = machine.run(&["add", "-d", &folder, &site.fill(&format!("{{site}}/{name}"))]);
+        assert!(added.status.success(), "{}", added.told());
+    }
+    let outcome = machine.run(&["wait", "2"]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(
+        machine.names().iter().filter(|name| !name.starts_with('.')).collect::<Vec<_>>(),
+        ["data.iso", "x.mp3.part"]
+    );
+    std::fs::remove_file(slow).unwrap();
+    assert!(machine.run(&["wait", "1"]).status.success());
+    assert!(!machine.file("x.mp3").exists() && !machine.file("x.mp3.part").exists());
 }
 
 #[test]

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// An agent that downloads files without an end in sight.
 struct Flow {
     machine: Machine,
-    _site: Site,
+    site: Site,
     line: Line,
     ids: Vec<u64>,
 }
@@ -49,7 +49,7 @@ impl Flow {
         let ids: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         assert_eq!(ids.len(), files, "{}", added.told());
         let line = Line::hello(&machine.state().join("agent.sock"), "limits");
-        Self { machine, _site: site, line, ids }
+        Self { machine, site, line, ids }
     }
 
     fn haul(&self, words: &[&str]) -> String {
@@ -181,6 +181,8 @@ fn a_limit_set_by_hand_outlives_the_agent_until_it_is_reset() {
     flow.haul(&["agent", "stop"]);
     let told = flow.haul(&["limit"]);
     assert!(told.contains("everything              2.00 MB/s, set by hand"), "{told}");
+    let told = flow.haul(&["show", "1"]);
+    assert!(told.contains("limit       2.00 MB/s for everything\n"), "{told}");
     flow.line = Line::hello(&flow.machine.state().join("agent.sock"), "limits");
     flow.wait_for_rate(2_000_000);
     let length = Duration::from_secs(1);
@@ -215,4 +217,40 @@ fn a_limit_is_shared_by_download_whatever_their_connections_and_what_is_wanted_n
     std::thread::sleep(Duration::from_secs(1));
     let shares = gained(&mut flow);
     assert!(shares[1] > 3 * shares[0], "{shares:?}");
+}
+
+/// The most that lies unread in one of this machine's connections to a port, in bytes.
+fn unread(port: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let of = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (_, far) = fields.get(2)?.split_once(':')?;
+        let (_, unread) = fields.get(4)?.split_once(':')?;
+        (u16::from_str_radix(far, 16).ok()? == port).then(|| u64::from_str_radix(unread, 16).ok())?
+    };
+    table.lines().filter_map(of).max().unwrap_or(0)
+}
+
+#[test]
+fn a_limit_holds_on_the_wire_too_and_gives_all_back_when_it_is_lifted() {
+    /// A tenth of a second of the limit is kept ready, in buffers that the kernel doubles.
+    const MOST: u64 = 600_000;
+    for way in ["now", "normal"] {
+        let mut flow = Flow::start(&["--limit", "2MB/s", "-n", "1", "--priority", way], 1);
+        let port = url::Url::parse(&flow.site.fill("{site}/")).unwrap().port().unwrap();
+        flow.wait_for_bytes();
+        let (begin, mut most) = (Instant::now(), 0);
+        while begin.elapsed() < Duration::from_secs(1) {
+            most = most.max(unread(port));
+            std::thread::sleep(LOOK);
+        }
+        assert!(most < MOST, "{way}: {most} bytes lie unread");
+        flow.haul(&["limit", "1", "none"]);
+        let before = flow.look().bytes;
+        let end = Instant::now() + DEADLINE;
+        while flow.look().bytes < before + (20 << 20) {
+            assert!(Instant::now() < end, "{way}: it stays slow");
+            std::thread::sleep(LOOK);
+        }
+    }
 }

@@ -52,6 +52,7 @@ mod kill;
 mod lab;
 mod library;
 mod library_hostile;
+mod library_kept;
 mod limits;
 mod many;
 mod metalink;

@@ -32,8 +32,9 @@ fn used(machine: &Machine) -> Cost {
     }
 }
 
-/// Adds so many, ends the agent, lets the next one start with all of them and list them, cancels all and tries all again.
-fn cost_of(count: u32) -> [Cost; 3] {
+/// Adds so many, ends the agent, lets the next one start with all of them and list them, cancels all and tries all again, and
+/// removes all and takes that back.
+fn cost_of(count: u32) -> [Cost; 4] {
     let machine = Machine::with_agent();
     let done = |args: &[&str]| {
         let outcome = machine.run(args);
@@ -56,18 +57,28 @@ fn cost_of(count: u32) -> [Cost; 3] {
     done(&["cancel", "all"]);
     done(&["retry", "all"]);
     let tried = used(&machine);
-    let rows = String::from_utf8(done(&["list", "state:waiting", "--json"])).unwrap();
-    assert_eq!(rows.lines().count(), usize::try_from(count).unwrap());
+    let waiting = || {
+        let rows = String::from_utf8(done(&["list", "state:waiting", "--json"])).unwrap();
+        assert_eq!(rows.lines().count(), usize::try_from(count).unwrap());
+    };
+    waiting();
+    let found = used(&machine);
+    done(&["remove", "all"]);
+    assert_eq!(done(&["list", "--json"]), b"");
+    done(&["undo"]);
+    let back = used(&machine);
+    waiting();
     [
         Cost { ticks: added.ticks - before.ticks, ..added },
         listed,
         Cost { ticks: tried.ticks - listed.ticks, ..tried },
+        Cost { ticks: back.ticks - found.ticks, ..back },
     ]
 }
 
 #[test]
 fn adding_listing_and_trying_all_again_cost_time_and_memory_that_grow_with_the_number() {
-    let steps = ["adding", "starting and listing", "cancelling and trying again"];
+    let steps = ["adding", "starting and listing", "cancelling and trying again", "removing and taking back"];
     // Beside others a process costs more time than it takes: what is linear is so at one time or another.
     let mut told = Vec::new();
     for _ in 0..3 {

@@ -196,6 +196,21 @@ fn a_budget_that_is_used_up_holds_what_steps_aside_until_the_next_day() {
 }
 
 #[test]
+fn a_go_for_the_day_s_budget_is_none_for_the_month_s() {
+    let scene = Scene::new("[budget]\nday = \"300kB\"\nmonth = \"900kB\"\n", "4 MiB");
+    scene.add(&["--limit", "400kB/s"]);
+    let of = |period: &'static str| {
+        move |row: &Value| waits_for(row, "budget_spent") && row["state"]["why"]["period"] == period
+    };
+    scene.wait_for("out of the day's budget", of("day"));
+    scene.haul(&["go"]);
+    let row = scene.wait_for("out of the month's budget", of("month"));
+    assert!((900_000..1_400_000).contains(&row["covered"].as_u64().unwrap()), "{row}");
+    scene.haul(&["go"]);
+    scene.wait_for("running", |row| row["state"]["is"] == "downloading");
+}
+
+#[test]
 fn what_is_wanted_now_takes_a_place_and_the_others_come_back_after() {
     let scene = Scene::new("[engine]\nparallel = 1\n", "1 MiB");
     scene.add(&["--limit", "150kB/s"]);
@@ -285,6 +300,54 @@ fn a_get_whose_terminal_goes_away_obeys_the_plan_from_then_on() {
         assert!(Instant::now() < end, "{}", row(&scene));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn what_runs_in_real_time_goes_on_in_a_hold_though_its_connection_breaks() {
+    let scene = Scene::new("", "4 MiB");
+    scene.site.serve("breaks", toml! { size = "4 MiB" cut_after = "1 MiB" });
+    scene.site.hold_after(512 * 1024);
+    let url = scene.site.fill("{site}/breaks");
+    let mut getting = scene.machine.spawn(&["get", &url, "-n", "1", "--mode", "real-time"]);
+    assert!(scene.site.wait_until_held(|| getting.is_over()), "{}", getting.wait().told());
+    let beside = |words: &[&str]| {
+        let outcome = scene.machine.beside(words);
+        assert!(outcome.status.success(), "{words:?}: {}", outcome.told());
+        outcome
+    };
+    beside(&["hold"]);
+    scene.site.release();
+    let outcome = getting.wait();
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(scene.site.log().iter().filter(|seen| seen.name == "breaks").count(), 4);
+    // What is paused and resumed begins anew, and what never ran does, too.
+    scene.site.hold_after(512 * 1024);
+    let mut getting = scene.machine.spawn(&["get", &url, "-n", "1", "--mode", "real-time", "--again"]);
+    let end = Instant::now() + DEADLINE;
+    while !String::from_utf8(beside(&["list", "state:waiting"]).stdout).unwrap().contains("held") {
+        assert!(!getting.is_over() && Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    getting.kill();
+}
+
+#[test]
+fn a_stream_says_what_holds_it_and_gives_nothing_up_meanwhile() {
+    let scene = Scene::new("", "1 MiB");
+    scene.haul(&["hold"]);
+    let url = scene.site.fill("{site}/file.bin");
+    let mut getting = scene.machine.spawn(&["get", &url, "-o", "-", "--give-up", "1s"]);
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(!getting.is_over(), "{}", getting.wait().told());
+    assert!(scene.machine.beside(&["go"]).status.success());
+    let outcome = getting.wait();
+    assert!(outcome.status.success(), "{}", outcome.told());
+    assert_eq!(outcome.stdout[..], scene.site.content("file.bin").unwrap()[..]);
+    assert!(
+        outcome.stderr.contains("haul: file.bin (1) waits: held; `haul go` releases it."),
+        "{}",
+        outcome.told()
+    );
 }
 
 #[test]

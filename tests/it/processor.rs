@@ -167,3 +167,23 @@ fn what_steps_aside_writes_back_as_it_goes_and_what_is_wanted_now_leaves_that_to
         assert!((least..=most).contains(&calls), "at priority {priority}: {calls} calls");
     }
 }
+
+#[test]
+fn an_agent_has_no_class_of_whoever_started_it() {
+    for (program, words) in [("chrt", &["-i", "0"][..]), ("nice", &["-n", "7"])] {
+        if !real::has(program) {
+            return;
+        }
+        let machine = Machine::with_agent();
+        let mut under = Command::new(program);
+        under.args(words);
+        let outcome = machine.spawn_under(under, &["list"]).wait();
+        assert!(outcome.status.success(), "{}", outcome.told());
+        let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // Behind the name the niceness is the 17th field and the policy the 39th; only root may be less nice again.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        assert_eq!(fields[38], "0", "{program}");
+        assert!(fields[16] == "0" || !rustix::process::geteuid().is_root(), "{program}: {}", fields[16]);
+    }
+}

@@ -276,9 +276,13 @@ fn on_a_metered_line_what_steps_aside_waits_and_what_is_wanted_now_says_that_it_
     wait_for("other line", || scene.standing()["metered"] == false);
     line.say("Metered", Variant::from(1u32));
     scene.wait_until_it_waits_for(1, "metered");
-    // A service that leaves takes its word with it.
+    // A service that leaves takes its word with it, and what a person said of that.
+    scene.haul(&["go"]);
     drop(line);
     scene.wait_until_it_runs(1);
+    wait_for("no word", || scene.standing()["metered"].is_null());
+    let _line = Service::start(&scene.bus, LINE, &[("Metered", Variant::from(1u32))]);
+    scene.wait_until_it_waits_for(1, "metered");
 }
 
 #[test]
@@ -304,6 +308,17 @@ fn on_a_low_battery_background_waits_and_nothing_keeps_the_machine_awake() {
     let told = scene.haul(&["list"]);
     assert!(told.contains("on battery, 29 % left"), "{told}");
     wait_for("limit", || scene.row(2)["remark"] == "100 kB/s at most, on battery, 29 %");
+    // A person's word lasts as long as that, whatever agent there is.
+    scene.haul(&["go"]);
+    scene.wait_until_it_runs(1);
+    scene.haul(&["agent", "stop"]);
+    scene.haul(&["list"]);
+    wait_for("battery", || !scene.standing()["on_battery"].is_null());
+    scene.wait_until_it_runs(1);
+    power.say("OnBattery", Variant::from(false));
+    wait_for("mains", || scene.standing()["on_battery"].is_null());
+    power.say("OnBattery", Variant::from(true));
+    scene.wait_until_it_waits_for(1, "on_battery");
     power.say("OnBattery", Variant::from(false));
     scene.wait_until_it_runs(1);
     wait_for("inhibitor", || login.inhibitors() == 1);

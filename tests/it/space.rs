@@ -8,7 +8,7 @@ use toml::toml;
 use crate::agent::{agent, done, kill};
 use crate::support::content::first_difference;
 use crate::support::disk::require_small;
-use crate::support::machine::{Machine, Outcome};
+use crate::support::machine::{Machine, Outcome, wait_until_free};
 use crate::support::site::Site;
 
 fn assert_file(site: &Site, folder: &Path, name: &str, outcome: &Outcome) {
@@ -130,7 +130,7 @@ fn an_agent_starts_and_is_found_where_the_disk_of_its_state_folder_is_full() {
     done(&machine.run(&["list"]));
     // One that is killed leaves its database open, so that the full disk has room for that; there is none to say who holds it.
     kill(agent(&machine));
-    Holder::wait_until_free(&machine.state()).unwrap();
+    wait_until_free(&machine.state());
     std::fs::remove_file(machine.state().join(Holder::FILE)).unwrap();
     let filled = std::fs::write(disk.folder().join("filler"), vec![7; 9 << 20]);
     assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);

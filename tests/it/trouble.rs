@@ -1,7 +1,6 @@
 //! What a machine may do to a download: quotas, disks that fail or go away, links in its way, limits on files.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -173,19 +172,6 @@ fn links_where_its_files_would_be_are_never_written_through() {
     assert!(!nowhere.exists());
 }
 
-/// Leaves no room on a disk. Returns the file that takes it.
-pub(crate) fn fill(folder: &Path) -> PathBuf {
-    let filler = folder.join("filler");
-    let mut size = 16 << 20;
-    while size >= 4096 {
-        let mut file = std::fs::File::options().append(true).create(true).open(&filler).unwrap();
-        if std::io::Write::write_all(&mut file, &vec![7; size]).is_err() {
-            size /= 2;
-        }
-    }
-    filler
-}
-
 #[test]
 fn what_an_agent_can_not_store_is_not_added() {
     let Some(disk) = require_small(16) else { return };
@@ -195,7 +181,7 @@ fn what_an_agent_can_not_store_is_not_added() {
     symlink(disk.folder(), machine.state()).unwrap();
     let held = machine.run(&["hold"]);
     assert!(held.status.success(), "{}", held.told());
-    let filler = fill(disk.folder());
+    disk.fill();
     let there = machine.downloads().display().to_string();
     let mut stored = 0;
     let refused = (0..60).find_map(|batch| {
@@ -214,7 +200,7 @@ fn what_an_agent_can_not_store_is_not_added() {
         String::from_utf8_lossy(&listed.stdout).lines().count()
     };
     assert_eq!(count(), stored, "{}", refused.told());
-    std::fs::remove_file(filler).unwrap();
+    disk.make_room();
     assert!(machine.run(&["agent", "stop"]).status.success());
     assert_eq!(count(), stored);
 }
@@ -233,7 +219,7 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
     assert!(site.wait_until_held(|| running.is_over()));
     running.interrupt();
     site.release();
-    let filler = fill(disk.folder());
+    disk.fill();
     let outcome = machine.run(&["get", &url, "-n", "1"]);
     assert!(!outcome.status.success(), "{}", outcome.told());
     assert!(
@@ -241,7 +227,7 @@ fn a_store_on_a_full_disk_is_told_and_holds_what_it_held() {
         "{}",
         outcome.told()
     );
-    std::fs::remove_file(filler).unwrap();
+    disk.make_room();
     assert_whole(&site, &machine, &machine.run(&["get", &url]));
     let listed = machine.run(&["list", "--json"]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1, "{}", listed.told());

@@ -12,6 +12,7 @@ use crate::cli::status::Status;
 use crate::model::media::{Field, MediaId, MediaKind};
 use crate::model::printable::printable;
 use crate::model::shelf::{LibraryReply, LibraryRequest, MediaEdit};
+use crate::model::units::parse_duration;
 
 /// `library edit`.
 #[derive(Clone, Debug, Args)]
@@ -67,7 +68,15 @@ pub(super) struct DeleteArgs {
 fn pair(text: &str) -> Result<(Field, String), String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("`{text}` sets nothing: write FIELD=TEXT"))?;
-    Ok((field(name)?, value.to_owned()))
+    let field = field(name)?;
+    let value = match field {
+        Field::Duration if !value.is_empty() => {
+            parse_duration(value).map_err(|error| error.to_string())?.as_millis().to_string()
+        }
+        _ => value.to_owned(),
+    };
+    field.check(&value)?;
+    Ok((field, value))
 }
 
 /// Changes what the library says.
@@ -187,6 +196,8 @@ mod tests {
             "Shop",
             "--set",
             "album artist=A=B",
+            "--set",
+            "duration=4:12",
             "--reset",
             "genre",
             "--kind",
@@ -196,7 +207,7 @@ mod tests {
         let engine = scripted();
         let (mut output, _, talk) = output();
         edit(args, &engine, &mut output).await.unwrap();
-        insta::assert_snapshot!(engine.asked()[0], @r#"{"method":"library","params":{"what":"edit","ids":[3,4],"edit":{"set":{"album_artist":"A=B","distributor":"Shop"},"reset":["genre"],"kind":"video"}}}"#);
+        insta::assert_snapshot!(engine.asked()[0], @r#"{"method":"library","params":{"what":"edit","ids":[3,4],"edit":{"set":{"album_artist":"A=B","distributor":"Shop","duration":"252000"},"reset":["genre"],"kind":"video"}}}"#);
         assert_eq!(talk.text(), "Changed 2 entries.\n");
         let nothing = Line::try_parse_from(["x", "3"]).unwrap().args;
         assert!(edit(nothing, &engine, &mut output).await.is_err());
@@ -204,6 +215,8 @@ mod tests {
             &["x", "three", "--kind", "video"][..],
             &["x", "3", "--set", "colour=blue"],
             &["x", "3", "--set", "title"],
+            &["x", "3", "--set", "track=three"],
+            &["x", "3", "--set", "duration=abc"],
         ] {
             assert!(Line::try_parse_from(line).is_err(), "{line:?}");
         }

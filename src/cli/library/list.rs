@@ -10,8 +10,8 @@ use crate::cli::status::Status;
 use crate::cli::table::{Column, Table, Tone};
 use crate::model::printable::printable;
 use crate::model::shelf::{
-    Arrangement, LibraryQuery, LibraryReply, LibraryRequest, LibraryStats, MediaRow, MediaRows, MediaSort,
-    ShelfNode, ShelfPath,
+    Arrangement, LibraryQuery, LibraryReply, LibraryRequest, LibraryStats, MOST_COPIES, MediaRow, MediaRows,
+    MediaSort, ShelfNode, ShelfPath,
 };
 use crate::model::units::{ByteCount, clock};
 
@@ -66,7 +66,7 @@ struct How {
     #[arg(long)]
     reverse: bool,
     /// How many at most; all where it is not said
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Only those whose file is not where it was
     #[arg(long)]
@@ -218,7 +218,8 @@ fn table(rows: &[MediaRow]) -> Table {
             title.push_str(" (missing)");
         }
         if row.copies > 1 {
-            title = format!("{title} (1 of {} copies)", row.copies);
+            let more = if row.copies >= MOST_COPIES { " or more" } else { "" };
+            title = format!("{title} (1 of {}{more} copies)", row.copies);
         }
         let artist = if row.artist.is_empty() { &row.album_artist } else { &row.artist };
         table.row(

@@ -14,10 +14,10 @@ use crate::cli::output::Output;
 use crate::cli::show::date;
 use crate::cli::status::Status;
 use crate::cli::table::pad_right;
-use crate::model::media::{Field, MediaId};
+use crate::model::media::MediaId;
 use crate::model::printable::printable;
 use crate::model::shelf::{LibraryReply, LibraryRequest, MediaDetail, MediaValue};
-use crate::model::units::{ByteCount, clock};
+use crate::model::units::ByteCount;
 
 /// `library show`.
 #[derive(Clone, Debug, Args)]
@@ -108,10 +108,7 @@ fn lines(detail: &MediaDetail, zone: &TimeZone) -> Vec<(&'static str, String)> {
 
 /// A value with who said it, and what it won over.
 fn said(value: &MediaValue) -> String {
-    let text = match value.field {
-        Field::Duration => value.text.parse().map_or_else(|_| value.text.clone(), |ms: u64| clock(ms / 1000)),
-        _ => value.text.clone(),
-    };
+    let text = value.field.shown(&value.text);
     let place = value.place.as_ref().map(|place| format!(": {place}")).unwrap_or_default();
     let by = value
         .set_by
@@ -119,6 +116,7 @@ fn said(value: &MediaValue) -> String {
         .map_or_else(|| value.origin.words().to_owned(), |by| format!("set by the {by}"));
     let mut line = format!("{text}  ({by}{place}");
     for (origin, other) in &value.instead_of {
+        let other = value.field.shown(other);
         line = format!("{line}; `{other}` was {}", origin.words());
     }
     line.push(')');
@@ -131,7 +129,7 @@ pub(super) mod tests {
     use super::*;
     use crate::cli::scripted::{Scripted, context, output};
     use crate::model::id::DownloadId;
-    use crate::model::media::{KindFrom, Origin};
+    use crate::model::media::{Field, KindFrom, Origin};
     use crate::model::request::{Reply, Request};
     use crate::model::shelf::MediaCopy;
     use crate::model::time::UnixMs;
@@ -155,7 +153,10 @@ pub(super) mod tests {
             values: vec![
                 value(Field::Title, "Delta", Origin::Person),
                 shop,
-                value(Field::Duration, "61000", Origin::Download),
+                MediaValue {
+                    instead_of: vec![(Origin::File, "252000".into())],
+                    ..value(Field::Duration, "61000", Origin::Download)
+                },
             ],
             kind_from: KindFrom::ClassId,
             path: "/m/Delta.mp3".into(),
@@ -182,7 +183,7 @@ pub(super) mod tests {
         kind          Music  (WM/MediaClassPrimaryID in the file)
         title         Delta  (changed by you)
         distributor   Shop  (read from the file: ID3v2 PRIV WM/ContentDistributor; `Other Shop` was given with the download)
-        duration      1:01  (given with the download)
+        duration      1:01  (given with the download; `4:12` was read from the file)
         file          /m/Delta.mp3
         missing       since 1970-01-01 00:01:00
         size          4.10 MB

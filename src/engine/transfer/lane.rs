@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::AbortHandle;
 
 use super::super::polite::{Ends, Watched};
+use super::narrow::Narrow;
 use super::shared::Shared;
 use crate::fetch::error::FetchError;
 use crate::fetch::transport::Body;
@@ -44,6 +45,18 @@ pub(super) struct LaneCell {
     pub(super) victim: RefCell<Option<Rc<LaneCell>>>,
     /// The governor's leave to read, while the download steps aside.
     pub(super) watched: RefCell<Option<Rc<Watched>>>,
+    /// Its connection's buffer, while a limit holds.
+    narrow: RefCell<Narrowed>,
+}
+
+/// What is done about a connection's buffer.
+enum Narrowed {
+    /// Nothing: no limit holds.
+    No,
+    /// Nothing can be.
+    Never,
+    /// It is kept small.
+    Kept(Narrow),
 }
 
 /// A lane's rate in bytes per second, over about half a second.
@@ -64,6 +77,15 @@ fn float(bytes: u64) -> f64 {
     bytes as f64
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is positive, and far under 2^64"
+)]
+fn whole(rate: f64) -> u64 {
+    rate.max(0.0) as u64
+}
+
 impl LaneCell {
     pub(super) fn new(at: u64, end: u64, place: usize, now: Instant) -> Rc<Self> {
         Rc::new(Self {
@@ -80,6 +102,7 @@ impl LaneCell {
             ends: Cell::new(None),
             victim: RefCell::new(None),
             watched: RefCell::new(None),
+            narrow: RefCell::new(Narrowed::No),
         })
     }
 
@@ -154,6 +177,25 @@ impl LaneCell {
         (limit.is_some() || pace.is_some()).then_some(Wait { now, limit, pace })
     }
 
+    /// Keeps little more on its way than a limit lets through; gives all of it back where none holds any more.
+    fn narrow(&self, shared: &Shared) {
+        let mut narrow = self.narrow.borrow_mut();
+        let Some(rate) = shared.rate_each() else {
+            if matches!(*narrow, Narrowed::Kept(_)) {
+                *narrow = Narrowed::No;
+            }
+            return;
+        };
+        if matches!(*narrow, Narrowed::No) {
+            let found = self.ends.get().and_then(|ends| Narrow::of(&ends));
+            *narrow = found.map_or(Narrowed::Never, Narrowed::Kept);
+        }
+        if let Narrowed::Kept(kept) = &mut *narrow {
+            let pace = self.pace.get().rate.unwrap_or_default();
+            kept.keep_to(shared.now(), rate, whole(pace));
+        }
+    }
+
     /// Waits, with the stall clock standing still. False where a limit changed meanwhile: what was paid then counts no more.
     async fn rest(&self, shared: &Shared, wait: Wait) -> bool {
         self.held.set(true);
@@ -205,15 +247,18 @@ pub(super) enum Stop {
 }
 
 /// Moves a body's bytes into the file until the lane has all of its range. `first` is what was read of the body already.
-pub(super) async fn pump(
-    shared: &Shared,
-    cell: &LaneCell,
-    body: &mut Body,
-    mut first: Option<Bytes>,
-) -> Stop {
+pub(super) async fn pump(shared: &Shared, cell: &LaneCell, body: &mut Body, first: Option<Bytes>) -> Stop {
     cell.answered.set(true);
     shared.govern(cell);
+    let stop = take(shared, cell, body, first).await;
+    // Whoever has the connection next has it whole.
+    cell.narrow.replace(Narrowed::No);
+    stop
+}
+
+async fn take(shared: &Shared, cell: &LaneCell, body: &mut Body, mut first: Option<Bytes>) -> Stop {
     loop {
+        cell.narrow(shared);
         let room = cell.end.get().saturating_sub(cell.at.get());
         if room == 0 {
             return Stop::Done;
@@ -232,6 +277,7 @@ pub(super) async fn pump(
         while !rest.is_empty() {
             let now = shared.now();
             cell.heard.set(now);
+            cell.narrow(shared);
             // Sockets give hundreds of kilobytes at once: under a limit they are taken in pieces, or it would come in bursts.
             let most = [shared.piece(), cell.piece()].into_iter().flatten().min();
             let piece = rest.len().min(most.unwrap_or(usize::MAX));

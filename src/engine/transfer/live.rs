@@ -1,6 +1,6 @@
 //! What a running transfer shows while it runs: a few numbers that its thread writes and the engine reads.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Numbers of one running download. Each is stored whole, never added to, so that no two can drift apart.
 #[derive(Debug, Default)]
@@ -9,6 +9,7 @@ pub(crate) struct Live {
     received: AtomicU64,
     size: AtomicU64,
     connections: AtomicU32,
+    limited: AtomicBool,
 }
 
 /// Stands for an unknown size.
@@ -22,6 +23,7 @@ impl Live {
             received: AtomicU64::new(0),
             size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
             connections: AtomicU32::new(0),
+            limited: AtomicBool::new(false),
         }
     }
 
@@ -43,6 +45,15 @@ impl Live {
     /// Connections in use.
     pub(crate) fn connections(&self) -> u32 {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Whether a limit held it back since this was asked last.
+    pub(crate) fn take_limited(&self) -> bool {
+        self.limited.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn show_limited(&self) {
+        self.limited.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn show_bytes(&self, covered: u64, received: u64) {

@@ -3,6 +3,7 @@
 mod change;
 mod lane;
 mod live;
+mod narrow;
 mod open;
 mod order;
 mod room;

@@ -329,9 +329,19 @@ impl Shared {
         Some(limit::part_of(piece, self.full_share.get(), self.order.live.connections()))
     }
 
+    /// What a limit leaves each connection, in bytes a second, where one holds.
+    pub(super) fn rate_each(&self) -> Option<u64> {
+        let rate = limit::least(&self.limits.borrow())?;
+        Some((rate / u64::from(self.order.live.connections().max(1))).max(1))
+    }
+
     /// Pays for bytes: how long the limits hold them back.
     pub(super) fn limit(&self, now: Instant, bytes: usize) -> Option<Duration> {
-        limit::wait(&self.limits.borrow(), now, bytes as u64)
+        let wait = limit::wait(&self.limits.borrow(), now, bytes as u64);
+        if wait.is_some() {
+            self.order.live.show_limited();
+        }
+        wait
     }
 
     /// Takes other limits, at once.

@@ -2,6 +2,7 @@
 //!
 //! All paths over an interface share one line. Rates are in bytes of payload a second.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::history::{Lowest, Readings};
@@ -12,8 +13,14 @@ const NOTICED: f64 = 0.02;
 const FLIGHT: f64 = 0.004;
 /// And no less than this, in bytes: a keystroke over ssh is none.
 const FLIGHT_BYTES: f64 = 3_000.0;
-/// How long others must have been quiet for a first flight to be one.
-const QUIET: Duration = Duration::from_millis(500);
+/// How long others must have been quiet for a first flight to be one: not much longer than a page is looked at.
+const QUIET: Duration = Duration::from_millis(250);
+/// Somebody who began so many times on a quiet line within the last while reads pages: the next one is to find no queue and room.
+const VISITS: usize = 3;
+/// That while.
+const FREQUENTED: Duration = Duration::from_secs(30);
+/// What comes at once with a page, as what the line carries in so many seconds: less may be what we misread of our own.
+const PAGE: f64 = 0.01;
 /// Part of the line that stays free beside others.
 const HEADROOM: f64 = 0.08;
 /// How long others that rose are expected to rise further.
@@ -45,6 +52,8 @@ pub struct Line {
     before: f64,
     loud_at: Option<Instant>,
     flight_at: Option<Instant>,
+    /// When somebody began on a quiet line, the last few times.
+    visits: VecDeque<Instant>,
     rose_at: Option<Instant>,
     last_raised: Option<Instant>,
 }
@@ -64,6 +73,7 @@ impl Default for Line {
             before: 0.0,
             loud_at: None,
             flight_at: None,
+            visits: VecDeque::new(),
             rose_at: None,
             last_raised: None,
         }
@@ -112,6 +122,14 @@ impl Line {
                 self.flight_at = Some(now);
             }
             self.loud_at = Some(now);
+        }
+        // Whoever is there now counts once.
+        let is_new = self.flight_at.as_ref() > self.visits.back();
+        if is_new && self.foreign.grown(2 * SPAN) > PAGE * capacity {
+            self.visits.push_back(now);
+            if self.visits.len() > VISITS {
+                self.visits.pop_front();
+            }
         }
     }
 
@@ -194,6 +212,12 @@ impl Line {
         self.flight_at.is_some_and(|at| now.saturating_duration_since(at) < span)
     }
 
+    /// Whether somebody comes and goes: pages are read.
+    pub(super) fn is_frequented(&self, now: Instant) -> bool {
+        self.visits.len() == VISITS
+            && self.visits.front().is_some_and(|at| now.saturating_duration_since(*at) < FREQUENTED)
+    }
+
     /// Bytes on the line for one byte of payload.
     pub(super) fn overhead(&self) -> f64 {
         self.overhead.get().unwrap_or(OVERHEAD.0).clamp(1.0, OVERHEAD.1)
@@ -267,6 +291,21 @@ mod tests {
         let left = line.left(now).unwrap();
         assert!((left - (6.25e6 * 0.92 - 2.5e6)).abs() < 3e5, "{left}");
         assert!(!line.has_first_flight(now, Duration::from_millis(150)));
+    }
+
+    #[test]
+    fn who_comes_and_goes_reads_pages_and_who_stays_does_not() {
+        let pages = |tick: u32| if tick % 80 < 30 { 3e6 } else { 0.0 };
+        for (others, ticks, is_so) in [
+            (&pages as &dyn Fn(u32) -> f64, 150, false),
+            (&pages, 170, true),
+            (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3000, true),
+            (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3500, false),
+            (&|_| 3e6, 3000, false),
+        ] {
+            let (line, now) = line(others, ticks);
+            assert_eq!(line.is_frequented(now), is_so, "{ticks}");
+        }
     }
 
     #[test]

@@ -29,13 +29,20 @@ const EMPTY: Duration = Duration::from_secs(10);
 /// For how long a base of the past stands against a queue that never empties.
 const STALE: Duration = Duration::from_mins(5);
 /// The first hold before a rival that is inferred, and behind queues for each flow.
-const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_secs(2));
 /// The longest holds.
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
 /// Who is back within this after a hold was there all the time.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often a yield to others on this machine is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What may be used of the line while somebody begins on it: it may be no more than a few packets.
+const AT_A_START: f64 = 0.5;
+/// The same where pages are read: it is the next one.
+const AT_A_PAGE: f64 = 0.15;
+/// What is used of the line between two pages.
+const BETWEEN_PAGES: f64 = 0.9;
 
 /// What was seen of a path since the last tick.
 #[derive(Clone, Copy, Debug, Default)]
@@ -430,10 +437,12 @@ impl Path {
             self.yield_to(now, Rival::Here, line);
             return None;
         }
+        let is_frequented = line.is_frequented(now);
         let start = line
             .has_first_flight(now, seconds(8.0 * base).max(Duration::from_millis(150)))
-            .then_some(0.5 * capacity * base);
-        let cap = [left.map(|left| left * base), start].into_iter().flatten().reduce(f64::min)?;
+            .then_some(if is_frequented { AT_A_PAGE } else { AT_A_START } * capacity * base);
+        let calm = is_frequented.then_some(BETWEEN_PAGES * capacity * base / f64::from(paths.max(1)));
+        let cap = [left.map(|left| left * base), start, calm].into_iter().flatten().reduce(f64::min)?;
         // What is taken away now must be won back slowly.
         self.window = self.window.min(cap);
         Some(cap)

@@ -24,6 +24,15 @@ struct Foreground {
     from: u64,
     until: u64,
     is_seen_by_counters: bool,
+    /// Of each so many milliseconds it sends in the first so many.
+    pages: Option<(u64, u64)>,
+}
+
+impl Foreground {
+    fn wants(self, ms: u64) -> bool {
+        (self.from..self.until).contains(&ms)
+            && self.pages.is_none_or(|(each, sends)| (ms - self.from) % each < sends)
+    }
 }
 
 /// What came of a run, over a span of its time.
@@ -94,7 +103,7 @@ fn run(
         let now = start + MS * u32::try_from(ms).unwrap();
         let capacity = rate(ms) / 1000.0;
         ours.turn(window);
-        let wants = foreground.filter(|f| (f.from..f.until).contains(&(ms as u64)));
+        let wants = foreground.filter(|foreground| foreground.wants(ms as u64));
         if wants.is_none() {
             theirs.congestion = 10.0 * SEGMENT;
         }
@@ -165,7 +174,7 @@ fn alone_it_fills_the_line_with_a_short_queue() {
 #[test]
 fn a_program_on_this_machine_keeps_its_rate_and_the_line_is_taken_back_when_it_ends() {
     for line in [HOME, Bottleneck { rate: 125e6, trip: 0.010, buffer: 0.020 }] {
-        let foreground = Foreground { from: 5000, until: 15_000, is_seen_by_counters: true };
+        let foreground = Foreground { from: 5000, until: 15_000, is_seen_by_counters: true, pages: None };
         let outcome = run(line, 20_000, |_| line.rate, Some(foreground));
         let alone = run(line, 15_000, |_| line.rate, None);
         let kept = outcome.rival(5000..15_000, line);
@@ -182,10 +191,32 @@ fn a_program_on_this_machine_keeps_its_rate_and_the_line_is_taken_back_when_it_e
 
 #[test]
 fn a_rival_on_another_machine_is_known_by_its_queue() {
-    let foreground = Foreground { from: 5000, until: 20_000, is_seen_by_counters: false };
+    let foreground = Foreground { from: 5000, until: 20_000, is_seen_by_counters: false, pages: None };
     let outcome = run(HOME, 26_000, |_| HOME.rate, Some(foreground));
     assert!(outcome.rival(5000..20_000, HOME) > 0.93, "{}", outcome.rival(5000..20_000, HOME));
     assert!(outcome.background(23_000..26_000, HOME) > 0.8, "{}", outcome.background(23_000..26_000, HOME));
+}
+
+#[test]
+fn a_page_finds_a_line_with_room_and_no_queue_where_pages_are_read() {
+    let pages = Some((2000, 250));
+    let foreground = Foreground { from: 5000, until: 35_000, is_seen_by_counters: true, pages };
+    let outcome = run(HOME, 75_000, |_| HOME.rate, Some(foreground));
+    for page in 4..14 {
+        // What was there before and what the page itself brings.
+        let comes = 5000 + 2000 * page;
+        assert!(
+            outcome.worst_queue(comes - 500..comes) < 0.001,
+            "{}",
+            outcome.worst_queue(comes - 500..comes)
+        );
+        let between = outcome.background(comes - 1000..comes, HOME);
+        assert!((0.85..0.93).contains(&between), "{between} before page {page}");
+        let at_it = outcome.background(comes + 80..comes + 250, HOME);
+        assert!(at_it < 0.2, "{at_it} at page {page}");
+    }
+    let after = outcome.background(68_000..75_000, HOME);
+    assert!(after > 0.97, "{after}");
 }
 
 #[test]
@@ -199,7 +230,7 @@ fn a_slower_line_is_no_rival_for_long() {
 
 #[test]
 fn the_trickle_never_ends() {
-    let foreground = Foreground { from: 3000, until: 60_000, is_seen_by_counters: true };
+    let foreground = Foreground { from: 3000, until: 60_000, is_seen_by_counters: true, pages: None };
     let outcome = run(HOME, 60_000, |_| HOME.rate, Some(foreground));
     for second in 6..59 {
         let bytes: f64 = outcome.log[second * 1000..(second + 1) * 1000].iter().map(|row| row.0).sum();

@@ -122,6 +122,10 @@ impl App {
             C::Leave => self.quit_now(),
             C::Suspend => self.effects.push(Effect::Suspend),
             C::Redraw => self.effects.push(Effect::Redraw),
+            C::Start => {
+                self.say(Tone::Plain, "starting the agent".into());
+                self.effects.push(Effect::Start);
+            }
             C::Up | C::Down | C::Top | C::Bottom | C::PageUp | C::PageDown => self.navigate(command),
             C::Left | C::Right | C::Enter => self.step(command),
             C::Back => self.back(),

@@ -26,6 +26,7 @@ impl App {
         let collection = self.cursor_collection();
         Facts {
             connected: self.connected,
+            stopped: self.stopped,
             count: targets.len(),
             state,
             mode,

@@ -116,7 +116,8 @@ impl App {
             return;
         }
         if !self.connected {
-            return self.say(Tone::Plain, "the connection is lost: it comes back by itself".into());
+            let why = self.options.keymap.fill(self.facts().lost());
+            return self.say(Tone::Plain, why);
         }
         // Links that were given up before are not among them: only its own key brings them back.
         let add = Add::with_text(text, self);

@@ -76,7 +76,11 @@ impl App {
             return None;
         }
         let what = crate::tui::words::downloads(count);
-        Some(match (self.options.outlives, count) {
+        if !self.connected && !self.options.local {
+            let were = if count == 1 { "was" } else { "were" };
+            return Some(format!("{what} {were} under way there when the connection was lost."));
+        }
+        Some(match (self.options.outlives && self.connected, count) {
             (true, 1) => format!("{what} goes on in the background; `haul` shows it."),
             (true, _) => format!("{what} go on in the background; `haul` shows them."),
             (false, 1) => format!("{what} waits; it goes on when `haul` runs again."),

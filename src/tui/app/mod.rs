@@ -131,6 +131,8 @@ pub struct App {
     pub(crate) look: Look,
     /// Whether the engine can be reached.
     pub(crate) connected: bool,
+    /// Whether it can't because somebody stopped it.
+    pub(crate) stopped: bool,
     /// Whether the first list is still coming.
     pub(crate) loading: bool,
     /// Downloads.
@@ -242,6 +244,7 @@ impl App {
             now: UnixMs::default(),
             size: (80, 24),
             connected: false,
+            stopped: false,
             loading: true,
             list: List::default(),
             cursor: Cursor::default(),
@@ -299,18 +302,25 @@ impl App {
             }
             Msg::Tick => self.tick(),
             Msg::Connected => {
-                self.connected = true;
+                (self.connected, self.stopped) = (true, false);
                 self.loading = true;
                 self.asking.clear();
                 self.asked = Asked::default();
             }
-            Msg::Back => self.connected = true,
+            Msg::Back => (self.connected, self.stopped) = (true, false),
             Msg::Lost(why) => {
                 if self.connected {
                     self.say(Tone::Warning, format!("the connection is lost: {why}. Trying again"));
                 }
-                self.connected = false;
+                (self.connected, self.stopped) = (false, false);
                 self.asked.detail = None;
+            }
+            Msg::Stopped => {
+                (self.connected, self.asked.detail) = (false, None);
+                if !std::mem::replace(&mut self.stopped, true) {
+                    let why = self.options.keymap.fill(self.facts().lost());
+                    self.say(Tone::Warning, why);
+                }
             }
             Msg::Changed(update) => self.changed(*update),
             Msg::Answered(purpose, answer) => self.answered(purpose, *answer),

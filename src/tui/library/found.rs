@@ -25,8 +25,10 @@ pub(crate) struct Found {
     pub(crate) at: usize,
     /// The text that is asked for now, and after how many of its finds.
     flying: Option<(String, usize)>,
-    /// The text that the finds are of.
+    /// The text that the finds are of, where they are as new as can be.
     of: Option<String>,
+    /// The text that the finds are of, new or not.
+    shown: Option<String>,
 }
 
 impl Found {
@@ -57,10 +59,12 @@ impl Found {
         }
         let (text, after) = (self.text().to_owned(), if is_settled { self.rows.len() } else { 0 });
         self.flying = Some((text.clone(), after));
+        // What is asked for again is as long as what is there.
+        let again = if self.shown.as_deref() == Some(&text) && after == 0 { self.rows.len() } else { 0 };
         let query = LibraryQuery {
             text: text.clone(),
             offset: after as u64,
-            limit: PAGE,
+            limit: PAGE.max(u32::try_from(again).unwrap_or(u32::MAX)),
             quick: true,
             ..LibraryQuery::default()
         };
@@ -75,13 +79,21 @@ impl Found {
         self.flying = None;
         // A longer text's finds are among these: they show that something happens.
         if after == 0 {
+            let was_on = self.rows.get(self.at).map(|row| row.id);
             self.rows = found.rows;
-            self.at = 0;
+            // Who stands on a find and asks for nothing else stays on it, or where it was.
+            self.at = if self.shown.as_deref() == Some(text) {
+                self.rows.iter().position(|row| Some(row.id) == was_on).unwrap_or(self.at)
+            } else {
+                0
+            };
+            self.move_by(0);
         } else {
             self.rows.extend(found.rows);
         }
         (self.more, self.newest) = (found.more, found.newest);
         self.of = Some(text.to_owned());
+        self.shown.clone_from(&self.of);
     }
 
     /// The question was refused: it is asked again when something else is typed.

@@ -115,6 +115,15 @@ impl Limit {
         self.wrong = None;
     }
 
+    /// Goes to another line. What was typed goes along: it is as fast as somebody wants something to be.
+    fn turn_to(&mut self, at: usize) {
+        let typed = self.is_changed().then(|| self.input.clone());
+        self.go(at);
+        if let Some(typed) = typed {
+            self.input = typed;
+        }
+    }
+
     /// Takes in a key.
     pub(crate) fn key(mut self, key: KeyCombination, app: &mut App) -> Option<Self> {
         let count = self.lines.len().max(1);
@@ -127,8 +136,8 @@ impl Limit {
                 }
                 return None;
             }
-            Some(KeyCode::Tab | KeyCode::Down) => self.go((self.at + 1) % count),
-            Some(KeyCode::BackTab | KeyCode::Up) => self.go((self.at + count - 1) % count),
+            Some(KeyCode::Tab | KeyCode::Down) => self.turn_to((self.at + 1) % count),
+            Some(KeyCode::BackTab | KeyCode::Up) => self.turn_to((self.at + count - 1) % count),
             Some(KeyCode::Enter) => match self.answer(app) {
                 Ok(()) => return None,
                 Err(wrong) => self.wrong = Some(wrong),
@@ -144,7 +153,7 @@ impl Limit {
 
     /// Takes in a click on a line.
     pub(crate) fn choose(mut self, at: usize) -> Self {
-        self.go(at);
+        self.turn_to(at);
         self
     }
 

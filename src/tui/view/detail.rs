@@ -211,7 +211,8 @@ fn short(
 
 /// The state in a whole sentence, and the way out: in one line where that has room, else in at most so many.
 fn state_lines(app: &App, row: &DownloadRow, columns: usize, most: usize) -> Vec<Line<'static>> {
-    let (sentence, hint) = words::sentence(row, app.held(row), app.now, &app.look);
+    let (sentence, hint) =
+        words::sentence(row, app.held(row), &app.totals.ways.unwrap_or_default(), app.now, &app.look);
     let hint = app.options.keymap.fill(&hint);
     let kind = row.state.kind();
     let role = match kind {
@@ -457,8 +458,11 @@ fn mode_words(row: &DownloadRow) -> &'static str {
 
 fn mode_line(app: &App, row: &DownloadRow, detail: &DownloadDetail) -> String {
     let mut parts = vec![mode_words(row).to_owned()];
-    if let Some(limit) = detail.limit {
-        parts.push(format!("at most {}", ByteRate(limit)));
+    let own = detail.limit.map(|limit| (limit, ByteRate(limit).to_string()));
+    let shared = detail.shared_limits.first().map(|limit| (limit.rate, limit.to_string()));
+    // The lowest one is what it can feel.
+    if let Some((_, told)) = own.into_iter().chain(shared).min_by_key(|(rate, _)| *rate) {
+        parts.push(format!("at most {told}"));
     }
     if let Some(connections) = detail.connections {
         parts.push(if connections == 1 {

@@ -38,6 +38,7 @@ fn offered(app: &App, facts: &Facts) -> Vec<Command> {
         Pane::Log => commands.extend([C::Enter]),
     }
     commands.insert(0, C::Add);
+    commands.insert(0, C::Start);
     if facts.undoable {
         commands.push(C::Undo);
     }

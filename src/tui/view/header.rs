@@ -221,7 +221,11 @@ fn chip(app: &App) -> Vec<Span<'static>> {
         };
         vec![Span::styled(told, style(app, Role::Success))]
     } else {
-        let told = if app.loading && app.list.len() == 0 { "connecting" } else { "reconnecting" };
+        let told = match app.stopped {
+            true => "stopped",
+            false if app.loading && app.list.len() == 0 => "connecting",
+            false => "reconnecting",
+        };
         vec![Span::styled(format!(" {} {told} ", glyphs.offline), style(app, Role::Warning))]
     }
 }

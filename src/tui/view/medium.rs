@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 
 use super::pane;
 use crate::config::theme::Role;
-use crate::model::media::{Field, KindFrom, Origin};
+use crate::model::media::{KindFrom, Origin};
 use crate::model::shelf::{MediaDetail, MediaValue};
 use crate::model::units::{ByteCount, clock};
 use crate::tui::app::App;
@@ -176,10 +176,7 @@ fn labelled(app: &App, label: &str, value: &str, by: &str, columns: usize) -> Li
 
 /// A value with who said it; for the distributor, where in the file it is and what it won over.
 fn valued(app: &App, value: &MediaValue, columns: usize) -> Vec<Line<'static>> {
-    let shown = match value.field {
-        Field::Duration => value.text.parse().map_or_else(|_| value.text.clone(), |ms: u64| clock(ms / 1000)),
-        _ => value.text.clone(),
-    };
+    let shown = value.field.shown(&value.text);
     let by = value.set_by.as_ref().map_or_else(|| said_by(value.origin).to_owned(), ToString::to_string);
     let mut lines = vec![labelled(app, value.field.word(), &shown, &by, columns)];
     let room = columns.saturating_sub(LABEL);
@@ -191,7 +188,7 @@ fn valued(app: &App, value: &MediaValue, columns: usize) -> Vec<Line<'static>> {
         under(format!("in {place}"));
     }
     for (origin, other) in &value.instead_of {
-        under(format!("instead of {other} ({})", said_by(*origin)));
+        under(format!("instead of {} ({})", value.field.shown(other), said_by(*origin)));
     }
     lines
 }

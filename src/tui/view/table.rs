@@ -257,7 +257,9 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
     let hint = &app.options.keymap.fill("{enter} shows them  {resume} retries all ");
     let room = columns.saturating_sub(3);
     let with_hint = text::width(&told) + text::width(hint) + 2 <= room;
-    let is_marked = app.list.members(&group.cause).iter().all(|id| app.marks.contains(id));
+    // Members are looked for among all that is listed: not in every frame for nothing.
+    let is_marked =
+        !app.marks.is_empty() && app.list.members(&group.cause).iter().all(|id| app.marks.contains(id));
     let (sign, sign_role) = match (is_marked, here) {
         (true, _) => (look.glyphs.mark, Role::Mark),
         (false, true) => (look.glyphs.cursor, Role::Accent),
@@ -284,7 +286,10 @@ fn many(app: &App, group: &Group, columns: usize, here: bool) -> Line<'static> {
 fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let add = app.options.keymap.shown(crate::command::Command::Add).unwrap_or_else(|| "a".into());
-    let lines: Vec<String> = if !app.connected || app.loading {
+    let lines: Vec<String> = if app.stopped {
+        let start = app.options.keymap.fill("{start} starts it again.");
+        vec!["The agent was stopped.".into(), start]
+    } else if !app.connected || app.loading {
         vec![if app.connected { "Reading the list".into() } else { "Connecting".into() }]
     } else if !app.list.filter().text().is_empty() {
         vec!["Nothing matches.".into(), "Esc shows everything again.".into()]

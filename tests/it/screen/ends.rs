@@ -151,6 +151,51 @@ fn a_terminal_that_is_closed_is_no_goodbye() {
 }
 
 #[test]
+fn an_agent_that_was_stopped_stays_so_until_it_is_wanted_again() {
+    let (site, machine, mut terminal) = with_an_agent();
+    let agent = |machine: &Machine| Holder::read(&machine.state()).pid;
+    let before = agent(&machine);
+    let stopped = machine.run(&["agent", "stop"]);
+    assert!(stopped.status.success(), "{}", stopped.told());
+    terminal.wait_for("○ reconnecting");
+    terminal.wait_for("the agent was stopped: A starts it again");
+    let text = terminal.wait_for("○ stopped");
+    assert!(row(&text, "steady.bin").contains("steady.bin"), "what was known is still shown: {text}");
+    // It looks every five seconds whether somebody started one, and starts none itself.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(machine.run(&["agent", "status"]).status.code(), Some(3));
+    site.release();
+    terminal.send("A");
+    terminal.wait_until("all is done", |text| text.contains("all 2 done"));
+    assert_ne!(agent(&machine), before);
+    terminal.send("A");
+    terminal.wait_for("the agent runs");
+    leave(&mut terminal, "q");
+}
+
+#[test]
+fn an_agent_that_somebody_else_started_again_is_as_good_as_the_first() {
+    let (site, machine, mut terminal) = with_an_agent();
+    for command in ["stop", "start"] {
+        if command == "start" {
+            terminal.wait_for("○ stopped");
+        }
+        let outcome = machine.run(&["agent", command]);
+        assert!(outcome.status.success(), "{}", outcome.told());
+    }
+    terminal.wait_until("it is found", |text| !text.contains("stopped") && text.contains('●'));
+    let agent = Holder::read(&machine.state()).pid.unwrap();
+    kill_process(Pid::from_raw(agent.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    // Nobody wanted that: the screen starts the next one.
+    terminal.wait_until("another one is there", |text| {
+        text.contains('●') && Holder::read(&machine.state()).pid.is_some_and(|pid| pid != agent)
+    });
+    site.release();
+    terminal.wait_until("all is done", |text| text.contains("all 2 done"));
+    leave(&mut terminal, "q");
+}
+
+#[test]
 fn a_terminal_that_is_closed_ends_it() {
     let (_site, _machine, mut terminal) = with_one_running();
     terminal.close();

@@ -4,6 +4,7 @@
 //! replays its journal, as after a real power cut. That needs root and loop devices.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -48,6 +49,29 @@ impl SmallDisk {
     /// Returns where it is mounted.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Leaves no room on it.
+    pub(crate) fn fill(&self) {
+        let mut size = 16 << 20;
+        while size >= 4096 {
+            let mut file = File::options().append(true).create(true).open(self.filler()).unwrap();
+            if file.write_all(&vec![7; size]).is_err() {
+                size /= 2;
+            }
+        }
+    }
+
+    /// Gives back what [`fill`](Self::fill) took, whoever may still have the file open.
+    pub(crate) fn make_room(&self) {
+        File::options().write(true).truncate(true).open(self.filler()).unwrap();
+        std::fs::remove_file(self.filler()).unwrap();
+        let facts = rustix::fs::statvfs(self.folder()).unwrap();
+        assert!(facts.f_bavail > facts.f_blocks / 4, "{} of {} free", facts.f_bavail, facts.f_blocks);
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder().join("filler")
     }
 }
 

@@ -241,13 +241,18 @@ impl Machine {
     }
 }
 
+/// Waits until nobody holds the store of a state folder.
+pub(crate) fn wait_until_free(state: &Path) {
+    assert!(haul::engine::Holder::is_free_within(state, DEADLINE).unwrap(), "the store stays held");
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         let pid =
             haul::engine::Holder::read(&self.state()).pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(pid) = pid.filter(|_| !self.is_here) {
             let _ = kill_process(pid, Signal::KILL);
-            let _ = haul::engine::Holder::wait_until_free(&self.state());
+            let _ = haul::engine::Holder::is_free_within(&self.state(), DEADLINE);
         }
     }
 }

@@ -92,6 +92,10 @@ impl Said {
         if !answer.etag.is_empty() && request.header("if-none-match") == Some(&answer.etag) {
             return whole(304, Arc::default());
         }
+        let since = request.header("if-modified-since").filter(|_| request.header("if-none-match").is_none());
+        if since.is_some() && since == modified(answer, date).map(fmt_http_date).as_deref() {
+            return whole(304, Arc::default());
+        }
         let asked = request.header("range").and_then(|range| parse_range(range, size));
         let is_current = request.header("if-range").is_none_or(|held| {
             held == answer.etag || modified(answer, date).is_some_and(|date| held == fmt_http_date(date))
