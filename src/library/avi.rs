@@ -1,9 +1,16 @@
-//! AVI: which streams a file has, how long and how large it is, and the texts of its `INFO` list. All of that stands in the lists before
-//! the media (<https://learn.microsoft.com/windows/win32/directshow/avi-riff-file-reference>).
+//! AVI: which streams a file has, how long and how large it is, and the texts of its `INFO` lists. What is said of the
+//! streams stands before the media, texts stand there or behind (<https://learn.microsoft.com/windows/win32/directshow/avi-riff-file-reference>).
+
+use std::io;
 
 use super::bytes::{Bytes, utf8};
 use super::found::Found;
+use super::source::Source;
 use crate::model::media::Field;
+
+/// Chunks of a file that are looked at, at most, and bytes of a list.
+const MOST_CHUNKS: usize = 1000;
+const MOST_LIST: usize = 1 << 20;
 
 /// What the headers say of the film's length.
 #[derive(Default)]
@@ -28,18 +35,43 @@ impl Length {
     }
 }
 
-/// Reads the headers that a file begins with.
-pub(super) fn headers(head: &[u8], found: &mut Found) {
-    let mut bytes = Bytes(head);
-    let mut begin = || -> Option<()> {
-        (bytes.take(4)? == b"RIFF").then_some(())?;
-        bytes.take(4)?;
-        (bytes.take(4)? == b"AVI ").then_some(())
-    };
-    if begin().is_some() {
-        let mut length = Length::default();
-        lists(bytes, 2, found, &mut length);
-        found.put_millis(length.millis());
+/// Reads what is beside the media of a file.
+///
+/// # Errors
+/// It can't be read; what was found until then counts.
+pub(super) fn read(source: &mut Source, found: &mut Found) -> io::Result<()> {
+    if !source.read_at(0, 12)?.starts_with(b"RIFF") {
+        return Ok(());
+    }
+    let mut at = 12;
+    for _ in 0..MOST_CHUNKS {
+        let head = source.read_at(at, 12)?;
+        let mut bytes = Bytes(&head);
+        let (Some(name), Some(size), kind) = (bytes.array::<4>(), bytes.u32_le(), bytes.array::<4>()) else {
+            break;
+        };
+        if (&name, kind.as_ref()) == (b"LIST", Some(b"hdrl"))
+            || (&name, kind.as_ref()) == (b"LIST", Some(b"INFO"))
+        {
+            let most = usize::try_from(size).unwrap_or(MOST_LIST).min(MOST_LIST);
+            list(&source.read_at(at + 8, most)?, found);
+        }
+        at += 8 + u64::from(size) + u64::from(size % 2);
+    }
+    Ok(())
+}
+
+/// Reads a list: what it is, and what is in it.
+fn list(inside: &[u8], found: &mut Found) {
+    let mut bytes = Bytes(inside);
+    match bytes.take(4) {
+        Some(b"hdrl") => {
+            let mut length = Length::default();
+            lists(bytes, 1, found, &mut length);
+            found.put_millis(length.millis());
+        }
+        Some(b"INFO") => texts(bytes, found),
+        _ => {}
     }
 }
 
@@ -49,12 +81,8 @@ fn lists(mut bytes: Bytes<'_>, depth: u32, found: &mut Found, length: &mut Lengt
         // A header that is cut short says nothing.
         let _ = match &name {
             b"LIST" if depth > 0 => match inside.take(4) {
-                Some(b"hdrl" | b"strl" | b"odml") => {
+                Some(b"strl" | b"odml") => {
                     lists(inside, depth - 1, found, length);
-                    Some(())
-                }
-                Some(b"INFO") => {
-                    texts(inside, found);
                     Some(())
                 }
                 _ => None,
@@ -104,6 +132,10 @@ fn texts(mut list: Bytes<'_>, found: &mut Found) {
             b"IGNR" => Field::Genre,
             b"ICRD" => Field::Date,
             b"IPRT" | b"ITRK" => Field::Track,
+            b"IDST" => {
+                found.put_distributor(&utf8(inside.0), "INFO text IDST");
+                continue;
+            }
             _ => continue,
         };
         found.put(field, &utf8(inside.0));
@@ -121,6 +153,8 @@ fn chunk<'a>(bytes: &mut Bytes<'a>) -> Option<([u8; 4], Bytes<'a>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -139,9 +173,15 @@ mod tests {
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    fn read(headers: &[u8]) -> Found {
+    fn read(lists: &[u8]) -> Found {
+        read_file(&chunked(*b"RIFF", &[&b"AVI "[..], lists].concat()))
+    }
+
+    fn read_file(bytes: &[u8]) -> Found {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
         let mut found = Found::default();
-        super::headers(&chunked(*b"RIFF", &[&b"AVI "[..], headers].concat()), &mut found);
+        super::read(&mut Source::of(file).unwrap(), &mut found).unwrap();
         found
     }
 
@@ -180,7 +220,8 @@ mod tests {
     #[test]
     fn texts_are_read() {
         let info = [chunked(*b"INAM", b"Delta\0"), chunked(*b"IART", b"Tailspin"), chunked(*b"ISFT", b"x")];
-        let found = read(&list(*b"INFO", &info.concat()));
+        let (media, texts) = (list(*b"movi", &vec![7; 70_001]), list(*b"INFO", &info.concat()));
+        let found = read(&[media, texts].concat());
         assert_eq!(found.info[&Field::Title], "Delta");
         assert_eq!(found.info[&Field::Artist], "Tailspin");
         assert_eq!(found.info.len(), 2);
@@ -189,7 +230,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
-            super::headers(&[b"RIFF\0\0\0\0AVI ".as_slice(), &bytes].concat(), &mut Found::default());
+            read_file(&[b"RIFF\0\0\0\0AVI ".as_slice(), &bytes].concat());
+            super::list(&[b"hdrl".as_slice(), &bytes].concat(), &mut Found::default());
         }
     }
 }

@@ -15,29 +15,29 @@ const MOST_BYTES: usize = 1 << 20;
 /// Places that a seek head is followed to, at most.
 const MOST_PLACES: usize = 64;
 
-const EBML: u32 = 0x1A45_DFA3;
-const SEGMENT: u32 = 0x1853_8067;
-const SEEK_HEAD: u32 = 0x114D_9B74;
-const SEEK: u32 = 0x4DBB;
-const SEEK_ID: u32 = 0x53AB;
-const SEEK_POSITION: u32 = 0x53AC;
+pub(super) const EBML: u32 = 0x1A45_DFA3;
+pub(super) const SEGMENT: u32 = 0x1853_8067;
+pub(super) const SEEK_HEAD: u32 = 0x114D_9B74;
+pub(super) const SEEK: u32 = 0x4DBB;
+pub(super) const SEEK_ID: u32 = 0x53AB;
+pub(super) const SEEK_POSITION: u32 = 0x53AC;
 const INFO: u32 = 0x1549_A966;
 const TIMESTAMP_SCALE: u32 = 0x2A_D7B1;
 const DURATION: u32 = 0x4489;
 const TITLE: u32 = 0x7BA9;
-const TRACKS: u32 = 0x1654_AE6B;
+pub(super) const TRACKS: u32 = 0x1654_AE6B;
 const TRACK_ENTRY: u32 = 0xAE;
 const TRACK_TYPE: u32 = 0x83;
 const VIDEO: u32 = 0xE0;
 const PIXEL_WIDTH: u32 = 0xB0;
 const PIXEL_HEIGHT: u32 = 0xBA;
-const TAGS: u32 = 0x1254_C367;
-const TAG: u32 = 0x7373;
-const TARGETS: u32 = 0x63C0;
-const TARGET_LEVEL: u32 = 0x68CA;
-const SIMPLE_TAG: u32 = 0x67C8;
-const TAG_NAME: u32 = 0x45A3;
-const TAG_STRING: u32 = 0x4487;
+pub(super) const TAGS: u32 = 0x1254_C367;
+pub(super) const TAG: u32 = 0x7373;
+pub(super) const TARGETS: u32 = 0x63C0;
+pub(super) const TARGET_LEVEL: u32 = 0x68CA;
+pub(super) const SIMPLE_TAG: u32 = 0x67C8;
+pub(super) const TAG_NAME: u32 = 0x45A3;
+pub(super) const TAG_STRING: u32 = 0x4487;
 const ATTACHMENTS: u32 = 0x1941_A469;
 const ATTACHED_FILE: u32 = 0x61A7;
 const FILE_MEDIA_TYPE: u32 = 0x4660;
@@ -176,7 +176,7 @@ impl Walk<'_> {
 }
 
 /// An element's id, with the bits that say how long it is.
-fn id(bytes: &mut Bytes<'_>) -> Option<u32> {
+pub(super) fn id(bytes: &mut Bytes<'_>) -> Option<u32> {
     let first = bytes.u8()?;
     let more = first.leading_zeros();
     let more = (more < 4).then_some(more)?;
@@ -185,14 +185,14 @@ fn id(bytes: &mut Bytes<'_>) -> Option<u32> {
 
 /// An element's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Size {
+pub(super) enum Size {
     Known(u64),
     /// Left open, as live recordings have it.
     Open,
 }
 
 impl Size {
-    fn known(self) -> Option<u64> {
+    pub(super) fn known(self) -> Option<u64> {
         match self {
             Self::Known(size) => Some(size),
             Self::Open => None,
@@ -200,7 +200,7 @@ impl Size {
     }
 }
 
-fn size(bytes: &mut Bytes<'_>) -> Option<Size> {
+pub(super) fn size(bytes: &mut Bytes<'_>) -> Option<Size> {
     let first = bytes.u8()?;
     let more = first.leading_zeros();
     let more = (more < 8).then_some(more)?;
@@ -224,7 +224,7 @@ fn elements(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
 }
 
 /// A number of up to eight bytes.
-fn number(bytes: &[u8]) -> Option<u64> {
+pub(super) fn number(bytes: &[u8]) -> Option<u64> {
     (bytes.len() <= 8).then(|| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
@@ -275,7 +275,7 @@ fn info(bytes: &[u8], found: &mut Found) {
     }
 }
 
-fn tracks(bytes: &[u8], found: &mut Found) {
+pub(super) fn tracks(bytes: &[u8], found: &mut Found) {
     for (_, track) in elements(bytes).filter(|(id, _)| *id == TRACK_ENTRY) {
         for (id, value) in elements(track) {
             match id {

@@ -4,12 +4,15 @@
 mod asf;
 mod asf_write;
 mod avi;
+mod avi_write;
 mod bytes;
+mod chunks;
 mod cover;
 mod format;
 mod found;
 mod kind;
 mod matroska;
+mod matroska_write;
 mod movie;
 mod mp4;
 mod ogg;

@@ -10,8 +10,6 @@ use super::bytes::Bytes;
 use super::mp4;
 use super::source::Source;
 
-/// Files of more bytes are written so.
-pub(super) const LARGE: u64 = 64 << 20;
 /// Other boxes of more bytes than this are no more looked into than pictures and sound.
 const HEAVY: u64 = 1 << 20;
 /// Bytes that are held of one file, at most.
@@ -71,15 +69,15 @@ impl Table {
     }
 }
 
+/// What changes tags, in a file that is held in memory.
+pub(super) type Rewrite<'a> = dyn FnMut(&mut Cursor<Vec<u8>>) -> Result<(), String> + 'a;
+
 /// Lets a film's tags be written, in a file that nobody needs yet: `rewrite` does it in what is left of the film without its pictures and
 /// sound.
 ///
 /// # Errors
 /// Why not: a sentence. The file is of no use then.
-pub(super) fn write(
-    file: &mut File,
-    rewrite: impl FnOnce(&mut Cursor<Vec<u8>>) -> Result<(), String>,
-) -> Result<(), String> {
+pub(super) fn write(file: &File, rewrite: &mut Rewrite<'_>) -> Result<(), String> {
     let told = |error: io::Error| error.to_string();
     let length = file.metadata().map_err(told)?.len();
     let tops = tops(file).map_err(told)?;
@@ -304,8 +302,8 @@ mod tests {
                     let title = "x".repeat(length);
                     let mut whole = Cursor::new(film.clone());
                     retitle(&mut whole, &title).unwrap();
-                    let mut file = file_of(&film);
-                    write(&mut file, |slim| retitle(slim, &title)).unwrap();
+                    let file = file_of(&film);
+                    write(&file, &mut |slim| retitle(slim, &title)).unwrap();
                     assert!(bytes_of(&file) == whole.into_inner(), "{name} {is_first} {length}");
                 }
             }
@@ -345,20 +343,20 @@ mod tests {
         for (at, lie) in [(at, u32::try_from(movie.start + 8).unwrap()), (at - 4, u32::MAX)] {
             let mut lying = film.clone();
             lying[at..at + 4].copy_from_slice(&lie.to_be_bytes());
-            let why = write(&mut file_of(&lying), |slim| retitle(slim, "x")).unwrap_err();
+            let why = write(&file_of(&lying), &mut |slim| retitle(slim, "x")).unwrap_err();
             assert_eq!(why, SENSELESS);
         }
         let two = [film.as_slice(), &film[movie]].concat();
-        assert_eq!(write(&mut file_of(&two), |_| Ok(())).unwrap_err(), SENSELESS);
+        assert_eq!(write(&file_of(&two), &mut |_| Ok(())).unwrap_err(), SENSELESS);
         let more = [film.as_slice(), b"more"].concat();
-        assert_eq!(write(&mut file_of(&more), |_| Ok(())).unwrap_err(), SENSELESS);
+        assert_eq!(write(&file_of(&more), &mut |_| Ok(())).unwrap_err(), SENSELESS);
         // Whoever rewrites changes nothing but the movie box.
-        let mut file = file_of(&film);
+        let file = file_of(&film);
         let meddle = |slim: &mut Cursor<Vec<u8>>| {
             slim.get_mut()[10] ^= 1;
             Ok(())
         };
-        assert_eq!(write(&mut file, meddle).unwrap_err(), SENSELESS);
+        assert_eq!(write(&file, &mut { meddle }).unwrap_err(), SENSELESS);
         assert!(bytes_of(&file) == film);
     }
 }

@@ -68,7 +68,7 @@ fn look(source: &mut Source, found: &mut Found) -> io::Result<FileFormat> {
         | FileFormat::MatroskaSubtitles
         | FileFormat::ExtensibleBinaryMetaLanguage
         | FileFormat::Webm => drop(matroska::read(source, found)),
-        FileFormat::AudioVideoInterleave => avi::headers(&head, found),
+        FileFormat::AudioVideoInterleave => drop(avi::read(source, found)),
         _ => {
             if head.starts_with(b"OggS") {
                 drop(ogg::read(source, &head, found));

@@ -30,14 +30,17 @@ use lofty::wavpack::WavPackFile;
 use super::raw;
 use super::source::Source;
 use super::tags::{MOST_ITEM, MP4, is_mp4};
-use super::{asf_write, format, movie, mp4};
+use super::{asf_write, avi_write, chunks, format, matroska_write, movie, mp4};
 use crate::model::media::{Field, Info, leading_number};
 
 /// What Windows Media calls its one container.
 const ASF: [FileFormat; 3] =
     [FileFormat::AdvancedSystemsFormat, FileFormat::WindowsMediaAudio, FileFormat::WindowsMediaVideo];
-/// Largest file of chunks that is written: lofty holds it in memory.
-const MOST_OF_CHUNKS: u64 = 200_000_000;
+/// What Matroska is called, by what is in it.
+const MATROSKA: [FileFormat; 4] =
+    [FileFormat::MatroskaVideo, FileFormat::MatroskaAudio, FileFormat::Matroska3dVideo, FileFormat::Webm];
+/// Files of more bytes than this are not held in memory, which is how lofty writes MP4, WAV and AIFF.
+const LARGE: u64 = 64 << 20;
 /// The name that shops use for who sold a file.
 const DISTRIBUTOR: &str = "WM/ContentDistributor";
 
@@ -61,26 +64,75 @@ fn exactly() -> ParseOptions {
     options.implicit_conversions(false)
 }
 
-/// Reads, changes and writes a file of one kind, and looks whether everything that was in it before still is: `$all` lists that, and
-/// `$whole` says whether that is all there was.
-macro_rules! through {
-    ($file:ident, $kind:ty, $options:expr, $all:expr, $whole:expr, |$tags:ident| $change:expr) => {{
-        let read = |file: &mut File| {
+/// A way to have a file written without all of it in memory.
+type Apart = fn(&File, &mut movie::Rewrite<'_>) -> Result<(), String>;
+
+/// Reads, changes and writes a file of one kind, `apart` where it is large, and looks whether everything that was in it before still is:
+/// `all` lists that, and `whole` says whether that is all there was.
+fn through<T: AudioFile>(
+    file: &mut File,
+    apart: Option<Apart>,
+    all: impl Fn(&T) -> Vec<String>,
+    whole: impl Fn(&T, &File) -> Result<bool, String>,
+    change: impl Fn(&mut T) -> Result<WriteOptions, String>,
+) -> Result<(), String> {
+    fn read<T: AudioFile>(from: &mut (impl Read + Seek), options: ParseOptions) -> Result<T, String> {
+        from.rewind().map_err(|error| error.to_string())?;
+        T::read_from(&mut BufReader::new(from), options).map_err(|error| error.to_string())
+    }
+    let mut tags: T = read(file, exactly())?;
+    if !whole(&tags, file)? {
+        return Err(NOT_AS_IT_IS.into());
+    }
+    let before = all(&tags);
+    match apart {
+        None => {
+            let options = change(&mut tags)?;
             file.rewind().map_err(|error| error.to_string())?;
-            <$kind>::read_from(&mut BufReader::new(file), exactly()).map_err(|error| error.to_string())
-        };
-        let mut $tags = read($file)?;
-        if !$whole(&$tags, &*$file)? {
-            return Err(NOT_AS_IT_IS.into());
+            tags.save_to(file, options).map_err(|error| error.to_string())?;
         }
-        let before: Vec<String> = $all(&$tags);
-        let mut options = WriteOptions::new();
-        options = $options(&$tags, options);
-        $change;
-        $file.rewind().map_err(|error| error.to_string())?;
-        $tags.save_to($file, options).map_err(|error| error.to_string())?;
-        same(before, $all(&read($file)?))
-    }};
+        Some(apart) => apart(file, &mut |slim| {
+            let mut tags: T = read(slim, exactly().read_properties(false))?;
+            let options = change(&mut tags)?;
+            slim.rewind().map_err(|error| error.to_string())?;
+            tags.save_to(slim, options).map_err(|error| error.to_string())
+        })?,
+    }
+    same(before, all(&read(file, exactly())?))
+}
+
+/// Puts values into the `ID3v2` tag of a file, which stays one of its version.
+macro_rules! into_id3v2 {
+    ($set:ident) => {
+        |of| {
+            let options = as_it_was(of.id3v2());
+            let tag = of.id3v2().cloned().unwrap_or_default();
+            of.set_id3v2(with_id3v2(tag, $set));
+            Ok(options)
+        }
+    };
+}
+
+/// Puts values into the APE tag of a file.
+macro_rules! into_ape {
+    ($set:ident) => {
+        |of| {
+            let tag = of.ape().cloned().unwrap_or_default();
+            of.set_ape(with_ape(tag, $set)?);
+            Ok(WriteOptions::new())
+        }
+    };
+}
+
+/// Puts values into the comments of an Ogg file.
+macro_rules! into_comments {
+    ($set:ident) => {
+        |of| {
+            let tag = of.vorbis_comments().clone();
+            of.set_vorbis_comments(with_vorbis(tag, $set));
+            Ok(WriteOptions::new())
+        }
+    };
 }
 
 const NOT_AS_IT_IS: &str = "something else in its tags would not stay as it is";
@@ -139,136 +191,62 @@ fn of_comments(comments: &VorbisComments) -> impl Iterator<Item = String> {
 
 fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String> {
     let size = file.metadata().map_err(|error| error.to_string())?.len();
+    let apart = |way: Apart| (size > LARGE).then_some(way);
     match format {
-        FileFormat::WaveformAudio | FileFormat::AudioInterchangeFileFormat if size > MOST_OF_CHUNKS => {
-            Err(format!("tags of {} can't be written in files of over 200 MB", format.name()))
-        }
         FileFormat::Mpeg12AudioLayer3 | FileFormat::Mpeg12AudioLayer2 | FileFormat::Id3v2 => {
-            let all =
-                |of: &MpegFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
-            let whole = |of: &MpegFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(
-                file,
-                MpegFile,
-                |of: &MpegFile, options| as_it_was(of.id3v2(), options),
-                all,
-                whole,
-                |tags| {
-                    let tag = tags.id3v2().cloned().unwrap_or_default();
-                    tags.set_id3v2(with_id3v2(tag, set));
-                }
-            )
+            let all = |of: &MpegFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect();
+            through(file, None, all, |of, file| has_every_frame(of.id3v2(), file), into_id3v2!(set))
         }
         FileFormat::AdvancedAudioCoding => {
-            let all = |of: &AacFile| of_id3!(of).collect::<Vec<_>>();
-            let whole = |of: &AacFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(
-                file,
-                AacFile,
-                |of: &AacFile, options| as_it_was(of.id3v2(), options),
-                all,
-                whole,
-                |tags| {
-                    let tag = tags.id3v2().cloned().unwrap_or_default();
-                    tags.set_id3v2(with_id3v2(tag, set));
-                }
-            )
+            let all = |of: &AacFile| of_id3!(of).collect();
+            through(file, None, all, |of, file| has_every_frame(of.id3v2(), file), into_id3v2!(set))
         }
         FileFormat::AudioInterchangeFileFormat => {
-            let all = |of: &AiffFile| of_id3v2(of.id3v2()).chain(each(of.text_chunks())).collect::<Vec<_>>();
+            let all = |of: &AiffFile| of_id3v2(of.id3v2()).chain(each(of.text_chunks())).collect();
             let whole = |of: &AiffFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(
-                file,
-                AiffFile,
-                |of: &AiffFile, options| as_it_was(of.id3v2(), options),
-                all,
-                whole,
-                |tags| {
-                    let tag = tags.id3v2().cloned().unwrap_or_default();
-                    tags.set_id3v2(with_id3v2(tag, set));
-                }
-            )
+            through(file, apart(chunks::write_aiff), all, whole, into_id3v2!(set))
         }
         FileFormat::WaveformAudio => {
-            let all = |of: &WavFile| of_id3v2(of.id3v2()).chain(each(of.riff_info())).collect::<Vec<_>>();
+            let all = |of: &WavFile| of_id3v2(of.id3v2()).chain(each(of.riff_info())).collect();
             let whole = |of: &WavFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(
-                file,
-                WavFile,
-                |of: &WavFile, options| as_it_was(of.id3v2(), options),
-                all,
-                whole,
-                |tags| {
-                    let tag = tags.id3v2().cloned().unwrap_or_default();
-                    tags.set_id3v2(with_id3v2(tag, set));
-                }
-            )
+            through(file, apart(chunks::write_wav), all, whole, into_id3v2!(set))
         }
         FileFormat::FreeLosslessAudioCodec => {
             let all = |of: &FlacFile| {
                 let comments = of.vorbis_comments().into_iter().flat_map(of_comments);
-                comments.chain(each(of.pictures())).collect::<Vec<_>>()
+                comments.chain(each(of.pictures())).collect()
             };
-            let whole = |of: &FlacFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(file, FlacFile, |_: &FlacFile, options| options, all, whole, |tags| {
-                let tag = tags.vorbis_comments().cloned().unwrap_or_default();
-                tags.set_vorbis_comments(with_vorbis(tag, set));
-            })
+            let change = |of: &mut FlacFile| {
+                let tag = of.vorbis_comments().cloned().unwrap_or_default();
+                of.set_vorbis_comments(with_vorbis(tag, set));
+                Ok(WriteOptions::new())
+            };
+            through(file, None, all, |of, file| has_every_frame(of.id3v2(), file), change)
         }
         FileFormat::OggVorbis => {
-            let all = |of: &VorbisFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
-            through!(file, VorbisFile, |_: &VorbisFile, options| options, all, is_one_stream, |tags| {
-                let tag = tags.vorbis_comments().clone();
-                tags.set_vorbis_comments(with_vorbis(tag, set));
-            })
+            let all = |of: &VorbisFile| of_comments(of.vorbis_comments()).collect();
+            through(file, None, all, is_one_stream, into_comments!(set))
         }
         FileFormat::OggOpus => {
-            let all = |of: &OpusFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
-            through!(file, OpusFile, |_: &OpusFile, options| options, all, is_one_stream, |tags| {
-                let tag = tags.vorbis_comments().clone();
-                tags.set_vorbis_comments(with_vorbis(tag, set));
-            })
+            let all = |of: &OpusFile| of_comments(of.vorbis_comments()).collect();
+            through(file, None, all, is_one_stream, into_comments!(set))
         }
         FileFormat::OggSpeex => {
-            let all = |of: &SpeexFile| of_comments(of.vorbis_comments()).collect::<Vec<_>>();
-            through!(file, SpeexFile, |_: &SpeexFile, options| options, all, is_one_stream, |tags| {
-                let tag = tags.vorbis_comments().clone();
-                tags.set_vorbis_comments(with_vorbis(tag, set));
-            })
+            let all = |of: &SpeexFile| of_comments(of.vorbis_comments()).collect();
+            through(file, None, all, is_one_stream, into_comments!(set))
         }
         FileFormat::MonkeysAudio => {
-            let all =
-                |of: &ApeFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
-            let whole = |of: &ApeFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(file, ApeFile, |_: &ApeFile, options| options, all, whole, |tags| {
-                let tag = tags.ape().cloned().unwrap_or_default();
-                tags.set_ape(with_ape(tag, set)?);
-            })
+            let all = |of: &ApeFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect();
+            through(file, None, all, |of, file| has_every_frame(of.id3v2(), file), into_ape!(set))
         }
         FileFormat::Musepack => {
-            let all =
-                |of: &MpcFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect::<Vec<_>>();
-            let whole = |of: &MpcFile, file: &File| has_every_frame(of.id3v2(), file);
-            through!(file, MpcFile, |_: &MpcFile, options| options, all, whole, |tags| {
-                let tag = tags.ape().cloned().unwrap_or_default();
-                tags.set_ape(with_ape(tag, set)?);
-            })
+            let all = |of: &MpcFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect();
+            through(file, None, all, |of, file| has_every_frame(of.id3v2(), file), into_ape!(set))
         }
         FileFormat::Wavpack => {
-            let all = |of: &WavPackFile| {
-                each(of.ape().into_iter().flatten()).chain(each(of.id3v1())).collect::<Vec<_>>()
-            };
-            through!(
-                file,
-                WavPackFile,
-                |_: &WavPackFile, options| options,
-                all,
-                |_, _| Ok::<_, String>(true),
-                |tags| {
-                    let tag = tags.ape().cloned().unwrap_or_default();
-                    tags.set_ape(with_ape(tag, set)?);
-                }
-            )
+            let all =
+                |of: &WavPackFile| each(of.ape().into_iter().flatten()).chain(each(of.id3v1())).collect();
+            through(file, None, all, |_, _| Ok(true), into_ape!(set))
         }
         format if is_mp4(format) => {
             // Its fragments say where their bytes are from the file's beginning, and that moves.
@@ -280,47 +258,20 @@ fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String
             if is_in_fragments {
                 return Err("tags of MP4 in fragments can't be written".into());
             }
-            let all = |of: &Mp4File| each(of.ilst().into_iter().flatten()).collect::<Vec<_>>();
-            let whole = |of: &Mp4File, file: &File| {
-                Ok::<_, String>(of.ilst().into_iter().flatten().count() == raw::items(file)?)
-            };
-            if size > movie::LARGE {
-                return film(file, set, all, whole);
-            }
-            through!(file, Mp4File, |_: &Mp4File, options| options, all, whole, |tags| {
-                let tag = tags.ilst().cloned().unwrap_or_default();
-                tags.set_ilst(with_ilst(tag, set));
+            let all = |of: &Mp4File| each(of.ilst().into_iter().flatten()).collect();
+            let whole =
+                |of: &Mp4File, file: &File| Ok(of.ilst().into_iter().flatten().count() == raw::items(file)?);
+            through(file, apart(movie::write), all, whole, |of| {
+                let tag = of.ilst().cloned().unwrap_or_default();
+                of.set_ilst(with_ilst(tag, set));
+                Ok(WriteOptions::new())
             })
         }
         format if ASF.contains(&format) => asf_write::write(file, set),
+        format if MATROSKA.contains(&format) => matroska_write::write(file, set),
+        FileFormat::AudioVideoInterleave => avi_write::write(file, set),
         other => Err(cannot(other.name())),
     }
-}
-
-/// As [`through`] does, for MP4 files of any size.
-fn film(
-    file: &mut File,
-    set: &Info,
-    all: impl Fn(&Mp4File) -> Vec<String>,
-    whole: impl Fn(&Mp4File, &File) -> Result<bool, String>,
-) -> Result<(), String> {
-    fn read(from: &mut (impl Read + Seek), options: ParseOptions) -> Result<Mp4File, String> {
-        from.rewind().map_err(|error| error.to_string())?;
-        Mp4File::read_from(&mut BufReader::new(from), options).map_err(|error| error.to_string())
-    }
-    let tags = read(file, exactly())?;
-    if !whole(&tags, file)? {
-        return Err(NOT_AS_IT_IS.into());
-    }
-    let before = all(&tags);
-    movie::write(file, |slim| {
-        let mut tags = read(slim, exactly().read_properties(false))?;
-        let tag = tags.ilst().cloned().unwrap_or_default();
-        tags.set_ilst(with_ilst(tag, set));
-        slim.rewind().map_err(|error| error.to_string())?;
-        tags.save_to(slim, WriteOptions::new()).map_err(|error| error.to_string())
-    })?;
-    same(before, all(&read(file, exactly())?))
 }
 
 fn cannot(format: &str) -> String {
@@ -332,7 +283,7 @@ fn cannot(format: &str) -> String {
 /// # Errors
 /// They can't: a sentence.
 pub(super) fn can_write(format: &str) -> Result<(), String> {
-    const WRITTEN: [FileFormat; 13] = [
+    const WRITTEN: [FileFormat; 14] = [
         FileFormat::Mpeg12AudioLayer3,
         FileFormat::Mpeg12AudioLayer2,
         FileFormat::Id3v2,
@@ -346,15 +297,18 @@ pub(super) fn can_write(format: &str) -> Result<(), String> {
         FileFormat::MonkeysAudio,
         FileFormat::Musepack,
         FileFormat::Wavpack,
+        FileFormat::AudioVideoInterleave,
     ];
-    let mut written = WRITTEN.iter().chain(&MP4).chain(&ASF);
+    let mut written = WRITTEN.iter().chain(&MP4).chain(&ASF).chain(&MATROSKA);
     if written.any(|one| one.name() == format) { Ok(()) } else { Err(cannot(format)) }
 }
 
 /// A tag of the older version stays one: players that know no other go on reading it.
-fn as_it_was(tag: Option<&Id3v2Tag>, mut options: WriteOptions) -> WriteOptions {
+fn as_it_was(tag: Option<&Id3v2Tag>) -> WriteOptions {
     let is_old = tag.is_some_and(|tag| tag.original_version() != Id3v2Version::V4);
-    options.use_id3v23(is_old)
+    let mut options = WriteOptions::new();
+    options = options.use_id3v23(is_old);
+    options
 }
 
 /// Sets what every kind of tag has in its own way. Returns what is left.

@@ -243,11 +243,7 @@ fn a_tag_of_the_older_version_takes_a_date() {
 #[test]
 fn what_can_not_be_written_is_left_alone_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, told) in [
-        ("film.mkv", "Matroska Video can't be written"),
-        ("film.avi", "can't be written"),
-        ("cover.png", "can't be written"),
-    ] {
+    for (name, told) in [("film.ogv", "can't be written"), ("cover.png", "can't be written")] {
         let copy = folder.path().join(name);
         std::fs::copy(fixture(name), &copy).unwrap();
         let why = write(&copy, &all()).unwrap_err();
@@ -328,7 +324,9 @@ fn a_film_in_fragments_is_left_alone() {
 #[test]
 fn files_that_lie_are_survived() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["id3v23.mp3", "plain.flac", "vorbis.ogg", "freeform.m4a", "id3.wav", "tagged.ape"] {
+    for name in
+        ["id3v23.mp3", "plain.flac", "vorbis.ogg", "freeform.m4a", "id3.wav", "tagged.ape", "film.mkv"]
+    {
         let whole = std::fs::read(fixture(name)).unwrap();
         let copy = folder.path().join(name);
         for at in (0..whole.len().min(700)).step_by(13) {

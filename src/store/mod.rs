@@ -5,6 +5,7 @@ pub mod door;
 pub mod error;
 pub mod facts;
 pub mod files;
+mod hole;
 pub mod hooks;
 pub mod library;
 pub mod lock;

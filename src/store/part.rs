@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
 use super::files::{MOST_NUMBERS, discard_named, exists, is_file_at, is_same, rename_aside, sync_folder};
+use super::hole;
 use super::note::{self, NOTE, Note};
 use super::spent::at_disk;
 use super::unnamed::{self, Unnamed};
@@ -294,6 +295,25 @@ impl Part {
             StoreKind::Gone,
             format!("the part file {} became shorter", self.path().display()),
         ))
+    }
+
+    /// Whether all its bytes are there, each of which was written.
+    ///
+    /// # Errors
+    /// As [`Part::is_all_there`], and [`StoreKind::Gone`] where there is a hole.
+    pub(super) fn is_whole(&self) -> Result<(), StoreError> {
+        self.is_all_there()?;
+        // Nobody else can reach a file without a name.
+        match hole::first(&self.file, self.length()).filter(|_| !self.is_unnamed()) {
+            None => Ok(()),
+            Some(at) => Err(StoreError::new(
+                StoreKind::Gone,
+                format!(
+                    "the part file {} became shorter while it was written, and has a hole at byte {at}",
+                    self.path().display()
+                ),
+            )),
+        }
     }
 
     /// Reads bytes into all of `buffer`; false where the file ends before.

@@ -100,6 +100,7 @@ pub fn bring(
     if device == ending.part.identity().0 {
         return Ok(None);
     }
+    ending.part.is_whole()?;
     let (copy, name) = Part::create(&ending.folder, &ending.name, ending.taken, ending.owner)?;
     let mut buffer = vec![0; COPY];
     let mut at = 0;
@@ -123,7 +124,7 @@ pub fn bring(
 pub fn prepare(ending: &Ending) -> Result<(), StoreError> {
     let file = ending.part.file();
     let fail = |error: std::io::Error| StoreError::io("can't finish", ending.part.path().display(), &error);
-    ending.part.is_all_there()?;
+    ending.part.is_whole()?;
     if ending.part.length() != ending.size {
         ending.part.set_len(ending.size)?;
     }
@@ -336,6 +337,9 @@ pub fn recover(
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt as _;
+
     use super::*;
 
     fn whole(folder: &Path, name: &str, taken: Taken) -> Ending {
@@ -381,6 +385,27 @@ mod tests {
         }
         std::fs::remove_file(folder.path().join("a")).unwrap();
         assert_eq!(recover(&intent, Some(Uuid::nil()), &[]).unwrap(), Recovered::Lost);
+    }
+
+    #[test]
+    fn a_part_that_was_cut_in_the_middle_of_a_write_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ending = whole(folder.path(), "a", Taken::Number);
+        ending.size = 300_000;
+        ending.part.write_at(0, &vec![7; 200_000]).unwrap();
+        // Between the look at its length and the write.
+        let path = folder.path().join("a.part");
+        File::options().write(true).open(&path).and_then(|part| part.set_len(50_000)).unwrap();
+        ending.part.file().write_all_at(&vec![7; 100_000], 200_000).unwrap();
+        ending.part.write_at(299_999, &[7]).unwrap();
+        match prepare(&ending) {
+            Err(error) => {
+                assert_eq!(error.kind, StoreKind::Gone);
+                assert!(error.text.contains("became shorter"), "{error:?}");
+            }
+            // Where the file system can't tell.
+            Ok(()) => assert_eq!(super::super::hole::first(ending.part.file(), ending.size), None),
+        }
     }
 
     #[test]

@@ -170,32 +170,35 @@ fn what_is_known_is_written_into_a_file_that_lacks_it_and_nowhere_else() {
     set(&machine, "[library]\nwrite_tags = true\n");
     site.serve("bare.opus", toml::toml! { fixture = "media/sound.opus" });
     site.serve("film.mkv", toml::toml! { fixture = "media/film.mkv" });
+    site.serve("film.ogv", toml::toml! { fixture = "media/film.ogv" });
     let list = format!(
-        "{0}/bare.opus\tinfo.Provider=Wingtip\tdistributor=Other\n{0}/film.mkv\tinfo.Provider=Wingtip\tinfo.PartOfSet=2\n",
+        "{0}/bare.opus\tinfo.Provider=Wingtip\tdistributor=Other\n{0}/film.mkv\tinfo.Provider=Wingtip\n{0}/film.ogv\tinfo.Provider=Wingtip\n",
         site.fill("{site}")
     );
     let list = machine.put("list", &list);
     let outcome = machine.get(&["-i", list.to_str().unwrap()]);
     assert!(outcome.status.success(), "{}", outcome.told());
     let file = machine.file("bare.opus");
-    let rows = library(&machine, &["search", "opus"]);
-    let detail = library(&machine, &["show", &rows[0]["id"].to_string()]).remove(0);
-    let provider = value(&detail, "provider");
-    assert_eq!((&provider["text"], &provider["origin"]), (&"Wingtip".into(), &"file".into()));
-    assert_eq!(value(&detail, "distributor")["text"], "Tailspin Records");
+    for written in ["opus", "mkv"] {
+        let rows = library(&machine, &["search", written]);
+        let detail = library(&machine, &["show", &rows[0]["id"].to_string()]).remove(0);
+        let provider = value(&detail, "provider");
+        assert_eq!((&provider["text"], &provider["origin"]), (&"Wingtip".into(), &"file".into()));
+        assert_eq!(value(&detail, "distributor")["text"], "Tailspin Records");
+    }
     let bytes = std::fs::read(&file).unwrap();
     assert_ne!(bytes, std::fs::read(fixture("sound.opus")).unwrap());
     assert!(bytes.windows(16).any(|part| part == b"PROVIDER=Wingtip"));
-    // What can't be written is as it came, and the history says what became of both.
-    assert_eq!(std::fs::read(machine.file("film.mkv")).unwrap(), std::fs::read(fixture("film.mkv")).unwrap());
-    assert_eq!(machine.names(), ["bare.opus", "film.mkv"]);
+    // What can't be written is as it came, and the history says what became of all.
+    assert_eq!(std::fs::read(machine.file("film.ogv")).unwrap(), std::fs::read(fixture("film.ogv")).unwrap());
+    assert_eq!(machine.names(), ["bare.opus", "film.mkv", "film.ogv"]);
     let history = String::from_utf8(machine.run(&["history"]).stdout).unwrap();
     assert!(history.contains("tags were written: provider"), "{history}");
     assert!(history.contains("left alone") && history.contains("can't be written"), "{history}");
     // It is still the download's own file.
     let again = machine.get(&[&site.fill("{site}/bare.opus")]);
     assert!(again.status.success() && again.stderr.contains("already here"), "{}", again.told());
-    assert_eq!(machine.names(), ["bare.opus", "film.mkv"]);
+    assert_eq!(machine.names(), ["bare.opus", "film.mkv", "film.ogv"]);
 }
 
 /// The names in the download folder once an engine was there, and how many entries the library has.

@@ -265,7 +265,8 @@ fn a_part_that_somebody_cuts_while_it_runs_is_never_finished_with_a_hole() {
         site.hold_after(4 << 20);
         let mut running = machine.spawn(&["get", &site.fill("{site}/file.bin"), "-n", "1"]);
         assert!(site.wait_until_held(|| running.is_over()));
-        running.wait_for_bytes(&machine.file("file.bin.part"), &content, 2 << 20);
+        // All that was let through: who still writes at that moment may not see it before the end.
+        running.wait_for_bytes(&machine.file("file.bin.part"), &content, 4 << 20);
         std::fs::OpenOptions::new()
             .write(true)
             .open(machine.file("file.bin.part"))
