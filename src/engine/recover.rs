@@ -13,6 +13,7 @@ use crate::model::printable::mask_url;
 use crate::model::record::PublishIntent;
 use crate::model::state::{State, StateKind};
 use crate::model::time::UnixMs;
+use crate::store::owner;
 use crate::store::publish::{Recovered, recover};
 use crate::store::rows::{Completed, Loaded};
 
@@ -62,6 +63,10 @@ impl Core {
         for id in lost {
             if let Some(item) = self.items.get(&id) {
                 super::news::discard(&item.record);
+                if item.record.checkpoint.is_none() {
+                    // It ended in the moment in which its part was made.
+                    owner::discard_unheard_of(&item.record.folder, item.record.uuid);
+                }
             }
             self.tell_lost(id, "the engine ended; a real-time download ends with it");
             self.take_out(id);
@@ -83,7 +88,7 @@ impl Core {
         let owner = self.items.get(&id).map(|item| item.record.uuid);
         let recovered = recover(intent, owner, &set_aside.unwrap_or_default());
         if let (Ok(Recovered::Again), Some(item)) = (&recovered, self.items.get(&id)) {
-            crate::store::part::sign_again(&intent.part, item.record.uuid);
+            owner::sign_again(&intent.part, item.record.uuid);
         }
         match recovered {
             Ok(Recovered::Placed) => {

@@ -18,7 +18,7 @@ use crate::model::request::Acted;
 use crate::model::state::{State, StateKind};
 use crate::store::db::Ticket;
 use crate::store::error::StoreError;
-use crate::store::{files, note, part};
+use crate::store::{files, note, owner};
 
 /// What the store keeps the parts under that are to be deleted.
 const PARTS_TO_GO: &str = "parts_to_go";
@@ -68,7 +68,7 @@ impl PartToGo {
         let identity = (self.device, self.inode);
         // One that stays is a file that somebody can see.
         let _ = match &self.adopted {
-            Some(name) => part::give_back(&self.folder, &self.part, identity, name).map(drop),
+            Some(name) => owner::give_back(&self.folder, &self.part, identity, name).map(drop),
             None => files::discard_named(&self.folder, &self.part, identity.0, identity.1),
         };
         if let Some(owner) = self.owner {

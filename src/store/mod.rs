@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod library;
 pub mod lock;
 pub mod note;
+pub mod owner;
 pub mod part;
 pub mod publish;
 pub mod rewrites;

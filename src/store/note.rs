@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
 use super::files::is_file_of;
-use super::part::{OWNER, Part, sign};
+use super::owner::{OWNER, sign};
+use super::part::Part;
 use crate::model::coverage::Coverage;
 use crate::model::id::{DownloadId, Generation};
 use crate::model::range::ByteRange;

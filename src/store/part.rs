@@ -2,20 +2,20 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Mode, OFlags, XattrFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::{StoreError, StoreKind};
-use super::files::{MOST_NUMBERS, discard_named, exists, is_file_at, is_same, rename_aside, sync_folder};
+use super::files::{MOST_NUMBERS, discard_named, exists, is_file_at, is_same, sync_folder};
 use super::hole;
 use super::note::{self, NOTE, Note};
+use super::owner::{OWNER, create_owned, discard_of, sign};
 use super::spent::at_disk;
 use super::unnamed::{self, Unnamed};
 use crate::model::file_name::numbered;
@@ -24,9 +24,6 @@ use crate::model::record::Checkpoint;
 
 /// What a part adds to the file's name.
 pub const PART: &str = ".part";
-/// The extended attribute that says whose part a file is, from its first moment on: a kill before the store has heard of it
-/// leaves nothing that nobody knows.
-pub(super) const OWNER: &str = "user.haul.download";
 /// File systems whose inode numbers last only as long as their mount, by `statfs(2)`: FAT, exFAT and FUSE.
 const RENUMBERING: [rustix::fs::FsWord; 3] = [0x4d44, 0x2011_bab0, 0x6573_5546];
 
@@ -452,75 +449,6 @@ impl Part {
     }
 }
 
-/// Makes a file that nobody had and that says from its first moment whose it is: it gets its name after its attribute, so that no
-/// power cut comes between. A file system without unnamed files gives the name first. Returns whether it was unnamed, too.
-fn create_owned(folder: &Path, path: &Path, owner: Uuid) -> Result<(OwnedFd, bool), Errno> {
-    let mode = Mode::RUSR | Mode::WUSR;
-    if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
-        sign(&file, owner);
-        match unnamed::link(&file, path) {
-            Ok(()) => return Ok((file, true)),
-            Err(Errno::EXIST) => return Err(Errno::EXIST),
-            // No /proc, or no second names here.
-            Err(_) => {}
-        }
-    }
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, mode)?;
-    sign(&file, owner);
-    Ok((file, false))
-}
-
-/// Not every file system keeps attributes: there a part is known by its note and its checkpoint alone.
-pub(super) fn sign(file: impl std::os::fd::AsFd, owner: Uuid) {
-    let _ = rustix::fs::fsetxattr(file, OWNER, owner.as_bytes(), XattrFlags::empty());
-}
-
-/// Says again whose a part is that was about to become a finished file.
-pub fn sign_again(path: &Path, owner: Uuid) {
-    let _ = rustix::fs::lsetxattr(path, OWNER, owner.as_bytes(), XattrFlags::empty());
-}
-
-/// Deletes a part and its note that belong to a download of which nothing was kept.
-fn discard_of(folder: &Path, name: &str, owner: Uuid) -> Result<(), StoreError> {
-    if let Some(part) = Part::of_owner(folder, name, owner) {
-        note::forget(&part.path(), owner)?;
-        part.discard()?;
-    }
-    Ok(())
-}
-
-/// Gives a part that was another program's file its name back, or a numbered one where that is taken. One that is gone already
-/// is no error. Returns the name.
-///
-/// # Errors
-/// What the disk says.
-pub fn give_back(
-    folder: &Path,
-    part: &str,
-    identity: (u64, u64),
-    name: &str,
-) -> Result<Option<String>, StoreError> {
-    let path = folder.join(part);
-    if !is_file_at(&path, identity.0, identity.1) {
-        return Ok(None);
-    }
-    if part == name {
-        return Ok(Some(name.to_owned()));
-    }
-    // Where it was never set there is nothing to take away.
-    let _ = rustix::fs::removexattr(&path, OWNER);
-    for n in 0..=MOST_NUMBERS {
-        let wanted = if n == 0 { name.to_owned() } else { numbered(name, n) };
-        if !exists(&folder.join(&wanted)) {
-            rename_aside(folder, part, &wanted)?;
-            return Ok(Some(wanted));
-        }
-    }
-    let text = format!("{name} and {MOST_NUMBERS} numbers beside it are all taken");
-    Err(StoreError::new(StoreKind::Taken, text))
-}
-
 /// Whether what lies where a part's note would be is something else: it would be written over. Of a note of ours a power cut may
 /// have left no more than its name: then it is empty, or lies beside a part that is ours.
 fn is_taken_by_a_note(folder: &Path, part: &str, owner: Uuid) -> bool {
@@ -570,17 +498,6 @@ mod tests {
             Part::create(&here.join("no"), "a", Taken::Number, Uuid::nil()).unwrap_err().kind,
             StoreKind::FolderAway
         );
-    }
-
-    #[test]
-    fn a_part_of_our_own_that_nobody_knows_makes_way_and_anothers_never_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let here = folder.path();
-        let (mine, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        drop(Part::create(here, "a", Taken::Number, mine).unwrap());
-        assert!(Part::of_owner(here, "a.part", other).is_none());
-        assert_eq!(Part::create(here, "a", Taken::Number, other).unwrap().1, "a (1)");
-        assert_eq!(Part::create(here, "a", Taken::Number, mine).unwrap().1, "a");
     }
 
     #[test]
