@@ -15,6 +15,8 @@ pub struct TcpFacts {
     pub bytes: u64,
     /// Segments with data that have come, in order or not; wraps.
     pub segments: u32,
+    /// Those of them that came before one that was missing; wraps. Linux counts them from 5.4 on.
+    pub astray: Option<u32>,
     /// The largest segment that comes, in bytes.
     pub segment: u32,
     /// Whether both directions are still open.
@@ -59,6 +61,8 @@ pub fn facts_of(socket: BorrowedFd<'_>) -> io::Result<TcpFacts> {
         handshake: micros(info.tcpi_min_rtt),
         bytes: info.tcpi_bytes_received,
         segments: info.tcpi_data_segs_in,
+        astray: (usize::try_from(length).unwrap_or(0) > std::mem::offset_of!(tcp_info, tcpi_rcv_ooopack))
+            .then_some(info.tcpi_rcv_ooopack),
         segment: info.tcpi_rcv_mss,
         open: info.tcpi_state == ESTABLISHED,
     })

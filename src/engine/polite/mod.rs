@@ -9,6 +9,7 @@ mod connection;
 mod counters;
 mod probe;
 mod report;
+mod sips;
 mod strain;
 mod thread;
 

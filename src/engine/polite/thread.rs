@@ -11,10 +11,11 @@ use super::counters::Counter;
 use super::is_on_this_machine;
 use super::probe::Probe;
 use super::report::Reports;
+use super::sips::Sips;
 use super::strain;
 use crate::kernel::governor::{
-    Arrived, Blind, Ease, FLOOR, Grant, Line, Part, Path, Pressure, Rival, Scarce, Seen, Stance, Wants,
-    share_out,
+    Arrived, Blind, Ease, FLOOR, Grant, Line, Part, Path, Pressure, Reading, Rival, Scarce, Seen, Stance,
+    Wants, share_out,
 };
 use crate::model::id::DownloadId;
 use crate::model::settings::Eyes;
@@ -131,6 +132,7 @@ struct Lane {
     /// Bytes a second, smoothed.
     rate: f64,
     segment: u32,
+    sips: Sips,
 }
 
 impl Governor {
@@ -181,7 +183,13 @@ impl Governor {
             way.path.begin_again(now);
         }
         let segment = 1448;
-        way.lanes.push(Lane { connection, arrived: Arrived::default(), rate: 0.0, segment });
+        way.lanes.push(Lane {
+            connection,
+            arrived: Arrived::default(),
+            rate: 0.0,
+            segment,
+            sips: Sips::default(),
+        });
     }
 
     /// Sleeps until then, or takes a probe's answer meanwhile.
@@ -230,7 +238,7 @@ impl Governor {
                 let has_turn = !grant.trickle || self.turn % aside == place % aside;
                 place += usize::from(grant.trickle);
                 way.grant = Some(grant);
-                way.carry_out(grant, has_turn, self.turn / aside);
+                way.carry_out(now, grant, has_turn, self.turn / aside);
                 way.keep_to(pace);
                 if second {
                     way.remember(now, &road.line);
@@ -379,10 +387,17 @@ impl Way {
                 _ => Err(std::io::ErrorKind::Unsupported.into()),
             };
             if let Ok(facts) = facts {
-                lane.arrived.read(facts.bytes, facts.segments, facts.trip, facts.handshake, facts.segment);
+                lane.arrived.read(Reading {
+                    bytes: facts.bytes,
+                    segments: facts.segments,
+                    astray: facts.astray,
+                    trip: facts.trip,
+                    handshake: facts.handshake,
+                    segment: facts.segment,
+                });
             } else {
                 connection.be_blind();
-                lane.arrived.read(connection.read(), 0, None, None, 0);
+                lane.arrived.read(Reading { bytes: connection.read(), ..Reading::default() });
             }
         }
     }
@@ -402,13 +417,16 @@ impl Way {
             seen.rtt = [seen.rtt, step.trip].into_iter().flatten().min();
             seen.handshake = [seen.handshake, step.handshake].into_iter().flatten().min();
         }
-        self.lanes.retain(|lane| {
+        self.lanes.retain_mut(|lane| {
             let connection = &lane.connection;
-            if connection.is_released()
+            if connection.is_gone()
                 && let Some(socket) = &connection.socket
             {
-                // A connection that broke meanwhile needs no window.
-                let _ = sys::clamp_window(socket.as_fd(), NO_LIMIT);
+                lane.sips.end(socket.as_fd());
+                if connection.is_released() {
+                    // A connection that broke meanwhile needs no window.
+                    let _ = sys::clamp_window(socket.as_fd(), NO_LIMIT);
+                }
             }
             !connection.is_gone()
         });
@@ -419,7 +437,7 @@ impl Way {
     }
 
     /// Sets windows, and tells who may read.
-    fn carry_out(&self, grant: Grant, has_turn: bool, turn: usize) {
+    fn carry_out(&mut self, now: Instant, grant: Grant, has_turn: bool, turn: usize) {
         let trip = self.path.base().unwrap_or(0.05);
         let wants: Vec<Wants> = self
             .lanes
@@ -430,7 +448,7 @@ impl Way {
                 segment: lane.segment,
             })
             .collect();
-        for (lane, part) in self.lanes.iter().zip(share_out(grant, &wants, turn)) {
+        for (lane, part) in self.lanes.iter_mut().zip(share_out(grant, &wants, turn)) {
             let connection = &lane.connection;
             let window = match part {
                 Part::Window(window) => window,
@@ -439,6 +457,10 @@ impl Way {
             if let Some(socket) = &connection.socket {
                 // A connection that broke is its transfer's to notice.
                 let _ = sys::clamp_window(socket.as_fd(), window);
+                match part {
+                    Part::Window(_) => lane.sips.end(socket.as_fd()),
+                    Part::Trickle | Part::Held => lane.sips.take(now, socket.as_fd()),
+                }
             }
             match part {
                 Part::Window(_) => connection.set_free(),
@@ -504,6 +526,12 @@ impl Way {
         }
         if !self.has_probe && !self.is_blind() {
             missing.push("no echo: a queue for each flow can't be told from a queue for all".to_owned());
+        }
+        if self.path.jitters() && !self.is_blind() {
+            missing.push(
+                "round trips differ all the time, as by radio: a short queue of others can't be told from that"
+                    .to_owned(),
+            );
         }
         if lane.connection.ends.proxied {
             let text = if is_on_this_machine(&lane.connection.ends) {

@@ -13,13 +13,21 @@ pub struct Arrived {
     ahead: f64,
 }
 
+/// What a socket tells.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reading {
-    bytes: u64,
-    segments: u32,
-    trip: Option<Duration>,
-    handshake: Option<Duration>,
-    segment: u32,
+pub struct Reading {
+    /// Bytes of payload that came in order, in all.
+    pub bytes: u64,
+    /// Segments with payload, in all; wraps.
+    pub segments: u32,
+    /// Those of them that came before one that is missing, in all, where the system counts them; wraps.
+    pub astray: Option<u32>,
+    /// The receiver's round trip.
+    pub trip: Option<Duration>,
+    /// The handshake's.
+    pub handshake: Option<Duration>,
+    /// The largest segment.
+    pub segment: u32,
 }
 
 /// What came since the step before.
@@ -37,15 +45,8 @@ pub struct Step {
 
 impl Arrived {
     /// Takes a reading; the last one before a step counts.
-    pub fn read(
-        &mut self,
-        bytes: u64,
-        segments: u32,
-        trip: Option<Duration>,
-        handshake: Option<Duration>,
-        segment: u32,
-    ) {
-        self.newest = Reading { bytes, segments, trip, handshake, segment };
+    pub fn read(&mut self, reading: Reading) {
+        self.newest = reading;
     }
 
     /// Returns what came since the step before.
@@ -54,19 +55,25 @@ impl Arrived {
         self.counted = new;
         let in_order = float(new.bytes.saturating_sub(old.bytes));
         let segments = f64::from(new.segments.wrapping_sub(old.segments));
-        let arrived = segments * self.usual;
-        let bytes = if in_order < 0.5 * arrived {
-            self.ahead += arrived - in_order;
-            arrived
-        } else {
-            let filled = self.ahead.min((in_order - arrived).max(0.0));
-            self.ahead -= filled;
-            if segments > 0.0 && filled <= 0.0 {
-                let each = in_order / segments;
-                self.usual = if self.usual > 0.0 { self.usual + (each - self.usual) * 0.1 } else { each };
-            }
-            in_order - filled
+        let astray = match (new.astray, old.astray) {
+            (Some(new), Some(old)) => f64::from(new.wrapping_sub(old)),
+            // Without a count: where much less came in order than should have, the rest is behind a hole.
+            _ if in_order < 0.5 * segments * self.usual => segments - in_order / self.usual,
+            _ => 0.0,
         };
+        let behind = astray * self.usual;
+        self.ahead += behind;
+        // More in order than came is what filled a hole.
+        let more = in_order - (segments - astray).max(0.0) * self.usual;
+        let filled = if more > 0.6 * self.usual { more.min(self.ahead) } else { 0.0 };
+        self.ahead -= filled;
+        if astray <= 0.0 && filled <= 0.0 && in_order > 0.0 && segments > 0.0 {
+            // All is in order: what was never filled came twice.
+            self.ahead = 0.0;
+            let each = in_order / segments;
+            self.usual = if self.usual > 0.0 { self.usual + (each - self.usual) * 0.1 } else { each };
+        }
+        let bytes = in_order + behind - filled;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes of one tick")]
         let bytes = bytes.max(0.0) as u64;
         let came = new.segments != old.segments;
@@ -85,24 +92,55 @@ mod tests {
 
     #[test]
     fn a_hole_is_no_pause_and_what_fills_it_is_no_burst() {
+        for counts in [true, false] {
+            let mut arrived = Arrived::default();
+            let mut read = |bytes, segments, astray| {
+                arrived.read(Reading {
+                    bytes,
+                    segments,
+                    astray: counts.then_some(astray),
+                    ..Reading::default()
+                });
+                arrived.step().bytes
+            };
+            assert_eq!(read(14_480, 10, 0), 14_480);
+            assert_eq!(read(14_480, 20, 10), 14_480, "ten came behind a hole");
+            assert_eq!(read(14_480 * 3, 30, 10), 14_480, "the hole was filled");
+            assert_eq!(read(14_480 * 4, 40, 10), 14_480);
+        }
+    }
+
+    #[test]
+    fn every_byte_counts_once_where_the_system_counts_what_came_before_its_turn() {
         let mut arrived = Arrived::default();
-        let mut read = |bytes, segments| {
-            arrived.read(bytes, segments, None, None, 1448);
+        let mut read = |bytes, segments, astray| {
+            arrived.read(Reading { bytes, segments, astray: Some(astray), ..Reading::default() });
             arrived.step().bytes
         };
-        assert_eq!(read(14_480, 10), 14_480);
-        assert_eq!(read(14_480, 20), 14_480, "ten came behind a hole");
-        assert_eq!(read(14_480 * 3, 30), 14_480, "the hole was filled");
-        assert_eq!(read(14_480 * 4, 40), 14_480);
+        assert_eq!(read(14_480, 10, 0), 14_480);
+        // The end of an answer, and of the next one.
+        assert_eq!(read(14_480 + 4444, 14, 0), 4444);
+        assert_eq!(read(14_480 + 8888, 18, 0), 4444);
+        // A hole in the middle of a step: six in order, four behind it.
+        let at = 14_480 + 8888;
+        let step = read(at + 6 * 1448, 28, 4);
+        assert!(step.abs_diff(14_480) < 1000, "{step}");
+        // It is filled, and more comes in the same step.
+        let all = step + read(at + 20 * 1448, 38, 4);
+        assert!(all.abs_diff(20 * 1448) < 200, "{all}");
+        assert_eq!(read(at + 30 * 1448, 48, 4), 14_480);
+        // What comes twice fills nothing.
+        assert_eq!(read(at + 30 * 1448, 49, 4), 0);
+        assert_eq!(read(at + 40 * 1448, 59, 4), 14_480);
     }
 
     #[test]
     fn a_round_trip_counts_only_when_something_came() {
         let mut arrived = Arrived::default();
         let trip = Some(Duration::from_millis(20));
-        arrived.read(1448, 1, trip, None, 1448);
+        arrived.read(Reading { bytes: 1448, segments: 1, trip, segment: 1448, ..Reading::default() });
         assert_eq!(arrived.step().trip, trip);
-        arrived.read(1448, 1, trip, None, 1448);
+        arrived.read(Reading { bytes: 1448, segments: 1, trip, segment: 1448, ..Reading::default() });
         assert_eq!(arrived.step(), Step { segment: 1448, ..Step::default() });
     }
 }

@@ -13,10 +13,14 @@ const NOTICED: f64 = 0.02;
 const FLIGHT: f64 = 0.004;
 /// And no less than this, in bytes: a keystroke over ssh is none.
 const FLIGHT_BYTES: f64 = 3_000.0;
+/// The time in which a first flight comes.
+const AT_ONCE: Duration = Duration::from_millis(20);
 /// How long others must have been quiet for a first flight to be one: not much longer than a page is looked at.
 const QUIET: Duration = Duration::from_millis(250);
 /// Somebody who began so many times on a quiet line within the last while reads pages: the next one is to find no queue and room.
 const VISITS: usize = 3;
+/// Who stops for less than this has not come again: what was lost is waited for.
+const APART: Duration = Duration::from_secs(1);
 /// That while.
 const FREQUENTED: Duration = Duration::from_secs(30);
 /// What comes at once with a page, as what the line carries in so many seconds: less may be what we misread of our own.
@@ -112,7 +116,8 @@ impl Line {
         if self.others > was * 1.1 && self.others > FLIGHT * capacity {
             self.rose_at = Some(now);
         }
-        let flight = self.foreign.grown(Duration::from_millis(20));
+        // What was read of ours a moment too early is missing there a moment later: that is nobody's.
+        let flight = self.foreign.grown(AT_ONCE).min(self.foreign.grown(3 * AT_ONCE));
         let is_flight = self.capacity.is_some()
             && agreed > FLIGHT * capacity
             && flight > FLIGHT_BYTES.max(1e-4 * capacity);
@@ -124,7 +129,10 @@ impl Line {
             self.loud_at = Some(now);
         }
         // Whoever is there now counts once.
-        let is_new = self.flight_at.as_ref() > self.visits.back();
+        let is_new = match (self.flight_at, self.visits.back()) {
+            (Some(flight), Some(last)) => flight.saturating_duration_since(*last) >= APART,
+            (flight, _) => flight.is_some(),
+        };
         if is_new && self.foreign.grown(2 * SPAN) > PAGE * capacity {
             self.visits.push_back(now);
             if self.visits.len() > VISITS {
@@ -295,13 +303,15 @@ mod tests {
 
     #[test]
     fn who_comes_and_goes_reads_pages_and_who_stays_does_not() {
-        let pages = |tick: u32| if tick % 80 < 30 { 3e6 } else { 0.0 };
+        let pages = |tick: u32| if tick % 120 < 30 { 3e6 } else { 0.0 };
         for (others, ticks, is_so) in [
-            (&pages as &dyn Fn(u32) -> f64, 150, false),
-            (&pages, 170, true),
+            (&pages as &dyn Fn(u32) -> f64, 230, false),
+            (&pages, 260, true),
             (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3000, true),
             (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3500, false),
             (&|_| 3e6, 3000, false),
+            // Who waits for what was lost, and goes on.
+            (&|tick| if tick % 60 < 30 { 3e6 } else { 0.0 }, 130, false),
         ] {
             let (line, now) = line(others, ticks);
             assert_eq!(line.is_frequented(now), is_so, "{ticks}");

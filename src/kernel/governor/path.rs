@@ -14,6 +14,7 @@
 use std::time::{Duration, Instant};
 
 use super::history::{Lowest, Readings, Recent};
+use super::jitter::{self, Jitter, Try};
 use super::line::Line;
 
 /// The smallest window that a connection takes without stalling, in bytes.
@@ -24,6 +25,10 @@ const GAIN: f64 = 0.5;
 const TARGET: f64 = 0.003;
 /// The most that jitter adds to it, in seconds.
 const JITTER: f64 = 0.002;
+/// What a way that jitters all the time adds, in seconds: its lowest round trip of a moment is only sometimes as low as it gets.
+const JITTERED: f64 = 0.003;
+/// From which part of the window on it is what limits the rate.
+const USED: f64 = 0.65;
 /// How long the queue may not have been seen empty before the base is measured afresh.
 const EMPTY: Duration = Duration::from_secs(10);
 /// For how long a base of the past stands against a queue that never empties.
@@ -34,6 +39,8 @@ const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
 /// Who is back within this after a hold was there all the time.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long what was on its way when we stepped aside takes to come, at least.
+const SETTLED: Duration = Duration::from_millis(300);
 /// How often a yield to others on this machine is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -142,6 +149,7 @@ pub struct Path {
     probe_base: Lowest,
     probes: Recent,
     is_per_flow: bool,
+    jitter: Jitter,
 }
 
 impl Path {
@@ -165,6 +173,7 @@ impl Path {
             probe_base: Lowest::new(Duration::from_secs(10)),
             probes: Recent::new(Duration::from_secs(1)),
             is_per_flow: false,
+            jitter: Jitter::new(now),
         }
     }
 
@@ -181,7 +190,9 @@ impl Path {
         self.take_in(now, seen);
         let rtt = self.rtt(now);
         if now >= self.next_law {
-            self.next_law = now + seconds(rtt.max(0.01));
+            let is_steady = matches!(self.phase, Phase::Cruise { .. }) && self.jitter.is_there();
+            let least = if is_steady { jitter::MOMENT } else { Duration::from_millis(10) };
+            self.next_law = now + seconds(rtt).max(least);
             self.law(now, line, paths);
         }
         let cap = self.heed_others(now, line, paths);
@@ -225,6 +236,11 @@ impl Path {
         self.is_per_flow
     }
 
+    /// Whether its round trips differ all the time, whatever stands in its queue.
+    pub fn jitters(&self) -> bool {
+        self.jitter.is_there()
+    }
+
     /// Whether there is a queue that matters.
     pub fn has_queue(&self, now: Instant) -> bool {
         self.queue(now) > 0.6 * self.target(now)
@@ -237,16 +253,29 @@ impl Path {
         }
         self.connections = f64::from(seen.connections.max(1));
         let young = now.saturating_duration_since(self.began) < Duration::from_secs(1);
-        if let Some(handshake) = seen.handshake.filter(|_| young) {
+        if let Some(handshake) = seen.handshake.filter(|_| young && !self.jitter.is_there()) {
             self.base.push(now, handshake.as_secs_f64());
         }
         if let Some(rtt) = seen.rtt.map(|rtt| rtt.as_secs_f64()) {
             self.rtts.push(now, rtt);
+            let is_settled = match self.phase {
+                Phase::Drain { .. } => false,
+                Phase::Yield { since, .. } => now.saturating_duration_since(since) > SETTLED,
+                _ => true,
+            };
+            if self.jitter.look(now, rtt, is_settled) {
+                // What was lowest until now is what nobody has under load.
+                self.base.clear();
+                self.base.push(now, self.rtts.lowest(now, jitter::MOMENT).unwrap_or(rtt));
+            }
             // Somebody's queue must not become the way's own length while we step aside.
             let is_theirs = matches!(self.phase, Phase::Yield { since, .. }
                 if self.base.get().is_some_and(|base| rtt > base + TARGET)
                     && now.saturating_duration_since(since) < STALE);
-            if !is_theirs {
+            let is_light = self.jitter.is_there()
+                && matches!(self.phase, Phase::Yield { .. } | Phase::Ramp { .. })
+                && self.base.get().is_some();
+            if !is_theirs && !is_light {
                 self.base.push(now, rtt);
             }
         }
@@ -268,7 +297,10 @@ impl Path {
         };
         let own = self.rtts.lowest(now, second).map_or(0.0, |rtt| rtt - self.base_or_guess());
         let theirs = recent - base;
-        if own > 0.003 && theirs < 0.3 * own {
+        if self.jitter.is_there() {
+            // Two ways of looking that each see something else by chance.
+            self.is_per_flow = false;
+        } else if own > 0.003 && theirs < 0.3 * own {
             self.is_per_flow = true;
         } else if theirs > 0.003 && theirs > 0.6 * own {
             self.is_per_flow = false;
@@ -290,9 +322,10 @@ impl Path {
                 let too_little = share.is_some_and(|share| newest < 0.7 * share);
                 let span =
                     seconds(2.0 * base).max(Duration::from_millis(if share.is_some() { 60 } else { 25 }));
-                let standing = self.rtts.lowest(now, span).map_or(0.0, |rtt| rtt - base);
-                if standing > 0.6 * target {
-                    if too_little && line.others() < 0.02 * line.reached() {
+                let standing = self.rtts.lowest(now, span.max(self.moment())).map_or(0.0, |rtt| rtt - base);
+                if standing > self.suspicious(0.6) * target {
+                    let is_theirs = !self.jitter.is_there() || standing > jitter::MOST;
+                    if too_little && is_theirs && line.others() < 0.02 * line.reached() {
                         return self.yield_to(now, Rival::Elsewhere, line);
                     }
                     line.is_full();
@@ -308,12 +341,7 @@ impl Path {
                 self.ramp(now, share, base, target, waits_until);
             }
             Phase::Cruise { suspicions, next_check } => {
-                if queue > target {
-                    let follow = ((base + target) / rtt).max(0.5);
-                    self.window = self.window.min(1.5 * rate * rtt) * follow;
-                } else if self.is_the_limit(rtt) {
-                    self.window *= 1.0 + GAIN * ((base + target) / rtt - 1.0);
-                }
+                self.follow(now, line);
                 if now >= next_check {
                     self.check(now, line, suspicions);
                 }
@@ -329,7 +357,7 @@ impl Path {
             Phase::Verify { until } => {
                 if now >= until {
                     let starved = capacity.is_some_and(|c| self.total(now, line) < 0.8 * c);
-                    if starved && queue > 0.4 * target {
+                    if starved && queue > self.suspicious(0.4) * target {
                         return self.yield_to(now, Rival::Elsewhere, line);
                     }
                     self.cruise(now);
@@ -344,8 +372,7 @@ impl Path {
             }
             Phase::Yield { rival, until, since, met_queue, .. } => {
                 // What was on its way when we stepped aside says nothing about others.
-                let settled =
-                    now.saturating_duration_since(since) > seconds(2.5 * rtt).max(Duration::from_millis(300));
+                let settled = now.saturating_duration_since(since) > seconds(2.5 * rtt).max(SETTLED);
                 let met = met_queue || (settled && queue > 0.5 * target);
                 if let Phase::Yield { met_queue, .. } = &mut self.phase {
                     *met_queue = met;
@@ -361,6 +388,37 @@ impl Path {
         }
     }
 
+    /// Takes the window to where the queue is the one that is aimed at.
+    fn follow(&mut self, now: Instant, line: &Line) {
+        let (base, rtt, queue, target) =
+            (self.base_or_guess(), self.rtt(now), self.queue(now), self.target(now));
+        let rate = self.rate(now);
+        if self.jitter.is_there() && line.others() < 0.02 * line.reached() {
+            let newest = self.arrivals.rate(jitter::MOMENT * 3 / 4).unwrap_or(rate);
+            let has_room = queue < 0.6 * target || !self.is_the_limit(rtt, USED);
+            match self.jitter.try_more(now, rtt, newest, self.window, has_room) {
+                Try::Follow => {}
+                Try::Window(window) => {
+                    self.window = window;
+                    return;
+                }
+                Try::NoQueue => {
+                    self.base.clear();
+                    self.base.push(now, rtt - target / 2.0);
+                    return;
+                }
+            }
+        } else {
+            self.jitter.drop_try();
+        }
+        if queue > target {
+            let follow = ((base + target) / rtt).max(0.5);
+            self.window = self.window.min(1.5 * rate * rtt) * follow;
+        } else if self.is_the_limit(rtt, USED) {
+            self.window *= 1.0 + GAIN * ((base + target) / rtt - 1.0);
+        }
+    }
+
     fn ramp(
         &mut self,
         now: Instant,
@@ -372,7 +430,7 @@ impl Path {
         let first = 10.0 * self.segment * self.connections;
         let grown = if self.window < first && self.released_at.is_none() {
             first
-        } else if self.is_the_limit(base) {
+        } else if self.is_the_limit(base, USED / 2.0) {
             self.window * 2.0
         } else {
             self.window
@@ -398,13 +456,14 @@ impl Path {
 
     /// Looks whether a queue that never empties is somebody else's.
     fn check(&mut self, now: Instant, line: &Line, suspicions: u8) {
-        let span = self.rate_span(now);
+        let span = self.rate_span(now).max(self.moment());
         let target = self.target(now);
         let standing = self.rtts.lowest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
         let starved = line.capacity().is_some_and(|c| self.total(now, line) < 0.8 * c);
-        let suspicions = if standing > 0.4 * target && starved { suspicions + 1 } else { 0 };
+        let suspicions = if standing > self.suspicious(0.4) * target && starved { suspicions + 1 } else { 0 };
         self.phase = Phase::Cruise { suspicions, next_check: now + span };
-        if suspicions < 2 {
+        let enough = if self.jitter.is_there() { 3 } else { 2 };
+        if suspicions < enough {
             return;
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
@@ -489,15 +548,16 @@ impl Path {
         line.own(self.rate_span(now)).max(self.rate(now)) + line.others()
     }
 
-    /// Whether what came in the last round trip could have been more with a larger window.
-    fn is_the_limit(&self, rtt: f64) -> bool {
-        self.arrivals.grown(seconds(rtt.max(0.02))) * (rtt / rtt.max(0.02)) >= 0.35 * self.window
+    /// Whether what came in the last round trip could have been more with a larger window, of which it is this part at least.
+    fn is_the_limit(&self, rtt: f64, part: f64) -> bool {
+        self.arrivals.grown(seconds(rtt.max(0.02))) * (rtt / rtt.max(0.02)) >= part * self.window
     }
 
     /// The queue that is aimed at, in seconds.
     fn target(&self, now: Instant) -> f64 {
         let slow = (3.0 * self.segment / self.rate(now).max(1.0)).min(0.1);
-        TARGET + slow + (0.5 * self.rtts.spread()).min(JITTER)
+        let more = if self.jitter.is_there() { JITTERED } else { 0.0 };
+        TARGET + slow + (0.5 * self.rtts.spread()).min(JITTER) + more
     }
 
     fn rate_span(&self, now: Instant) -> Duration {
@@ -507,8 +567,18 @@ impl Path {
     /// The round trip now: the lowest of a moment, because senders that pause only make it look longer.
     fn rtt(&self, now: Instant) -> f64 {
         let base = self.base_or_guess();
-        let span = seconds(base).clamp(Duration::from_millis(25), Duration::from_millis(200));
+        let span = seconds(base).clamp(self.moment(), Duration::from_millis(200));
         self.rtts.lowest(now, span).unwrap_or(base).max(base)
+    }
+
+    /// The shortest span that tells how long a round trip is.
+    fn moment(&self) -> Duration {
+        if self.jitter.is_there() { jitter::MOMENT } else { Duration::from_millis(25) }
+    }
+
+    /// From which part of the target on a queue is one that stands.
+    fn suspicious(&self, part: f64) -> f64 {
+        if self.jitter.is_there() { 1.0 } else { part }
     }
 
     fn base_or_guess(&self) -> f64 {

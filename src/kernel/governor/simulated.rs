@@ -13,10 +13,14 @@ struct Bottleneck {
     rate: f64,
     trip: f64,
     buffer: f64,
+    /// By how many seconds packets are held up, each way, by chance; none passes another.
+    jitter: f64,
 }
 
 /// A line of 50 Mbit/s, 20 ms and a buffer of 200 ms.
-const HOME: Bottleneck = Bottleneck { rate: 6.25e6, trip: 0.020, buffer: 0.200 };
+const HOME: Bottleneck = Bottleneck { rate: 6.25e6, trip: 0.020, buffer: 0.200, jitter: 0.0 };
+/// The same by radio.
+const RADIO: Bottleneck = Bottleneck { jitter: 0.012, ..HOME };
 
 /// Where the rival is, if anywhere, and when it sends: in milliseconds.
 #[derive(Clone, Copy)]
@@ -81,6 +85,36 @@ impl Sender {
     }
 }
 
+/// A way by radio: a packet that waits holds up those behind it, and the receiver smooths what it sees.
+struct Air {
+    random: fastrand::Rng,
+    /// What a packet waits now, on either way.
+    held: [f64; 2],
+    smooth: f64,
+}
+
+impl Air {
+    /// A millisecond in which so many bytes came, of ours and in all. Returns the receiver's round trip, if anything of ours came.
+    fn turn(&mut self, trip: f64, jitter: f64, own: f64, all: f64) -> Option<f64> {
+        for (held, each) in self.held.iter_mut().zip([SEGMENT, 2.0 * SEGMENT]) {
+            *held = (*held - 0.001).max(0.0);
+            let mut packets = all / each;
+            while self.random.f64() < packets {
+                *held = held.max(jitter * self.random.f64());
+                packets -= 1.0;
+            }
+        }
+        let sample = trip + self.held[0] + self.held[1];
+        let mut ours = own / SEGMENT;
+        let mut any = false;
+        while self.random.f64() < ours {
+            self.smooth += (sample - self.smooth) / 8.0;
+            (ours, any) = (ours - 1.0, true);
+        }
+        any.then_some(self.smooth)
+    }
+}
+
 fn run(
     line: Bottleneck,
     length: usize,
@@ -98,6 +132,7 @@ fn run(
     theirs.returning.resize(trip, 0.0);
     let (mut arrived, mut counted, mut window, mut cut_at) = (0.0, 0.0, 10.0 * SEGMENT, 0);
     let mut shortest = f64::INFINITY;
+    let mut air = Air { random: fastrand::Rng::with_seed(5), held: [0.0; 2], smooth: line.trip };
     let mut outcome = Outcome { log: Vec::new(), stances: Vec::new() };
     for ms in 0..length {
         let now = start + MS * u32::try_from(ms).unwrap();
@@ -137,7 +172,9 @@ fn run(
             (own + if foreground.is_some_and(|f| f.is_seen_by_counters) { foreign } else { 0.0 }) * 1.046;
         let delay = (ours.queued + theirs.queued) / rate(ms);
         outcome.log.push((own, foreign, delay));
-        if own > 0.0 {
+        if line.jitter > 0.0 {
+            shortest = air.turn(line.trip + delay, line.jitter, own, own + foreign).unwrap_or(shortest);
+        } else if own > 0.0 {
             shortest = shortest.min(line.trip + delay);
         }
         if ms % 10 == 0 {
@@ -173,7 +210,7 @@ fn alone_it_fills_the_line_with_a_short_queue() {
 
 #[test]
 fn a_program_on_this_machine_keeps_its_rate_and_the_line_is_taken_back_when_it_ends() {
-    for line in [HOME, Bottleneck { rate: 125e6, trip: 0.010, buffer: 0.020 }] {
+    for line in [HOME, Bottleneck { rate: 125e6, trip: 0.010, buffer: 0.020, jitter: 0.0 }] {
         let foreground = Foreground { from: 5000, until: 15_000, is_seen_by_counters: true, pages: None };
         let outcome = run(line, 20_000, |_| line.rate, Some(foreground));
         let alone = run(line, 15_000, |_| line.rate, None);
@@ -195,6 +232,19 @@ fn a_rival_on_another_machine_is_known_by_its_queue() {
     let outcome = run(HOME, 26_000, |_| HOME.rate, Some(foreground));
     assert!(outcome.rival(5000..20_000, HOME) > 0.93, "{}", outcome.rival(5000..20_000, HOME));
     assert!(outcome.background(23_000..26_000, HOME) > 0.8, "{}", outcome.background(23_000..26_000, HOME));
+}
+
+#[test]
+fn by_radio_it_finds_the_line_and_leaves_it() {
+    let outcome = run(RADIO, 30_000, |_| RADIO.rate, None);
+    let used = outcome.background(10_000..30_000, RADIO);
+    assert!(used > 0.8, "{used}");
+    for (is_seen_by_counters, kept) in [(true, 0.93), (false, 0.85)] {
+        let foreground = Foreground { from: 12_000, until: 27_000, is_seen_by_counters, pages: None };
+        let outcome = run(RADIO, 27_000, |_| RADIO.rate, Some(foreground));
+        let rival = outcome.rival(12_000..27_000, RADIO);
+        assert!(rival > kept, "{rival}, seen {is_seen_by_counters}");
+    }
 }
 
 #[test]
