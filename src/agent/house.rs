@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -19,6 +19,9 @@ use crate::protocol::{PROTOCOL, session::Hello};
 /// Updates that are kept for whoever asks for the same.
 const SHARED: usize = 8;
 
+/// How long what is told to everybody may take to come to who tells it to a person.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// What the sessions of an engine share.
 pub struct House {
     /// The engine.
@@ -27,6 +30,8 @@ pub struct House {
     started: Instant,
     clients: Cell<u64>,
     watchers: Cell<u64>,
+    /// When the last one of them left.
+    unwatched: Cell<Option<Instant>>,
     socket: RefCell<Option<PathBuf>>,
     door: RefCell<Option<String>>,
     stop: watch::Sender<bool>,
@@ -39,6 +44,7 @@ pub(super) struct Watcher(Rc<House>);
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.0.watchers.set(self.0.watchers.get().saturating_sub(1));
+        self.0.unwatched.set(Some(Instant::now()));
     }
 }
 
@@ -89,6 +95,7 @@ impl House {
             started: Instant::now(),
             clients: Cell::new(0),
             watchers: Cell::new(0),
+            unwatched: Cell::new(None),
             socket: RefCell::default(),
             door: RefCell::default(),
             stop: watch::Sender::new(false),
@@ -137,9 +144,9 @@ impl House {
         self.engine.join(key)
     }
 
-    /// Whether a person's client is told of every change.
+    /// Whether a person's client is told of every change, or was until a moment ago: who waits for an end leaves with it.
     pub(super) fn is_watched(&self) -> bool {
-        self.watchers.get() > 0
+        self.watchers.get() > 0 || self.unwatched.get().is_some_and(|at| at.elapsed() < MOMENT)
     }
 
     /// One more is told of every change, until what this returns is dropped.

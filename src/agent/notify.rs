@@ -17,11 +17,22 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Tells each notice while no person's client follows what happens, which would tell it itself.
 pub(super) async fn deliver(house: Rc<House>, mut notices: mpsc::UnboundedReceiver<String>) {
-    while let Some(text) = notices.recv().await {
-        if !house.is_watched()
-            && house.engine.wants_notices()
-            && let Err(error) = show(&text).await
-        {
+    let (to, from) = mpsc::unbounded_channel();
+    // A desktop that takes its time must not let the one who looked on leave meanwhile.
+    let hear = async move {
+        while let Some(text) = notices.recv().await {
+            if !house.is_watched() && house.engine.wants_notices() {
+                // Who shows them ends no sooner than this.
+                let _ = to.send(text);
+            }
+        }
+    };
+    tokio::join!(hear, show_all(from));
+}
+
+async fn show_all(mut texts: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = texts.recv().await {
+        if let Err(error) = show(&text).await {
             // There may be a desktop the next time.
             tracing::debug!("no desktop shows it: {error}");
         }

@@ -40,6 +40,10 @@ impl Narrow {
             return;
         }
         self.looked = Some(now);
+        // Whoever steps aside with this connection keeps its buffer, too, and gives it back as it does.
+        if self.room > 0 && sys::buffer_of(self.socket.as_fd()).is_ok_and(|room| room != self.room) {
+            self.room = 0;
+        }
         let (Ok(facts), Ok(unread)) = (sys::facts_of(self.socket.as_fd()), sys::unread(self.socket.as_fd()))
         else {
             return;
