@@ -19,7 +19,7 @@ use crate::protocol::{PROTOCOL, session::Hello};
 /// Updates that are kept for whoever asks for the same.
 const SHARED: usize = 8;
 
-/// How long what is told to everybody may take to come to who tells it to a person.
+/// How long before an end who waited for it may be gone: it hears of it first.
 const MOMENT: Duration = Duration::from_millis(300);
 
 /// What the sessions of an engine share.
@@ -144,9 +144,10 @@ impl House {
         self.engine.join(key)
     }
 
-    /// Whether a person's client is told of every change, or was until a moment ago: who waits for an end leaves with it.
-    pub(super) fn is_watched(&self) -> bool {
-        self.watchers.get() > 0 || self.unwatched.get().is_some_and(|at| at.elapsed() < MOMENT)
+    /// Whether a person's client is told of every change, or was within so long, or a moment before.
+    pub(super) fn was_watched_within(&self, span: Duration) -> bool {
+        let is_watched = self.watchers.get() > 0;
+        is_watched || self.unwatched.get().is_some_and(|at| at.elapsed() < span + MOMENT)
     }
 
     /// One more is told of every change, until what this returns is dropped.

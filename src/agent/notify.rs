@@ -15,27 +15,24 @@ const PATH: &str = "/org/freedesktop/Notifications";
 /// How long the desktop may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Tells each notice while no person's client follows what happens, which would tell it itself.
-pub(super) async fn deliver(house: Rc<House>, mut notices: mpsc::UnboundedReceiver<String>) {
-    let (to, from) = mpsc::unbounded_channel();
-    // A desktop that takes its time must not let the one who looked on leave meanwhile.
-    let hear = async move {
-        while let Some(text) = notices.recv().await {
-            if !house.is_watched() && house.engine.wants_notices() {
-                // Who shows them ends no sooner than this.
-                let _ = to.send(text);
-            }
-        }
-    };
-    tokio::join!(hear, show_all(from));
-}
+/// How long after an end it is told: whoever has just asked for something comes to look on, and leaves again, within that.
+const AFTER: Duration = Duration::from_secs(1);
 
-async fn show_all(mut texts: mpsc::UnboundedReceiver<String>) {
-    while let Some(text) = texts.recv().await {
-        if let Err(error) = show(&text).await {
-            // There may be a desktop the next time.
-            tracing::debug!("no desktop shows it: {error}");
-        }
+/// Tells each notice that comes while no person's client follows what happens, which would tell it itself.
+pub(super) async fn deliver(house: Rc<House>, mut notices: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = notices.recv().await {
+        let house = Rc::clone(&house);
+        // A desktop that takes its time must not keep the next one from being decided on.
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(AFTER).await;
+            if !house.was_watched_within(AFTER)
+                && house.engine.wants_notices()
+                && let Err(error) = show(&text).await
+            {
+                // There may be a desktop the next time.
+                tracing::debug!("no desktop shows it: {error}");
+            }
+        });
     }
 }
 
