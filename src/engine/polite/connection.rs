@@ -13,6 +13,8 @@ use crate::model::id::DownloadId;
 
 /// How often the trickle is read.
 const SIP: Duration = Duration::from_millis(250);
+/// What the trickle is, in bytes a second.
+const TRICKLE_RATE: u64 = 16 * 1024;
 /// How often a held transfer looks by itself, should it have missed its turn.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -57,7 +59,8 @@ const RELEASED: u8 = 2;
 /// A connection, as its transfer holds it. Dropping it takes the connection out of the governor's hands.
 pub(crate) struct Watched {
     connection: Arc<Connection>,
-    sipped: std::cell::Cell<Option<Instant>>,
+    /// When it was read last, and how long that lasts where only the trickle goes on.
+    sipped: std::cell::Cell<Option<(Instant, Duration)>>,
 }
 
 pub(super) fn watch(download: DownloadId, ends: Ends) -> (Watched, Arc<Connection>) {
@@ -140,7 +143,9 @@ impl Watched {
     pub(crate) fn took(&self, now: Instant, bytes: usize) -> Option<Duration> {
         let connection = &self.connection;
         connection.read.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.sipped.set(Some(now));
+        // What is sealed comes in records of up to 16 KiB: a sip that was larger lasts longer.
+        let lasts = Duration::from_micros(bytes as u64 * 1_000_000 / TRICKLE_RATE);
+        self.sipped.set(Some((now, SIP.max(lasts))));
         Some(connection.pace.take(now, bytes as u64)).filter(|wait| *wait > Duration::ZERO)
     }
 
@@ -165,8 +170,10 @@ impl Watched {
             let wait = match self.connection.leave.load(Ordering::Acquire) {
                 FREE => return,
                 TRICKLE => {
-                    let left =
-                        self.sipped.get().map_or(Duration::ZERO, |at| SIP.saturating_sub(at.elapsed()));
+                    let left = self
+                        .sipped
+                        .get()
+                        .map_or(Duration::ZERO, |(at, rest)| rest.saturating_sub(at.elapsed()));
                     if left.is_zero() {
                         return;
                     }

@@ -9,6 +9,8 @@ use crate::sys;
 
 /// How long a connection must have stepped aside: what was on its way until then has its place, or would be sent again.
 const SETTLED: Duration = Duration::from_millis(300);
+/// More than that is a buffer that is not small any more, in bytes: a limit may keep one to less.
+const MOST: u64 = 1 << 20;
 /// What the buffer is kept to, in bytes: read four times a second, that is the trickle.
 const ROOM: u64 = 4 * 1024;
 
@@ -27,14 +29,18 @@ pub(super) enum Sips {
 }
 
 impl Sips {
-    /// The connection steps aside. Call it every tick.
-    pub(super) fn take(&mut self, now: Instant, socket: BorrowedFd<'_>) {
+    /// The connection, of this round trip, steps aside. Call it every tick.
+    pub(super) fn take(&mut self, now: Instant, trip: Duration, socket: BorrowedFd<'_>) {
         match *self {
             Self::Free => *self = Self::Since(now),
-            Self::Since(since) if now.saturating_duration_since(since) >= SETTLED => {
+            Self::Since(since) if now.saturating_duration_since(since) >= SETTLED.max(trip * 5 / 2) => {
                 let before = sys::free_buffer(socket, 0).and_then(|()| sys::buffer_of(socket));
                 let small = before.and_then(|before| sys::narrow_buffer(socket, ROOM).map(|()| before));
                 *self = small.map_or(Self::Never, Self::Small);
+            }
+            // A limit that was lifted gave all of it back.
+            Self::Small(_) if sys::buffer_of(socket).is_ok_and(|room| room > MOST) => {
+                let _ = sys::narrow_buffer(socket, ROOM);
             }
             Self::Since(_) | Self::Small(_) | Self::Never => {}
         }
@@ -76,8 +82,8 @@ mod tests {
         socket.read_exact(&mut buffer).unwrap();
         let mut sips = Sips::default();
         let now = Instant::now();
-        sips.take(now, socket.as_fd());
-        sips.take(now + SETTLED, socket.as_fd());
+        sips.take(now, Duration::ZERO, socket.as_fd());
+        sips.take(now + SETTLED, Duration::ZERO, socket.as_fd());
         if matches!(sips, Sips::Never) {
             return;
         }
@@ -96,7 +102,10 @@ mod tests {
         sleep(Duration::from_millis(200));
         let still = sys::unread(socket.as_fd()).unwrap();
         assert!(still < 250_000, "{last} and then {still} bytes are there unread");
+        let small = sys::buffer_of(socket.as_fd()).unwrap();
         sips.end(socket.as_fd());
+        let large = sys::buffer_of(socket.as_fd()).unwrap();
+        assert!(small <= 2 * ROOM && large > 8 * ROOM, "{small} and then {large}");
         let began = Instant::now();
         for _ in 0..50 {
             socket.read_exact(&mut buffer).unwrap();

@@ -455,12 +455,16 @@ impl Way {
                 Part::Trickle | Part::Held => FLOOR,
             };
             if let Some(socket) = &connection.socket {
-                // A connection that broke is its transfer's to notice.
-                let _ = sys::clamp_window(socket.as_fd(), window);
+                // What gives the buffer back opens the window, too: the clamp comes last.
                 match part {
                     Part::Window(_) => lane.sips.end(socket.as_fd()),
-                    Part::Trickle | Part::Held => lane.sips.take(now, socket.as_fd()),
+                    Part::Trickle | Part::Held => {
+                        let trip = Duration::from_secs_f64(trip.clamp(0.0, 10.0));
+                        lane.sips.take(now, trip, socket.as_fd());
+                    }
                 }
+                // A connection that broke is its transfer's to notice.
+                let _ = sys::clamp_window(socket.as_fd(), window);
             }
             match part {
                 Part::Window(_) => connection.set_free(),
@@ -489,13 +493,14 @@ impl Way {
             (rate / lanes).max(1)
         });
         let each = [each, most].into_iter().filter(|rate| *rate > 0).min().unwrap_or(0);
-        for lane in &self.lanes {
+        for lane in &mut self.lanes {
             lane.connection.set_free();
-            if let Some(socket) = &lane.connection.socket
-                && is_on_this_machine(&lane.connection.ends)
-            {
+            if let Some(socket) = &lane.connection.socket {
+                // It may have had a window until another one came that nothing is known of.
+                lane.sips.end(socket.as_fd());
                 // What a proxy here has buffered for us comes on however slowly we read. A connection that broke is its transfer's.
-                let _ = sys::clamp_window(socket.as_fd(), TO_A_PROXY);
+                let is_here = is_on_this_machine(&lane.connection.ends);
+                let _ = sys::clamp_window(socket.as_fd(), if is_here { TO_A_PROXY } else { NO_LIMIT });
             }
             if lane.connection.pace() != each {
                 lane.connection.set_pace(each);

@@ -20,6 +20,10 @@ const OVER: f64 = 120.0;
 const STEADY: Duration = Duration::from_mins(5);
 /// The most that may be taken for jitter, over the lowest round trip, in seconds.
 pub(super) const MOST: f64 = 0.020;
+/// For a sixth of how long the lowest round trip is remembered: a rival may stay for long.
+const FLOOR: Duration = Duration::from_secs(50);
+/// On a longer way what comes of more is not seen soon enough, in seconds.
+const LONGEST: f64 = 0.15;
 /// What a window is grown by to see what comes of it.
 const STEP: f64 = 0.12;
 /// How long until it is tried again: at first, and where nothing comes of it again and again.
@@ -60,7 +64,7 @@ impl Jitter {
             last: 0.0,
             count: 0,
             falls: 0.0,
-            floor: Lowest::new(Duration::from_secs(10)),
+            floor: Lowest::new(FLOOR),
             tried: None,
             next_try: now,
             patience: AGAIN.0,
@@ -72,24 +76,21 @@ impl Jitter {
         self.seen_at.is_some()
     }
 
-    /// Takes a round trip in; `is_settled` is whether no queue of our own has just been let go. True where jitter is seen for the first
+    /// Takes a round trip in; `is_settled` is whether it is one under load, and no queue of our own has just been let go. True where jitter is seen for the first
     /// time.
     pub(super) fn look(&mut self, now: Instant, rtt: f64, is_settled: bool) -> bool {
         self.floor.push(now, rtt);
         let last = std::mem::replace(&mut self.last, rtt);
         let is_near = self.floor.get().is_some_and(|floor| rtt.max(last) <= floor + MOST);
+        if self.seen_at.is_some_and(|at| now.saturating_duration_since(at) > STEADY) {
+            self.seen_at = None;
+        }
         if !is_settled || last == 0.0 || !is_near {
             return false;
         }
         self.count = self.count.saturating_add(1);
         self.falls += ((last - rtt).clamp(0.0, MOST_FALL) - self.falls) / OVER.min(f64::from(self.count));
-        if self.count >= ENOUGH && self.falls > FALLS {
-            return self.seen_at.replace(now).is_none();
-        }
-        if self.seen_at.is_some_and(|at| now.saturating_duration_since(at) > STEADY) {
-            self.seen_at = None;
-        }
-        false
+        self.count >= ENOUGH && self.falls > FALLS && self.seen_at.replace(now).is_none()
     }
 
     /// What is to be done, once for each [`MOMENT`]. Where there is room in the queue that is aimed at, nothing needs to be tried.
@@ -102,11 +103,16 @@ impl Jitter {
             self.next_try = now + self.patience;
             return if brought { Try::NoQueue } else { Try::Window(window_before) };
         }
-        if has_room || now < self.next_try {
+        if has_room || now < self.next_try || rtt > LONGEST {
             return Try::Follow;
         }
         self.tried = Some((rate, window));
         Try::Window(window * (1.0 + STEP))
+    }
+
+    /// What may count as a round trip without a queue where it looks like this: no less than the lowest, and not much more.
+    pub(super) fn bounded(&self, rtt: f64) -> f64 {
+        self.floor.get().map_or(rtt, |floor| rtt.clamp(floor, floor + MOST))
     }
 
     /// Others came, or we step aside: what was tried says nothing.

@@ -19,7 +19,8 @@ const AT_ONCE: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_millis(250);
 /// Somebody who began so many times on a quiet line within the last while reads pages: the next one is to find no queue and room.
 const VISITS: usize = 3;
-/// Who stops for less than this has not come again: what was lost is waited for.
+/// Who was quiet for less than this has not come again, nor who came so short a time ago: what was lost is waited for.
+const AWAY: Duration = Duration::from_millis(400);
 const APART: Duration = Duration::from_secs(1);
 /// That while.
 const FREQUENTED: Duration = Duration::from_secs(30);
@@ -56,6 +57,8 @@ pub struct Line {
     before: f64,
     loud_at: Option<Instant>,
     flight_at: Option<Instant>,
+    /// Whether it was quiet for long before that.
+    is_visit: bool,
     /// When somebody began on a quiet line, the last few times.
     visits: VecDeque<Instant>,
     rose_at: Option<Instant>,
@@ -77,6 +80,7 @@ impl Default for Line {
             before: 0.0,
             loud_at: None,
             flight_at: None,
+            is_visit: false,
             visits: VecDeque::new(),
             rose_at: None,
             last_raised: None,
@@ -122,17 +126,19 @@ impl Line {
             && agreed > FLIGHT * capacity
             && flight > FLIGHT_BYTES.max(1e-4 * capacity);
         if is_flight || self.others > NOTICED * capacity {
-            let quiet = self.loud_at.is_none_or(|at| now.saturating_duration_since(at) >= QUIET);
-            if quiet {
-                self.flight_at = Some(now);
+            let was_quiet =
+                |long: Duration| self.loud_at.is_none_or(|at| now.saturating_duration_since(at) >= long);
+            if was_quiet(QUIET) {
+                (self.flight_at, self.is_visit) = (Some(now), was_quiet(AWAY));
             }
             self.loud_at = Some(now);
         }
         // Whoever is there now counts once.
-        let is_new = match (self.flight_at, self.visits.back()) {
+        let is_apart = match (self.flight_at, self.visits.back()) {
             (Some(flight), Some(last)) => flight.saturating_duration_since(*last) >= APART,
             (flight, _) => flight.is_some(),
         };
+        let is_new = self.is_visit && is_apart;
         if is_new && self.foreign.grown(2 * SPAN) > PAGE * capacity {
             self.visits.push_back(now);
             if self.visits.len() > VISITS {
@@ -303,15 +309,15 @@ mod tests {
 
     #[test]
     fn who_comes_and_goes_reads_pages_and_who_stays_does_not() {
-        let pages = |tick: u32| if tick % 120 < 30 { 3e6 } else { 0.0 };
+        let pages = |tick: u32| if tick % 140 < 30 { 3e6 } else { 0.0 };
         for (others, ticks, is_so) in [
-            (&pages as &dyn Fn(u32) -> f64, 230, false),
-            (&pages, 260, true),
+            (&pages as &dyn Fn(u32) -> f64, 270, false),
+            (&pages, 300, true),
             (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3000, true),
             (&|tick| if tick < 400 { pages(tick) } else { 0.0 }, 3500, false),
             (&|_| 3e6, 3000, false),
             // Who waits for what was lost, and goes on.
-            (&|tick| if tick % 60 < 30 { 3e6 } else { 0.0 }, 130, false),
+            (&|tick| if tick % 65 < 30 { 3e6 } else { 0.0 }, 3000, false),
         ] {
             let (line, now) = line(others, ticks);
             assert_eq!(line.is_frequented(now), is_so, "{ticks}");

@@ -183,6 +183,7 @@ impl Path {
         (self.window, self.next_law, self.began, self.released_at) = (0.0, now, now, None);
         (self.emptied_at, self.best) = (now, (0.0, now));
         self.arrivals.clear();
+        self.jitter.drop_try();
     }
 
     /// Takes what was seen, and decides. `paths` is how many paths over the line are in use. Call it every 10 ms.
@@ -258,11 +259,7 @@ impl Path {
         }
         if let Some(rtt) = seen.rtt.map(|rtt| rtt.as_secs_f64()) {
             self.rtts.push(now, rtt);
-            let is_settled = match self.phase {
-                Phase::Drain { .. } => false,
-                Phase::Yield { since, .. } => now.saturating_duration_since(since) > SETTLED,
-                _ => true,
-            };
+            let is_settled = !matches!(self.phase, Phase::Drain { .. } | Phase::Yield { .. });
             if self.jitter.look(now, rtt, is_settled) {
                 // What was lowest until now is what nobody has under load.
                 self.base.clear();
@@ -273,8 +270,12 @@ impl Path {
                 if self.base.get().is_some_and(|base| rtt > base + TARGET)
                     && now.saturating_duration_since(since) < STALE);
             let is_light = self.jitter.is_there()
-                && matches!(self.phase, Phase::Yield { .. } | Phase::Ramp { .. })
-                && self.base.get().is_some();
+                && self.base.get().is_some()
+                && match self.phase {
+                    Phase::Yield { since, .. } => now.saturating_duration_since(since) < STALE,
+                    Phase::Ramp { .. } => true,
+                    _ => false,
+                };
             if !is_theirs && !is_light {
                 self.base.push(now, rtt);
             }
@@ -349,6 +350,7 @@ impl Path {
                     && matches!(self.phase, Phase::Cruise { .. })
                 {
                     self.phase = Phase::Drain { until: now + seconds(2.5 * rtt) };
+                    self.jitter.drop_try();
                     self.window /= 2.0;
                     // What the path looked like with our queue in it is forgotten.
                     self.base.clear();
@@ -366,6 +368,10 @@ impl Path {
             Phase::Drain { until } => {
                 if now >= until {
                     self.emptied_at = now;
+                    if let Some(base) = self.base.get().filter(|_| self.jitter.is_there()) {
+                        self.base.clear();
+                        self.base.push(now, self.jitter.bounded(base));
+                    }
                     self.window *= 2.0 * 0.95;
                     self.cruise(now);
                 }
@@ -404,7 +410,7 @@ impl Path {
                 }
                 Try::NoQueue => {
                     self.base.clear();
-                    self.base.push(now, rtt - target / 2.0);
+                    self.base.push(now, self.jitter.bounded(rtt - target / 2.0));
                     return;
                 }
             }
@@ -503,7 +509,10 @@ impl Path {
         let calm = is_frequented.then_some(BETWEEN_PAGES * capacity * base / f64::from(paths.max(1)));
         let cap = [left.map(|left| left * base), start, calm].into_iter().flatten().reduce(f64::min)?;
         // What is taken away now must be won back slowly.
-        self.window = self.window.min(cap);
+        if cap < self.window {
+            self.window = cap;
+            self.jitter.drop_try();
+        }
         Some(cap)
     }
 
@@ -514,6 +523,7 @@ impl Path {
 
     fn yield_to(&mut self, now: Instant, rival: Rival, line: &Line) {
         self.reached = self.total(now, line);
+        self.jitter.drop_try();
         let (first, longest) = if self.is_per_flow { (HOLD.1, LONGEST.1) } else { (HOLD.0, LONGEST.0) };
         let again = self.released_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
         let until = match rival {
