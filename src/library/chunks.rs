@@ -1,5 +1,5 @@
-//! Files of chunks: WAV and AVI (RIFF) and AIFF. WAV and AIFF are written here where they are too large to be held in memory, which is
-//! how lofty writes them: it gets the file with an empty chunk in the place of the sound, which moves as one.
+//! Files of chunks: WAV and AVI (RIFF) and AIFF. To write WAV and AIFF lofty holds all of a file in memory and takes the sizes in it as
+//! they come: it gets one that was looked over, with an empty chunk in the place of the sound, which moves as one.
 
 use std::fs::File;
 use std::io::{self, Cursor};
@@ -98,7 +98,7 @@ pub(super) fn set_size(form: &Form, file: &File, length: u64) -> Result<(), Stri
     file.write_all_at(&(form.write)(size), 4).map_err(|error| error.to_string())
 }
 
-/// Lets the tags of a large WAV file be written, as [`movie::write`](super::movie::write) does those of a film.
+/// Lets the tags of a WAV file be written, as [`movie::write`](super::movie::write) does those of a film.
 ///
 /// # Errors
 /// Why not: a sentence. The file is of no use then.
@@ -106,7 +106,7 @@ pub(super) fn write_wav(file: &File, rewrite: &mut Rewrite<'_>) -> Result<(), St
     write(&WAV, file, rewrite)
 }
 
-/// Lets the tags of a large AIFF file be written.
+/// Lets the tags of an AIFF file be written.
 ///
 /// # Errors
 /// As [`write_wav`].
@@ -117,7 +117,10 @@ pub(super) fn write_aiff(file: &File, rewrite: &mut Rewrite<'_>) -> Result<(), S
 fn write(form: &Form, file: &File, rewrite: &mut Rewrite<'_>) -> Result<(), String> {
     let told = |error: io::Error| error.to_string();
     let length = file.metadata().map_err(told)?.len();
-    let sound = sound(form, of_file(form, file)?)?;
+    let chunks = of_file(form, file)?;
+    let names = |chunks: &[Chunk]| chunks.iter().map(|chunk| chunk.name).collect::<Vec<_>>();
+    let before = names(&chunks);
+    let sound = sound(form, chunks)?;
     let end = sound.end.min(length);
     let begin = sound.start + HEAD;
     if length - (end - begin) > MOST_HELD {
@@ -140,7 +143,14 @@ fn write(form: &Form, file: &File, rewrite: &mut Rewrite<'_>) -> Result<(), Stri
         bytes.copy_from_slice(from);
         Ok(())
     });
-    let still = self::sound(form, chunks.map_err(told)?.ok_or(SENSELESS)?)?;
+    let chunks = chunks.map_err(told)?.ok_or(SENSELESS)?;
+    let mut after = names(&chunks);
+    for name in before {
+        // lofty keeps one of each.
+        let at = after.iter().position(|now| now.eq_ignore_ascii_case(&name));
+        after.swap_remove(at.ok_or("something else in it would not stay as it is")?);
+    }
+    let still = self::sound(form, chunks)?;
     if still.size != 0 {
         return Err(SENSELESS.into());
     }
@@ -290,6 +300,22 @@ mod tests {
         for bytes in [&before[..end], &two, b"RIFF", b"RIFF\x04\0\0\0WAVE", b""] {
             assert_eq!(write(&WAV, &file_of(bytes), &mut |_| Ok(())).unwrap_err(), SENSELESS);
         }
+        // A second name, of which only one would be left; and a size that leaves out the last byte, which is there.
+        let mut named = fixture("id3.aiff");
+        let name = b"NAME\0\0\0\x02ab";
+        named.splice(12..12, [&name[..], name].concat());
+        let size = u32::try_from(named.len() - 8).unwrap().to_be_bytes();
+        named[4..8].copy_from_slice(&size);
+        let rewrite = &mut |slim: &mut Cursor<Vec<u8>>| {
+            aiff(slim, "x");
+            Ok(())
+        };
+        let why = write(&AIFF, &file_of(&named), rewrite).unwrap_err();
+        assert!(why.contains("would not stay"), "{why}");
+        let mut short = laid_out(&WAV, &before, false, true);
+        let size = u32::try_from(short.len() - 9).unwrap().to_le_bytes();
+        short[4..8].copy_from_slice(&size);
+        assert_eq!(write(&WAV, &file_of(&short), &mut |_| Ok(())).unwrap_err(), SENSELESS);
         let meddle = |slim: &mut Cursor<Vec<u8>>| {
             slim.get_mut()[4] ^= 1;
             Ok(())

@@ -38,6 +38,7 @@ pub(super) const TARGET_LEVEL: u32 = 0x68CA;
 pub(super) const SIMPLE_TAG: u32 = 0x67C8;
 pub(super) const TAG_NAME: u32 = 0x45A3;
 pub(super) const TAG_STRING: u32 = 0x4487;
+const CLUSTER: u32 = 0x1F43_B675;
 const ATTACHMENTS: u32 = 0x1941_A469;
 const ATTACHED_FILE: u32 = 0x61A7;
 const FILE_MEDIA_TYPE: u32 = 0x4660;
@@ -111,11 +112,18 @@ impl Walk<'_> {
         while let Some(element) = self.next(&mut at, segment.end)? {
             match element.id {
                 SEEK_HEAD => places.extend(seek_head(&self.payload(element)?)),
+                // There may be more media than is looked at: what the seek head knows comes before.
+                CLUSTER if !element.is_open => self.follow(segment, std::mem::take(&mut places), found)?,
                 // What follows an open cluster can't be told from what is in it: only a seek head leads there.
                 _ if element.is_open => break,
                 _ => self.top_level(element, found)?,
             }
         }
+        self.follow(segment, places, found)
+    }
+
+    /// Looks where a seek head leads to.
+    fn follow(&mut self, segment: Element, places: Vec<u64>, found: &mut Found) -> io::Result<()> {
         for place in places.into_iter().take(MOST_PLACES) {
             let mut at = segment.start.saturating_add(place);
             if let Some(element) = self.next(&mut at, segment.end)?.filter(|element| !element.is_open) {
@@ -425,6 +433,20 @@ mod tests {
         // A film's title is its own.
         let film = read_file(&shop_file(1));
         assert_eq!(film.info.get(&Field::Album), None);
+    }
+
+    #[test]
+    fn what_the_seek_head_knows_is_read_however_much_media_there_is() {
+        let clusters = element(CLUSTER, &[]).repeat(MOST_ELEMENTS + 1);
+        let tags = element(TAGS, &tag(50, &[simple("ARTIST", "Tailspin")]));
+        let head = |place: u64| {
+            let seek = [element(SEEK_ID, &TAGS.to_be_bytes()), element(SEEK_POSITION, &place.to_be_bytes())];
+            element(SEEK_HEAD, &element(SEEK, &seek.concat()))
+        };
+        let place = head(0).len() + clusters.len();
+        let segment = [head(place as u64), clusters, tags].concat();
+        let found = read_file(&[element(EBML, &[]), element(SEGMENT, &segment)].concat());
+        assert_eq!(found.info[&Field::Artist], "Tailspin");
     }
 
     #[test]

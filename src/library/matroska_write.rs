@@ -23,6 +23,8 @@ const TRACK: u64 = 30;
 const MOST_TOPS: usize = 4_000_000;
 /// Bytes that are held of one element, at most.
 const MOST_HELD: u64 = 64 << 20;
+/// Elements in one that is held, at most.
+const MOST_PIECES: usize = 100_000;
 /// Bytes of an element's own head, at most.
 const MOST_HEAD: usize = 12;
 
@@ -77,6 +79,10 @@ pub(super) fn write(file: &File, set: &Info) -> Result<(), String> {
         tracks(&inside(file, top)?, &mut found);
     }
     let old = tops.iter().rfind(|top| top.id == TAGS);
+    let is_led_to = tops.iter().any(|top| top.id == SEEK_HEAD);
+    if old.is_some_and(|old| old.end != length) && !is_led_to {
+        return Err("nothing would lead to its tags behind its pictures and sound".into());
+    }
     let before = old.map(|old| inside(file, old)).transpose()?.unwrap_or_default();
     let new = element(TAGS, 8, &with(&before, set, found.streams.video).ok_or(SENSELESS)?);
     // Tags that are the last grow where they are.
@@ -150,6 +156,9 @@ fn inside(file: &File, top: &Top) -> Result<Vec<u8>, String> {
 fn pieces(bytes: &[u8]) -> Option<Vec<Piece<'_>>> {
     let (mut rest, mut pieces) = (Bytes(bytes), Vec::new());
     while !rest.is_empty() {
+        if pieces.len() == MOST_PIECES {
+            return None;
+        }
         let all = rest.0;
         let id = id(&mut rest)?;
         let size = size(&mut rest)?.known()?;
@@ -186,18 +195,19 @@ fn lead(file: &File, tops: &[Top], old: Option<&Top>, origin: u64, place: u64) -
     if of_old.is_none() {
         new.extend(seek(is, 1));
     }
-    let new = summed(new, head);
     // Muxers leave room behind it.
     let room = tops.get(at + 1).filter(|next| next.id == VOID).map_or(0, Top::whole);
     let (top, full) = (tops[*at], "there is no room in its seek head");
-    let fitted = |width: usize| {
-        let mut bytes = element(SEEK_HEAD, width, &new);
+    let fitted = |inside: &[u8], width: usize| {
+        let mut bytes = element(SEEK_HEAD, width, inside);
         let left = (top.whole() + room).checked_sub(bytes.len() as u64)?;
-        bytes.extend(if left == 0 { Vec::new() } else { void(left)? });
+        bytes.extend(if left == 0 { Vec::new() } else { void_head(left)? });
         Some(bytes)
     };
-    // A void takes two bytes at least: a single one that is left goes into the size.
-    let bytes = (top.width()..=8).find_map(fitted).ok_or(full)?;
+    // A void takes two bytes at least: a single one that is left goes into the size. And a sum may be left out.
+    let with_sum = summed(new.clone(), head);
+    let find = |inside: &[u8]| (top.width()..=8).find_map(|width| fitted(inside, width));
+    let bytes = find(&with_sum).or_else(|| find(&new)).ok_or(full)?;
     file.write_all_at(&bytes, top.start).map_err(told)
 }
 
@@ -305,11 +315,18 @@ fn element(id: u32, width: usize, inside: &[u8]) -> Vec<u8> {
     id.chain(size).chain(inside.iter().copied()).collect()
 }
 
-/// An element of so many bytes in all that says nothing; none of fewer than two.
-fn void(whole: u64) -> Option<Vec<u8>> {
+/// What an element of so many bytes in all begins with that says nothing; none of fewer than two.
+fn void_head(whole: u64) -> Option<Vec<u8>> {
     let width = if whole > 8 { 8 } else { 1 };
-    let inside = usize::try_from(whole).ok()?.checked_sub(1 + width)?;
-    Some(element(VOID, width, &vec![0; inside]))
+    let inside = whole.checked_sub(1 + width as u64)?;
+    Some([&VOID.to_be_bytes()[3..], &vint(inside, width)?].concat())
+}
+
+/// The same, with nothing in it.
+fn void(whole: u64) -> Option<Vec<u8>> {
+    let mut bytes = void_head(whole)?;
+    bytes.resize(usize::try_from(whole).ok()?, 0);
+    Some(bytes)
 }
 
 /// A size in so many bytes. All ones would mean that it is left open.
@@ -493,6 +510,18 @@ mod tests {
         assert_eq!((told, is.len()), (is.clone(), 1));
         assert_eq!(rest(&after), rest(&before));
         // Without an entry for tags it has no room for one.
+        // Nor would anything lead to tags behind the media where nothing leads anywhere.
+        let unled = film(&[tags(b"MOOD"), media(1)]);
+        assert!(written(&unled, &one(Field::Genre, "Jazz")).unwrap_err().contains("nothing would lead"));
+        // Its sum makes room for an entry that is longer than the old one.
+        let with_sum = |place| element(SEEK_HEAD, 1, &summed(seek(place, 1), &element(CRC_32, 1, &[0; 4])));
+        let place = with_sum(0).len() as u64;
+        let head = with_sum(place);
+        assert_eq!(head.len() as u64, place);
+        let tight = film(&[head, tags(b"MOOD"), media(1)]);
+        let after = written(&tight, &one(Field::Genre, "Jazz")).unwrap();
+        let (told, is) = told_and_true(&after);
+        assert_eq!((told, is.len()), (is.clone(), 1));
         let full = film(&[element(SEEK_HEAD, 1, &[]), media(1)]);
         assert_eq!(
             written(&full, &one(Field::Genre, "Jazz")).unwrap_err(),

@@ -15,7 +15,7 @@ use crate::model::media::{Info, MediaFacts};
 /// How long one file may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long one file may take to be written: a long film may have to make room for its tags.
-const WRITE_PATIENCE: Duration = Duration::from_mins(5);
+const WRITE_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest answer: a cover in base64.
 const MOST_ANSWER: u64 = 8 << 20;
 /// How often a file is tried that ended the process; one that took too long is not tried again.
@@ -82,7 +82,13 @@ impl Reader {
     /// # Errors
     /// Why not.
     pub(super) fn write(&mut self, path: &Path, set: &Info) -> Result<(), Trouble> {
-        match self.ask(&Ask::write(path, set))? {
+        let answer = self.ask(&Ask::write(path, set)).map_err(|trouble| match trouble {
+            Trouble::Deadly(how) => {
+                Trouble::Unreadable(format!("its tags could not be written: the writer {how}"))
+            }
+            other => other,
+        })?;
+        match answer {
             Answer::Written => Ok(()),
             Answer::Failed(text) => Err(Trouble::Unreadable(text)),
             Answer::Facts(_) | Answer::Cover(_) => Err(strange()),
@@ -130,7 +136,11 @@ impl Reader {
         if line.len() as u64 > MOST_LINE {
             return Err(Trouble::Unreadable("more is known of it than its reader takes".into()));
         }
-        for _ in 0..TRIES {
+        if self.writes {
+            // What ended over a file left it half written: that is not begun with again, and a new process ends over no other file.
+            self.running = None;
+        }
+        for _ in 0..if self.writes { 1 } else { TRIES } {
             let running = match &mut self.running {
                 Some(running) => running,
                 none => {
@@ -247,6 +257,17 @@ mod tests {
         assert!(matches!(&deadly, Trouble::Deadly(how) if how.contains('7')), "{deadly}");
         assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 2);
         assert_eq!(reader.cover(Path::new("/a"), 100), Ok(None));
+    }
+
+    #[test]
+    fn a_file_that_ends_the_writer_is_half_written_and_not_begun_with_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("count");
+        let script = format!("echo x >> {}; read line; exit 7", count.display());
+        let mut writer = Reader { writes: true, ..scripted(folder.path(), &script) };
+        let why = writer.write(Path::new("/a"), &Info::new()).unwrap_err().to_string();
+        assert!(why.contains("could not be written") && why.contains('7'), "{why}");
+        assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 1);
     }
 
     #[test]

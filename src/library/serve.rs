@@ -2,6 +2,7 @@
 //! before it reads anything.
 
 use std::io::{self, BufRead, Read as _, Write};
+use std::path::PathBuf;
 
 use data_encoding::BASE64;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,6 +18,8 @@ const MOST_MEMORY: u64 = 512 << 20;
 const MOST_WRITTEN: u64 = 64 << 30;
 /// Seconds of processor time for one file.
 const MOST_SECONDS: u64 = 10;
+/// Bytes of a file that is written for which there is a second more: all of it may have to be moved.
+const WRITTEN_IN_A_SECOND: u64 = 100 << 20;
 /// Longest question.
 pub(super) const MOST_LINE: u64 = 256 << 10;
 
@@ -43,7 +46,8 @@ pub fn serve(writes: bool) -> io::Result<()> {
         }
         let used = u64::try_from(clock_gettime(ClockId::ProcessCPUTime).tv_sec).unwrap_or(0);
         let hard = getrlimit(Resource::Cpu).maximum;
-        let most = hard.map_or(used + MOST_SECONDS, |hard| hard.min(used + MOST_SECONDS));
+        let wanted = used + MOST_SECONDS + if writes { size_of(&line) / WRITTEN_IN_A_SECOND } else { 0 };
+        let most = hard.map_or(wanted, |hard| hard.min(wanted));
         setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: hard })?;
         let answer = answer(&line, writes);
         serde_json::to_writer(&mut answers, &answer)?;
@@ -58,11 +62,19 @@ fn cap(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
+fn asked_for(line: &str) -> Option<(Ask, PathBuf)> {
+    let ask = serde_json::from_str::<Ask>(line).ok()?;
+    let path = ask.path()?;
+    Some((ask, path))
+}
+
+/// Bytes of the file that is asked for.
+fn size_of(line: &str) -> u64 {
+    asked_for(line).and_then(|(_, path)| path.metadata().ok()).map_or(0, |facts| facts.len())
+}
+
 fn answer(line: &str, writes: bool) -> Answer {
-    let Some((ask, path)) = serde_json::from_str::<Ask>(line)
-        .ok()
-        .and_then(|ask| Some((ask.path()?, ask)).map(|(path, ask)| (ask, path)))
-    else {
+    let Some((ask, path)) = asked_for(line) else {
         return Answer::Failed("that is no question".into());
     };
     if let Some(set) = ask.set.as_ref().filter(|_| writes) {

@@ -15,7 +15,8 @@ use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, WriteOptions, appl
 use lofty::file::AudioFile;
 use lofty::flac::FlacFile;
 use lofty::id3::v2::{
-    Frame, FrameId, Id3v2Tag, Id3v2Version, PrivateFrame, TextInformationFrame, TimestampFrame,
+    ExtendedTextFrame, Frame, FrameId, Id3v2Tag, Id3v2Version, PrivateFrame, TextInformationFrame,
+    TimestampFrame,
 };
 use lofty::iff::aiff::AiffFile;
 use lofty::iff::wav::WavFile;
@@ -37,12 +38,19 @@ use crate::model::media::{Field, Info, leading_number};
 const ASF: [FileFormat; 3] =
     [FileFormat::AdvancedSystemsFormat, FileFormat::WindowsMediaAudio, FileFormat::WindowsMediaVideo];
 /// What Matroska is called, by what is in it.
-const MATROSKA: [FileFormat; 4] =
-    [FileFormat::MatroskaVideo, FileFormat::MatroskaAudio, FileFormat::Matroska3dVideo, FileFormat::Webm];
-/// Files of more bytes than this are not held in memory, which is how lofty writes MP4, WAV and AIFF.
+const MATROSKA: [FileFormat; 5] = [
+    FileFormat::MatroskaVideo,
+    FileFormat::MatroskaAudio,
+    FileFormat::Matroska3dVideo,
+    FileFormat::Webm,
+    // One whose streams stand behind its media.
+    FileFormat::ExtensibleBinaryMetaLanguage,
+];
+/// MP4 of more bytes than this is not held in memory, which is how lofty writes it.
 const LARGE: u64 = 64 << 20;
-/// The name that shops use for who sold a file.
+/// The names that shops use for who sold a file, and for who told of it.
 const DISTRIBUTOR: &str = "WM/ContentDistributor";
+const PROVIDER: &str = "WM/Provider";
 
 /// Writes values into a file's tags; what else is in them stays.
 ///
@@ -67,7 +75,7 @@ fn exactly() -> ParseOptions {
 /// A way to have a file written without all of it in memory.
 type Apart = fn(&File, &mut movie::Rewrite<'_>) -> Result<(), String>;
 
-/// Reads, changes and writes a file of one kind, `apart` where it is large, and looks whether everything that was in it before still is:
+/// Reads, changes and writes a file of one kind, `apart` where that is given, and looks whether everything that was in it before still is:
 /// `all` lists that, and `whole` says whether that is all there was.
 fn through<T: AudioFile>(
     file: &mut File,
@@ -191,7 +199,6 @@ fn of_comments(comments: &VorbisComments) -> impl Iterator<Item = String> {
 
 fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String> {
     let size = file.metadata().map_err(|error| error.to_string())?.len();
-    let apart = |way: Apart| (size > LARGE).then_some(way);
     match format {
         FileFormat::Mpeg12AudioLayer3 | FileFormat::Mpeg12AudioLayer2 | FileFormat::Id3v2 => {
             let all = |of: &MpegFile| of_id3!(of).chain(each(of.ape().into_iter().flatten())).collect();
@@ -204,12 +211,17 @@ fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String
         FileFormat::AudioInterchangeFileFormat => {
             let all = |of: &AiffFile| of_id3v2(of.id3v2()).chain(each(of.text_chunks())).collect();
             let whole = |of: &AiffFile, file: &File| has_every_frame(of.id3v2(), file);
-            through(file, apart(chunks::write_aiff), all, whole, into_id3v2!(set))
+            through(file, Some(chunks::write_aiff), all, whole, into_id3v2!(set))
         }
         FileFormat::WaveformAudio => {
             let all = |of: &WavFile| of_id3v2(of.id3v2()).chain(each(of.riff_info())).collect();
             let whole = |of: &WavFile, file: &File| has_every_frame(of.id3v2(), file);
-            through(file, apart(chunks::write_wav), all, whole, into_id3v2!(set))
+            through(file, Some(chunks::write_wav), all, whole, |of| {
+                let options = as_it_was(of.id3v2());
+                let tag = of.id3v2().cloned().unwrap_or_default();
+                of.set_id3v2(told_in_words(with_id3v2(tag, set), set));
+                Ok(options)
+            })
         }
         FileFormat::FreeLosslessAudioCodec => {
             let all = |of: &FlacFile| {
@@ -261,7 +273,8 @@ fn attempt(file: &mut File, format: FileFormat, set: &Info) -> Result<(), String
             let all = |of: &Mp4File| each(of.ilst().into_iter().flatten()).collect();
             let whole =
                 |of: &Mp4File, file: &File| Ok(of.ilst().into_iter().flatten().count() == raw::items(file)?);
-            through(file, apart(movie::write), all, whole, |of| {
+            let apart: Option<Apart> = if size > LARGE { Some(movie::write) } else { None };
+            through(file, apart, all, whole, |of| {
                 let tag = of.ilst().cloned().unwrap_or_default();
                 of.set_ilst(with_ilst(tag, set));
                 Ok(WriteOptions::new())
@@ -356,10 +369,22 @@ fn with_id3v2(mut tag: Id3v2Tag, set: &Info) -> Id3v2Tag {
                 let Ok(date) = value.parse() else { continue };
                 Frame::Timestamp(TimestampFrame::new(id, lofty::TextEncoding::Latin1, date))
             }
-            Field::Provider => Frame::Private(PrivateFrame::new("WM/Provider", utf16(&value))),
+            Field::Provider => Frame::Private(PrivateFrame::new(PROVIDER, utf16(&value))),
             _ => Frame::Private(PrivateFrame::new(DISTRIBUTOR, utf16(&value))),
         };
         drop(tag.insert(frame));
+    }
+    tag
+}
+
+/// Puts what Windows Media has frames of its own for into those that everybody reads: beside the former, ffmpeg reads nothing else of a
+/// WAV file's tag.
+fn told_in_words(mut tag: Id3v2Tag, set: &Info) -> Id3v2Tag {
+    for (field, name) in [(Field::Distributor, DISTRIBUTOR), (Field::Provider, PROVIDER)] {
+        let Some(value) = set.get(&field) else { continue };
+        tag.retain(|frame| !matches!(frame, Frame::Private(private) if private.owner == name));
+        let text = ExtendedTextFrame::new(lofty::TextEncoding::UTF16, name, value.clone());
+        drop(tag.insert(Frame::UserText(text)));
     }
     tag
 }

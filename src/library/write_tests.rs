@@ -203,6 +203,23 @@ fn sound_that_had_no_tag_takes_one_and_is_what_it_was() {
 }
 
 #[test]
+fn a_wav_file_says_who_sold_it_where_everybody_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("id3.wav");
+    std::fs::copy(fixture("id3.wav"), &copy).unwrap();
+    bare(&copy);
+    write(&copy, &all()).unwrap();
+    let bytes = std::fs::read(&copy).unwrap();
+    let has = |what: &[u8]| bytes.windows(what.len()).any(|part| part == what);
+    assert!(has(b"TXXX") && !has(b"PRIV"));
+    let after = read(&copy, None).unwrap().info;
+    assert_eq!(
+        (after[&Field::Distributor].as_str(), after[&Field::Provider].as_str()),
+        ("Proseware ☂", "Wingtip")
+    );
+}
+
+#[test]
 fn a_film_of_any_size_takes_values() {
     let folder = tempfile::tempdir().unwrap();
     let film = folder.path().join("film.mp4");
