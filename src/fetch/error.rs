@@ -23,7 +23,7 @@ pub enum Kind {
     Cut,
     /// The answer contradicts HTTP.
     BadAnswer,
-    /// It speaks no HTTP/1.1.
+    /// It speaks neither HTTP/1.1 nor HTTP/2.
     OtherProtocol,
     /// Too many redirects, or in a circle.
     RedirectLoop,
@@ -74,7 +74,7 @@ impl FetchError {
             return Self::new(Kind::Certificate, format!("{host}'s certificate can't be trusted: {last}"));
         }
         if has("noapplicationprotocol") {
-            let text = format!("{host} speaks HTTP/2 only, and haul speaks HTTP/1.1");
+            let text = format!("{host} speaks neither HTTP/1.1 nor HTTP/2");
             return Self::new(Kind::OtherProtocol, text);
         }
         if has("dns error") || has("failed to lookup") {

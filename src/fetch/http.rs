@@ -1,26 +1,25 @@
-//! HTTP over reqwest: connections by profile, redirects by hand, secrets to their own origin only.
+//! HTTP over reqwest: redirects by hand, secrets to their own origin only.
 //!
 //! One [`Http`] belongs to one transfer thread. Nothing here decompresses, times out a body or takes a proxy from the environment.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 
-use cookie_store::CookieStore;
-use http::Method;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
     REFERER, SET_COOKIE, TRANSFER_ENCODING,
 };
+use http::{Method, Version};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Client, Request};
 use url::Url;
 
 use super::error::{FetchError, Kind};
+use super::pool::{Loan, Pool, Speaks, is_secure};
 use super::profile::Profile;
+use super::reach;
 use super::transport::{Answer, Ask, Body};
-use super::{cookies, reach, tls};
 use crate::model::printable::mask_url;
 use crate::model::range::Asked;
 
@@ -28,8 +27,6 @@ use crate::model::range::Asked;
 const MAX_REDIRECTS: usize = 20;
 /// How long a Location may be, in bytes.
 const MAX_LOCATION: usize = 8 * 1024;
-/// How many header fields an answer may have.
-const MAX_HEADERS: usize = 1000;
 /// Sent where the user names nothing else.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("haul/", env!("CARGO_PKG_VERSION")));
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -39,13 +36,6 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 #[derive(Default)]
 pub struct Http {
     pools: RefCell<HashMap<Rc<Profile>, Rc<Pool>>>,
-}
-
-/// The connections of one profile, and the cookies that the user brought.
-struct Pool {
-    plain: RefCell<Option<Client>>,
-    tls: RefCell<Option<Client>>,
-    brought: CookieStore,
 }
 
 impl Http {
@@ -63,7 +53,7 @@ impl Http {
         let mut url = ask.url.clone();
         let mut been: Vec<Url> = Vec::new();
         loop {
-            let response = self.hop(&pool, ask, &url, been.is_empty()).await?;
+            let (response, loan) = self.hop(&pool, ask, &url, been.is_empty()).await?;
             // Some send everybody to where they are already, and look whether the cookie comes back with them.
             let is_gate = ask.jar.keep(response.headers().get_all(SET_COOKIE).iter(), &url, &pool.brought);
             let status = response.status();
@@ -77,7 +67,7 @@ impl Http {
                     hops: been.len(),
                     remote: response.remote_addr(),
                     local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
-                    body: Body { host: host_of(&url), response },
+                    body: Body { host: host_of(&url), response, loan },
                     final_url: url,
                 });
             };
@@ -99,8 +89,7 @@ impl Http {
     /// Lets go of idle connections: the network is another one, and who knows where they lead.
     pub fn forget_connections(&self) {
         for pool in self.pools.borrow().values() {
-            pool.plain.replace(None);
-            pool.tls.replace(None);
+            pool.forget();
         }
     }
 
@@ -108,116 +97,85 @@ impl Http {
         if let Some(pool) = self.pools.borrow().get(profile) {
             return Ok(Rc::clone(pool));
         }
-        let brought = match &profile.cookies {
-            Some(file) => {
-                cookies::read(file).map_err(|error| FetchError::new(Kind::Local, error.to_string()))?
-            }
-            None => CookieStore::new(),
-        };
-        let pool = Rc::new(Pool { plain: RefCell::default(), tls: RefCell::default(), brought });
+        let pool = Rc::new(Pool::of(profile)?);
         self.pools.borrow_mut().insert(Rc::clone(profile), Rc::clone(&pool));
         Ok(pool)
     }
 
+    /// Asks one address. A server that speaks no HTTP/1.1 is asked in HTTP/2.
     async fn hop(
         &self,
         pool: &Pool,
         ask: &Ask,
         url: &Url,
         first: bool,
-    ) -> Result<reqwest::Response, FetchError> {
-        let host = host_of(url);
+    ) -> Result<(reqwest::Response, Option<Loan>), FetchError> {
         reach::check(&ask.profile, url).await?;
-        let client = if ask.fresh {
-            client(&ask.profile, url.scheme() == "https")?
-        } else {
-            pool.client(&ask.profile, url)?
-        };
+        let mut is_two = is_secure(url) && pool.heard(url) == Some(Speaks::TwoOnly);
         let mut again = true;
         loop {
+            let loan = if is_two { Some(pool.two(&ask.profile, url, ask.fresh)?) } else { None };
+            let client = match &loan {
+                Some(loan) => loan.client().clone(),
+                None => pool.one(&ask.profile, url, ask.fresh)?,
+            };
             let mut request = Request::new(Method::GET, bare(url));
             *request.headers_mut() = headers(ask, pool, url, first)?;
-            let answer = tokio::time::timeout(
-                ask.profile.connect_within + ask.profile.answer_within,
-                client.execute(request),
-            );
-            return match answer.await {
-                Ok(Ok(response)) => Ok(response),
-                Ok(Err(error)) => {
-                    let mut sorted = FetchError::sort(&error, &host);
-                    // Whoever goes through a proxy connects to nobody else.
-                    if let (Kind::Connect | Kind::Dns, Some(proxy)) = (sorted.kind, &ask.profile.proxy) {
-                        let who = if sorted.kind == Kind::Dns { "of the proxy" } else { "the proxy" };
-                        let told = sorted.text.replacen(&host, &format!("{who} {}", host_of(proxy)), 1);
-                        sorted = FetchError::new(Kind::Proxy, told);
+            let error = match execute(&client, request, ask, url).await {
+                Ok(response) => {
+                    if is_secure(url) {
+                        let is_only = is_two && response.version() == Version::HTTP_2;
+                        pool.hear(url, if is_only { Speaks::TwoOnly } else { Speaks::One });
                     }
-                    // A kept connection may have been closed by the server while the request was on its way (RFC 9112, 9.3.1).
-                    if again && sorted.kind == Kind::Cut {
-                        again = false;
-                        continue;
-                    }
-                    Err(sorted)
+                    return Ok((response, loan));
                 }
-                Err(_) => Err(FetchError::new(
-                    Kind::FirstByteTimeout,
-                    format!("{host} doesn't answer within {} s", ask.profile.answer_within.as_secs().max(1)),
-                )),
+                Err(error) => error,
             };
+            // A kept connection may have been closed by the server while the request was on its way (RFC 9112, 9.3.1).
+            if again && error.kind == Kind::Cut {
+                again = false;
+                continue;
+            }
+            // Not all say that they speak no HTTP/1.1 (RFC 7301, 3.2): some hang up, some begin to speak HTTP/2.
+            let may_be_two = match error.kind {
+                Kind::OtherProtocol => true,
+                Kind::Cut | Kind::BadAnswer => pool.heard(url).is_none(),
+                _ => false,
+            };
+            if !is_secure(url) || is_two || !may_be_two {
+                return Err(error);
+            }
+            is_two = true;
         }
     }
 }
 
-impl Pool {
-    fn client(&self, profile: &Profile, url: &Url) -> Result<Client, FetchError> {
-        let secure = url.scheme() == "https";
-        let slot = if secure { &self.tls } else { &self.plain };
-        if let Some(client) = &*slot.borrow() {
-            return Ok(client.clone());
+/// Makes one request and sorts what comes of it.
+async fn execute(
+    client: &Client,
+    request: Request,
+    ask: &Ask,
+    url: &Url,
+) -> Result<reqwest::Response, FetchError> {
+    let (host, profile) = (host_of(url), &ask.profile);
+    let within = profile.connect_within + profile.answer_within;
+    match tokio::time::timeout(within, client.execute(request)).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => {
+            let sorted = FetchError::sort(&error, &host);
+            // Whoever goes through a proxy connects to nobody else.
+            if let (Kind::Connect | Kind::Dns, Some(proxy)) = (sorted.kind, &profile.proxy) {
+                let who = if sorted.kind == Kind::Dns { "of the proxy" } else { "the proxy" };
+                let told = sorted.text.replacen(&host, &format!("{who} {}", host_of(proxy)), 1);
+                return Err(FetchError::new(Kind::Proxy, told));
+            }
+            Err(sorted)
         }
-        let client = client(profile, secure)?;
-        slot.replace(Some(client.clone()));
-        Ok(client)
+        Err(_) => Err(FetchError::new(
+            Kind::FirstByteTimeout,
+            format!("{host} doesn't answer within {} s", profile.answer_within.as_secs().max(1)),
+        )),
     }
-}
-
-fn client(profile: &Profile, secure: bool) -> Result<Client, FetchError> {
-    let mut builder = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .http1_only()
-        .http1_max_headers(MAX_HEADERS)
-        .connect_timeout(profile.connect_within)
-        .tcp_keepalive(Duration::from_mins(1))
-        .pool_idle_timeout(Duration::from_secs(20));
-    let tls_proxy = profile.proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https");
-    builder = builder.tls_backend_preconfigured(if secure || tls_proxy {
-        let mut config = tls::config(profile)?;
-        // A server that speaks none of it says so then, instead of answering in another language.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config
-    } else {
-        tls::none()?
-    });
-    if let Some(proxy) = &profile.proxy {
-        let proxy = reqwest::Proxy::all(proxy.clone()).map_err(|error| {
-            FetchError::new(Kind::Local, format!("`{}` can't be used as a proxy: {error}", mask_url(proxy)))
-        })?;
-        builder = builder.proxy(proxy);
-    }
-    if let Some(resolver) = reach::resolver(profile) {
-        builder = builder.dns_resolver(resolver);
-    }
-    if let Some((host, address)) = &profile.pinned {
-        builder = builder.resolve(host, *address);
-    }
-    #[cfg(target_os = "linux")]
-    if let Some(interface) = &profile.interface {
-        builder = builder.interface(interface);
-    }
-    builder
-        .build()
-        .map_err(|error| FetchError::new(Kind::Local, format!("the HTTP client can't be set up: {error:?}")))
 }
 
 /// The header fields of one hop. Secrets go to the origin that they were given for, conditions and Range to every hop.

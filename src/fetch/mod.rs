@@ -12,6 +12,7 @@ pub mod link;
 pub mod metalink;
 pub mod name;
 pub mod netrc;
+mod pool;
 pub mod profile;
 mod reach;
 pub mod retry_after;

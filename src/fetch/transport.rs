@@ -9,6 +9,7 @@ use url::Url;
 
 use super::cookies::Jar;
 use super::error::FetchError;
+use super::pool::Loan;
 use super::profile::Profile;
 use crate::model::range::Asked;
 
@@ -53,6 +54,8 @@ pub struct Answer {
 pub struct Body {
     pub(super) response: reqwest::Response,
     pub(super) host: String,
+    /// The connection, where it is this answer's own.
+    pub(super) loan: Option<Loan>,
 }
 
 impl Body {
@@ -61,6 +64,23 @@ impl Body {
     /// # Errors
     /// The connection broke, or the body is shorter than announced.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
-        self.response.chunk().await.map_err(|error| FetchError::sort(&error, &self.host))
+        let chunk = self.response.chunk().await.map_err(|error| FetchError::sort(&error, &self.host))?;
+        if chunk.is_none()
+            && let Some(loan) = self.loan.take()
+        {
+            loan.give_back();
+        }
+        Ok(chunk)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // What was read up to its last byte may never have been asked for more.
+        if self.response.content_length() == Some(0)
+            && let Some(loan) = self.loan.take()
+        {
+            loan.give_back();
+        }
     }
 }

@@ -11,7 +11,8 @@ const SIZE: u64 = 16 << 20;
 /// Where a download is killed.
 const KILLED_AT: u64 = 4 << 20;
 /// So that a download lasts long enough to be killed.
-const SLOW: Options<'static> = Options { rate_kib: Some(8 * 1024), connections: None, identity: None };
+const SLOW: Options<'static> =
+    Options { rate_kib: Some(8 * 1024), connections: None, identity: None, behind: None };
 /// What a connection may fetch again of what was on disk: the last write, which may not be noted, and a head.
 const AGAIN: u64 = 512 << 10;
 const DAY: Duration = Duration::from_hours(24);

@@ -6,6 +6,7 @@
 //! - `demo` goes to the built-in shop;
 //! - `door` lets web pages in, or not, `door_crowd` too many of them, `door_browser` in a real browser, `door_desktop` opens links;
 //! - `flags` and `input` go through the command line, `metalink` through its files;
+//! - `http2` asks servers that speak HTTP/2 only;
 //! - `interop` runs it against nginx, Apache and lighttpd;
 //! - `kill` kills it at random moments;
 //! - `lab` measures what a background download leaves to others;
@@ -46,6 +47,7 @@ mod door_crowd;
 mod door_desktop;
 mod door_user;
 mod flags;
+mod http2;
 mod input;
 mod interop;
 mod kill;

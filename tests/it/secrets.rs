@@ -150,17 +150,21 @@ fn a_certificate_of_another_name_or_another_time_is_refused_though_its_authority
 }
 
 #[test]
-fn a_server_of_http_2_only_is_told_at_once_and_shown() {
+fn a_server_of_another_protocol_is_told_at_once_and_shown() {
     let (identity, machine) = (Identity::new(), Machine::with_agent());
-    let site = Site::start_for_http2(&identity);
+    let site = Site::start_for(&identity, "spdy/3");
     site.serve("file.bin", toml! { size = "1 MiB" });
     let authority = machine.put("ca.pem", &identity.authority_pem).display().to_string();
     let url = site.fill("{tls}/file.bin");
     let outcome = machine.get(&[url.as_str(), "--ca", &authority, "--priority", "low"]);
     assert_eq!(outcome.status.code(), Some(1), "{}", outcome.told());
-    assert!(outcome.stderr.contains("speaks HTTP/2 only"), "{}", outcome.told());
+    assert!(outcome.stderr.contains("speaks neither HTTP/1.1 nor HTTP/2"), "{}", outcome.told());
     let shown = machine.run(&["show", "1"]);
-    assert!(String::from_utf8_lossy(&shown.stdout).contains("speaks HTTP/2 only"), "{}", shown.told());
+    assert!(
+        String::from_utf8_lossy(&shown.stdout).contains("speaks neither HTTP/1.1 nor HTTP/2"),
+        "{}",
+        shown.told()
+    );
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Ends {
     pub(crate) remote: SocketAddr,
     /// Whether the other end is a proxy.
     pub(crate) proxied: bool,
+    /// Whether it speaks HTTP/2, which has windows of its own.
+    pub(crate) has_own_window: bool,
 }
 
 /// A connection, as the governor holds it.

@@ -546,6 +546,12 @@ impl Way {
             };
             missing.push(text.to_owned());
         }
+        if lane.connection.ends.has_own_window {
+            missing.push(
+                "the server speaks HTTP/2 only: up to a window of that still comes when it stops reading"
+                    .to_owned(),
+            );
+        }
         let stance = if self.is_blind() { None } else { self.grant.map(|grant| grant.stance) };
         Politeness {
             doing: eased_words(ease).unwrap_or_else(|| words(stance, line)).to_owned(),

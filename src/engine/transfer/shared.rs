@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -306,7 +306,8 @@ impl Shared {
     /// The two ends of the connection that an answer came on.
     pub(super) fn ends(&self, answer: &Answer) -> Option<Ends> {
         let proxied = self.order.settings.proxy.is_some();
-        Some(Ends { local: answer.local?, remote: answer.remote?, proxied })
+        let has_own_window = answer.version >= Version::HTTP_2;
+        Some(Ends { local: answer.local?, remote: answer.remote?, proxied, has_own_window })
     }
 
     /// Puts a lane's connection under the governor, or takes it out, as the download's share wants it.

@@ -13,5 +13,6 @@ mod reply;
 pub(crate) mod site;
 pub(crate) mod story;
 pub(crate) mod terminal;
+pub(crate) mod terminator;
 pub(crate) mod tls;
 mod wire;

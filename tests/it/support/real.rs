@@ -1,8 +1,9 @@
-//! Real servers from a temporary folder, on a free port, as whatever user runs the tests: nginx, Apache and lighttpd.
+//! Real servers from a temporary folder, on a free port, as whatever user runs the tests: nginx, Apache and lighttpd, and HAProxy,
+//! which speaks HTTP/2 only to its clients and has another server behind it.
 
 use std::fmt::Write as _;
 use std::fs::{File, Permissions};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub(crate) enum Kind {
     Nginx,
     Apache,
     Lighttpd,
+    Haproxy,
 }
 
 /// What the server does beside serving files.
@@ -36,8 +38,10 @@ pub(crate) struct Options<'a> {
     pub(crate) rate_kib: Option<u32>,
     /// How many connections a client may have, and the status that others get. Only nginx knows this.
     pub(crate) connections: Option<(u32, u16)>,
-    /// What it presents; then it speaks https only. Only nginx is set up for it.
+    /// What it presents; then it speaks https only. Only nginx and HAProxy are set up for it.
     pub(crate) identity: Option<&'a Identity>,
+    /// Whose answers HAProxy gives.
+    pub(crate) behind: Option<SocketAddr>,
 }
 
 /// A server that runs; it and all that it started end when it is dropped.
@@ -130,6 +134,11 @@ impl RealServer {
         if server.is_over() { Err("the port was taken".into()) } else { Ok(server) }
     }
 
+    /// Host and port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
     /// Returns a file's URL.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("{}://127.0.0.1:{}/{name}", if self.is_tls { "https" } else { "http" }, self.port)
@@ -188,6 +197,7 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Apache => "apache2",
             Self::Lighttpd => "lighttpd",
+            Self::Haproxy => "haproxy",
         }
     }
 
@@ -200,6 +210,7 @@ impl Kind {
             }
             Self::Apache => vec!["-DFOREGROUND".into(), "-d".into(), at, "-f".into(), config],
             Self::Lighttpd => vec!["-D".into(), "-f".into(), config],
+            Self::Haproxy => vec!["-db".into(), "-f".into(), config],
         }
     }
 
@@ -209,6 +220,7 @@ impl Kind {
             Self::Nginx => Signal::QUIT,
             Self::Apache => Signal::WINCH,
             Self::Lighttpd => Signal::INT,
+            Self::Haproxy => Signal::USR1,
         }
     }
 
@@ -270,6 +282,21 @@ impl Kind {
                      server.bind = \"127.0.0.1\"\nserver.port = {port}\nserver.upload-dirs = (\"{at_text}/tmp\")\n\
                      accesslog.filename = \"{at_text}/log\"\naccesslog.format = \"%b %{{User-Agent}}i\"\n{}",
                     rate.unwrap_or_default()
+                )
+            }
+            Self::Haproxy => {
+                let mut door = format!("127.0.0.1:{port}");
+                if let Some(identity) = options.identity {
+                    let pem = at.join("identity.pem");
+                    std::fs::write(&pem, format!("{}{}", identity.certificate_pem, identity.key_pem))
+                        .unwrap();
+                    write!(door, " ssl crt {} alpn h2", pem.display()).unwrap();
+                }
+                let behind = options.behind.unwrap();
+                format!(
+                    "defaults\nmode http\ntimeout connect 10s\ntimeout client 60s\ntimeout server 60s\n\
+                     frontend door\nbind {door} proto h2\ndefault_backend behind\n\
+                     backend behind\nserver one {behind}\n"
                 )
             }
         }

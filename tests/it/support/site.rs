@@ -99,11 +99,16 @@ impl Site {
         site
     }
 
-    /// Starts a server whose https door opens only for clients that speak HTTP/2.
-    pub(crate) fn start_for_http2(identity: &Identity) -> Self {
+    /// Starts a server whose https door opens only for clients that speak this.
+    pub(crate) fn start_for(identity: &Identity, protocol: &str) -> Self {
         let mut site = Self::start(None);
-        site.open("https", Some(identity.server_of_http2()));
+        site.open("https", Some(identity.server_of(protocol)));
         site
+    }
+
+    /// Host and port of its http door.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stage.addresses.lock().unwrap()["http"]
     }
 
     fn open(&mut self, scheme: &'static str, tls: Option<Arc<ServerConfig>>) {

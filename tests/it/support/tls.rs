@@ -69,10 +69,10 @@ impl Identity {
         Arc::new(config.with_single_cert(vec![self.certificate.clone()], self.key.clone_key()).unwrap())
     }
 
-    /// Returns what a server needs to present it that speaks HTTP/2 only.
-    pub(crate) fn server_of_http2(&self) -> Arc<ServerConfig> {
+    /// Returns what a server needs to present it that speaks only this, and says so to others (RFC 7301, 3.2).
+    pub(crate) fn server_of(&self, protocol: &str) -> Arc<ServerConfig> {
         let mut config = ServerConfig::clone(&self.server());
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![protocol.into()];
         Arc::new(config)
     }
 
