@@ -12,7 +12,7 @@ const SIZE: u64 = 16 << 20;
 const KILLED_AT: u64 = 4 << 20;
 /// So that a download lasts long enough to be killed.
 const SLOW: Options<'static> =
-    Options { rate_kib: Some(8 * 1024), connections: None, identity: None, behind: None };
+    Options { rate_kib: Some(8 * 1024), connections: None, identity: None, behind: None, at: None };
 /// What a connection may fetch again of what was on disk: the last write, which may not be noted, and a head.
 const AGAIN: u64 = 512 << 10;
 const DAY: Duration = Duration::from_hours(24);

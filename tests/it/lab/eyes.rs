@@ -25,8 +25,12 @@ impl Lab {
 
     /// Adds a background download.
     pub(super) fn add(&self, more: &[&str]) {
-        let url = format!("http://{SERVER}:{}/big", bottleneck::BACKGROUND);
-        let words = [&["add", &url, "--priority", "low", "-n", "2"], more].concat();
+        self.add_from(&format!("http://{SERVER}:{}/big", bottleneck::BACKGROUND), more);
+    }
+
+    /// Adds a background download from an address.
+    pub(super) fn add_from(&self, url: &str, more: &[&str]) {
+        let words = [&["add", url, "--priority", "low", "-n", "2"], more].concat();
         let added = self.machine.spawn_under(self.here.command(), &words).wait();
         assert!(added.status.success(), "{}", added.told());
     }

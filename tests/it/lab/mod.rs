@@ -13,6 +13,7 @@
 mod bottleneck;
 mod eyes;
 mod flow;
+mod http2;
 mod limited;
 mod lossy;
 mod net;

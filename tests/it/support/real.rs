@@ -42,6 +42,8 @@ pub(crate) struct Options<'a> {
     pub(crate) identity: Option<&'a Identity>,
     /// Whose answers HAProxy gives.
     pub(crate) behind: Option<SocketAddr>,
+    /// Where it is found; at a free port of this machine where nothing is said. Only HAProxy is set up for it.
+    pub(crate) at: Option<SocketAddr>,
 }
 
 /// A server that runs; it and all that it started end when it is dropped.
@@ -49,7 +51,7 @@ pub(crate) struct RealServer {
     /// Which one.
     pub(crate) kind: Kind,
     folder: TempDir,
-    port: u16,
+    address: SocketAddr,
     is_tls: bool,
     child: Child,
 }
@@ -106,9 +108,10 @@ impl RealServer {
         for name in ["files", "tmp"] {
             std::fs::create_dir(at.join(name)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address =
+            options.at.unwrap_or_else(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
         let config = at.join("config");
-        std::fs::write(&config, kind.config(at, port, options)).unwrap();
+        std::fs::write(&config, kind.config(at, address, options)).unwrap();
         let messages = at.join("messages");
         let child = Command::new(program)
             .args(kind.arguments(at, &config))
@@ -122,9 +125,9 @@ impl RealServer {
             .process_group(0)
             .spawn()
             .unwrap();
-        let mut server = Self { kind, folder, port, is_tls: options.identity.is_some(), child };
+        let mut server = Self { kind, folder, address, is_tls: options.identity.is_some(), child };
         let end = Instant::now() + DEADLINE;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(address).is_err() {
             if server.is_over() || Instant::now() > end {
                 return Err(std::fs::read_to_string(&messages).unwrap());
             }
@@ -136,12 +139,12 @@ impl RealServer {
 
     /// Host and port.
     pub(crate) fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.address
     }
 
     /// Returns a file's URL.
     pub(crate) fn url(&self, name: &str) -> String {
-        format!("{}://127.0.0.1:{}/{name}", if self.is_tls { "https" } else { "http" }, self.port)
+        format!("{}://{}/{name}", if self.is_tls { "https" } else { "http" }, self.address)
     }
 
     /// Puts a file into its document root as one step, changed so long ago.
@@ -225,7 +228,8 @@ impl Kind {
     }
 
     /// The config. The log has a line for each request: bytes sent, and the client's name.
-    fn config(self, at: &Path, port: u16, options: Options<'_>) -> String {
+    fn config(self, at: &Path, address: SocketAddr, options: Options<'_>) -> String {
+        let port = address.port();
         let is_root = getuid().is_root();
         let at_text = at.display();
         match self {
@@ -285,7 +289,7 @@ impl Kind {
                 )
             }
             Self::Haproxy => {
-                let mut door = format!("127.0.0.1:{port}");
+                let mut door = address.to_string();
                 if let Some(identity) = options.identity {
                     let pem = at.join("identity.pem");
                     std::fs::write(&pem, format!("{}{}", identity.certificate_pem, identity.key_pem))

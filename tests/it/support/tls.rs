@@ -26,6 +26,11 @@ impl Identity {
         Self::with(&["127.0.0.1", "localhost"], |_| {})
     }
 
+    /// The same for other names or addresses.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        Self::with(names, |_| {})
+    }
+
     /// The same for another server than that which shows it.
     pub(crate) fn of_another_name() -> Self {
         Self::with(&["elsewhere.example"], |_| {})
