@@ -67,7 +67,7 @@ impl Http {
                     hops: been.len(),
                     remote: response.remote_addr(),
                     local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
-                    body: Body { host: host_of(&url), response, loan },
+                    body: Body { host: host_of(&url).into(), response, loan: loan.map(Box::new) },
                     final_url: url,
                 });
             };

@@ -53,9 +53,9 @@ pub struct Answer {
 /// A body, read piece by piece.
 pub struct Body {
     pub(super) response: reqwest::Response,
-    pub(super) host: String,
+    pub(super) host: Box<str>,
     /// The connection, where it is this answer's own.
-    pub(super) loan: Option<Loan>,
+    pub(super) loan: Option<Box<Loan>>,
 }
 
 impl Body {

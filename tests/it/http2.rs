@@ -1,4 +1,4 @@
-//! Servers that speak HTTP/2 only: HAProxy before a scripted server. It hangs up on whoever offers something else; behind a door of
+//! Servers that speak HTTP/2 only: `HAProxy` before a scripted server. It hangs up on whoever offers something else; behind a door of
 //! TLS that refuses with an alert it is what most others are.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Real servers from a temporary folder, on a free port, as whatever user runs the tests: nginx, Apache and lighttpd, and HAProxy,
+//! Real servers from a temporary folder, on a free port, as whatever user runs the tests: nginx, Apache and lighttpd, and `HAProxy`,
 //! which speaks HTTP/2 only to its clients and has another server behind it.
 
 use std::fmt::Write as _;
@@ -38,11 +38,11 @@ pub(crate) struct Options<'a> {
     pub(crate) rate_kib: Option<u32>,
     /// How many connections a client may have, and the status that others get. Only nginx knows this.
     pub(crate) connections: Option<(u32, u16)>,
-    /// What it presents; then it speaks https only. Only nginx and HAProxy are set up for it.
+    /// What it presents; then it speaks https only. Only nginx and `HAProxy` are set up for it.
     pub(crate) identity: Option<&'a Identity>,
-    /// Whose answers HAProxy gives.
+    /// Whose answers `HAProxy` gives.
     pub(crate) behind: Option<SocketAddr>,
-    /// Where it is found; at a free port of this machine where nothing is said. Only HAProxy is set up for it.
+    /// Where it is found; at a free port of this machine where nothing is said. Only `HAProxy` is set up for it.
     pub(crate) at: Option<SocketAddr>,
 }
 
