@@ -384,3 +384,68 @@ fn nobody_makes_way_for_what_could_not_start_all_the_same() {
     assert!(covered() > before + 100_000, "it was stopped: {} of {before}", covered());
     assert!(scene.site.log().len() <= asked + 2, "it was begun again and again");
 }
+
+/// This machine's clock, set to another time; it is right again when this is dropped.
+struct SetClock(jiff::SignedDuration);
+
+impl SetClock {
+    fn by(offset: jiff::SignedDuration) -> Self {
+        set_clock(offset);
+        Self(offset)
+    }
+}
+
+impl Drop for SetClock {
+    fn drop(&mut self) {
+        set_clock(-self.0);
+    }
+}
+
+fn set_clock(offset: jiff::SignedDuration) {
+    use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
+    let now = clock_gettime(ClockId::Realtime);
+    clock_settime(ClockId::Realtime, Timespec { tv_sec: now.tv_sec + offset.as_secs(), ..now }).unwrap();
+}
+
+#[test]
+fn a_clock_that_is_set_is_heeded_at_once() {
+    if std::env::var_os("HAUL_CLOCK").is_none() {
+        println!(
+            "as root, HAUL_CLOCK=set sets this machine's clock for some seconds; nothing else should run"
+        );
+        return;
+    }
+    /// Long before a moment of the wall clock is looked at anew without a word from the system.
+    const AT_ONCE: Duration = Duration::from_secs(5);
+    let hours = jiff::SignedDuration::from_hours;
+    let scene = Scene::new("", "4 MiB");
+    scene.add(&["--limit", "100kB/s"]);
+    scene.wait_for("running", |row| row["covered"].as_u64() > Some(0));
+    let (from, to) = (clock(2 * 3600), clock(4 * 3600));
+    scene
+        .machine
+        .configure(&format!("[[schedule]]\nfrom = \"{from}\"\nto = \"{to}\"\nbackground = \"hold\"\n"));
+    let pid = haul::engine::Holder::read(&scene.machine.state()).pid.unwrap();
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    scene.wait_for("running", |row| row["state"]["is"] == "downloading");
+    // Forward into the window, and back out of it.
+    let asked = Instant::now();
+    let forward = SetClock::by(hours(3));
+    scene.wait_for("outside the plan", |row| waits_for(row, "outside_plan"));
+    let held = asked.elapsed();
+    drop(forward);
+    let asked = Instant::now();
+    scene.wait_for("running", |row| row["state"]["is"] == "downloading");
+    let runs = asked.elapsed();
+    // A time until which a person holds everything comes as the clock says it.
+    scene.haul(&["hold", "--until", "2h"]);
+    scene.wait_for("held", |row| waits_for(row, "held"));
+    let forward = SetClock::by(hours(5));
+    let asked = Instant::now();
+    scene.wait_for("running", |row| row["state"]["is"] == "downloading");
+    let released = asked.elapsed();
+    drop(forward);
+    println!("held after {held:.1?}, on again after {runs:.1?}; a hold was over after {released:.1?}");
+    assert!(held < AT_ONCE && runs < AT_ONCE && released < AT_ONCE, "{held:?}, {runs:?}, {released:?}");
+}

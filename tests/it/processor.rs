@@ -187,3 +187,65 @@ fn an_agent_has_no_class_of_whoever_started_it() {
         assert!(fields[16] == "0" || !rustix::process::geteuid().is_root(), "{program}: {}", fields[16]);
     }
 }
+
+/// A group of this test's own, named as our unit's is, with the processor in it; gone when it is dropped.
+struct Unit(std::path::PathBuf);
+
+impl Unit {
+    /// Makes one where the system has the processor in cgroup version 2, and gives it to us; says so elsewhere.
+    fn require() -> Option<Self> {
+        let root = std::path::Path::new("/sys/fs/cgroup");
+        let unit = root.join(format!("haul-test-{}.service", std::process::id()));
+        let has_processor =
+            std::fs::read_to_string(root.join("cgroup.controllers")).is_ok_and(|all| all.contains("cpu"));
+        let is_made = has_processor
+            && std::fs::write(root.join("cgroup.subtree_control"), "+cpu").is_ok()
+            && std::fs::create_dir(&unit).is_ok();
+        if !is_made {
+            println!("not run: needs root, and the processor in a cgroup version 2 at {}", root.display());
+            return None;
+        }
+        Some(Self(unit))
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        let end = Instant::now() + DEADLINE;
+        // A group goes when the last process in it has.
+        for group in [self.0.join("background"), self.0.clone()] {
+            while group.exists() && std::fs::remove_dir(&group).is_err() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+#[test]
+fn under_its_unit_what_fetches_in_the_background_is_in_an_idle_group() {
+    let Some(unit) = Unit::require() else { return };
+    let (machine, site) = (Machine::with_agent().and_idle(), Site::start(None));
+    site.serve("file.bin", toml! { size = "128 MiB" rate = "4 MiB" });
+    let enter = format!("echo $$ > {}/cgroup.procs; exec \"$@\"", unit.0.display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &enter, "sh"]);
+    let words = ["add", &site.fill("{site}/file.bin"), "--priority", "low", "-n", "1"];
+    let added = machine.spawn_under(shell, &words).wait();
+    assert!(added.status.success(), "{}", added.told());
+    let group = unit.0.join("background");
+    let read = |name: &str| std::fs::read_to_string(group.join(name)).unwrap_or_default();
+    let end = Instant::now() + DEADLINE;
+    while read("cgroup.threads").is_empty() {
+        assert!(Instant::now() < end, "no thread is in {}", group.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(read("cpu.idle").trim(), "1");
+    let pid = haul::engine::Holder::read(&machine.state()).pid.unwrap().to_string();
+    let all = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+    let idle = read("cgroup.threads").lines().count();
+    assert!(
+        idle < all && !read("cgroup.threads").lines().any(|thread| thread == pid),
+        "{idle} of {all} threads"
+    );
+    machine.run(&["agent", "stop"]);
+}
