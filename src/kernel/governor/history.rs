@@ -126,6 +126,13 @@ impl Recent {
         lowest.or(self.values.back().map(|(_, value)| *value))
     }
 
+    /// The highest of the last `span`; the newest where none is that young.
+    pub(super) fn highest(&self, now: Instant, span: Duration) -> Option<f64> {
+        let young = |(at, _): &&(Instant, f64)| now.saturating_duration_since(*at) <= span;
+        let highest = self.values.iter().rev().take_while(young).map(|(_, value)| *value).reduce(f64::max);
+        highest.or(self.values.back().map(|(_, value)| *value))
+    }
+
     /// How far the mean lies over the lowest.
     pub(super) fn spread(&self) -> f64 {
         let Some(lowest) = self.values.iter().map(|(_, value)| *value).reduce(f64::min) else { return 0.0 };
@@ -182,6 +189,8 @@ mod tests {
         }
         assert_eq!(recent.lowest(start + ms(20), ms(15)), Some(23.0));
         assert_eq!(recent.lowest(start + ms(500), ms(15)), Some(23.0), "nothing is younger than the newest");
+        assert_eq!(recent.highest(start + ms(20), ms(15)), Some(26.0));
+        assert_eq!(recent.highest(start + ms(500), ms(15)), Some(23.0));
         assert!((recent.spread() - 3.0).abs() < 1e-9);
     }
 }

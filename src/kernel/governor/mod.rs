@@ -53,6 +53,8 @@
 
 mod arrived;
 mod blind;
+#[cfg(test)]
+mod fair;
 mod history;
 mod jitter;
 mod line;

@@ -9,6 +9,9 @@
 //!    └────────── the hold is over and the queue is empty ◀─────────────────┘
 //! ```
 //!
+//! Behind queues for each flow a queue is always our own. There what two connections get is compared with what one gets (Compare):
+//! of a line that became slower both get all, beside somebody else one flow gets less than two.
+//!
 //! Others on this machine are seen directly (see [`Line`]): for them any state goes to Yield at once, or takes what is left.
 
 use std::time::{Duration, Instant};
@@ -27,6 +30,10 @@ const TARGET: f64 = 0.003;
 const JITTER: f64 = 0.002;
 /// What a way that jitters all the time adds, in seconds: its lowest round trip of a moment is only sometimes as low as it gets.
 const JITTERED: f64 = 0.003;
+/// The window is no larger than this times what fills a known line with the queue that is aimed at, and this at most, in seconds: what
+/// keeps queues short drops from 5 ms on (RFC 8289).
+const WIDEST: f64 = 1.02;
+const STANDS: f64 = 0.004;
 /// From which part of the window on it is what limits the rate.
 const USED: f64 = 0.65;
 /// How long the queue may not have been seen empty before the base is measured afresh.
@@ -37,6 +44,20 @@ const STALE: Duration = Duration::from_mins(5);
 const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_secs(2));
 /// The longest holds.
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
+/// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
+const ALL_OF_IT: f64 = 0.88;
+/// Behind queues for each flow, who has less than this of the line may be beside somebody: of 13 flows one is the rival's.
+const LESS_THAN_ALL: f64 = 0.93;
+/// How long each is looked at, and what several connections may take to be there.
+const COMPARED: Duration = Duration::from_millis(150);
+const GATHERED: Duration = Duration::from_millis(1200);
+/// How long a sender may take to use its window, as far as its queue shows that it doesn't, in seconds.
+const GROWN: Duration = Duration::from_secs(1);
+const IDLE_QUEUE: f64 = 0.001;
+/// Behind queues for each flow a visit compares where the hold before it was that long.
+const WORTH_COMPARING: Duration = Duration::from_secs(8);
+/// The queue that makes sure that a flow's part of the line is used, in seconds.
+const BUSY: f64 = 0.010;
 /// Who is back within this after a hold was there all the time.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long what was on its way when we stepped aside takes to come, at least.
@@ -84,7 +105,7 @@ pub enum Stance {
     Ramp,
     /// Uses what is left.
     Cruise,
-    /// Makes sure that a queue is its own.
+    /// Makes sure that a queue is its own, or that the line is.
     Verify,
     /// Empties its queue to see how long the way is.
     Drain,
@@ -99,6 +120,8 @@ pub struct Grant {
     pub window: f64,
     /// Whether only the trickle goes on.
     pub trickle: bool,
+    /// Whether one connection has all of the window.
+    pub single: bool,
     /// What it does.
     pub stance: Stance,
 }
@@ -114,6 +137,12 @@ enum Phase {
         next_check: Instant,
     },
     Verify {
+        until: Instant,
+    },
+    /// What several connections got, once that is known: from then on one has the window.
+    Compare {
+        several: Option<f64>,
+        since: Instant,
         until: Instant,
     },
     Drain {
@@ -203,7 +232,8 @@ impl Path {
             Phase::Yield { .. } => (float(FLOOR), true),
             _ => (cap.map_or(self.window, |cap| self.window.min(cap)).max(least), false),
         };
-        Grant { window, trickle, stance: self.stance() }
+        let single = matches!(self.phase, Phase::Compare { several: Some(_), .. });
+        Grant { window, trickle, single, stance: self.stance() }
     }
 
     /// What it does.
@@ -211,7 +241,7 @@ impl Path {
         match self.phase {
             Phase::Ramp { .. } => Stance::Ramp,
             Phase::Cruise { .. } => Stance::Cruise,
-            Phase::Verify { .. } => Stance::Verify,
+            Phase::Verify { .. } | Phase::Compare { .. } => Stance::Verify,
             Phase::Drain { .. } => Stance::Drain,
             Phase::Yield { rival, .. } => Stance::Yield(rival),
         }
@@ -327,6 +357,9 @@ impl Path {
                 if standing > self.suspicious(0.6) * target {
                     let is_theirs = !self.jitter.is_there() || standing > jitter::MOST;
                     if too_little && is_theirs && line.others() < 0.02 * line.reached() {
+                        if self.is_per_flow && self.hold >= WORTH_COMPARING {
+                            return self.compare(now, line);
+                        }
                         return self.yield_to(now, Rival::Elsewhere, line);
                     }
                     line.is_full();
@@ -342,7 +375,7 @@ impl Path {
                 self.ramp(now, share, base, target, waits_until);
             }
             Phase::Cruise { suspicions, next_check } => {
-                self.follow(now, line);
+                self.follow(now, line, share);
                 if now >= next_check {
                     self.check(now, line, suspicions);
                 }
@@ -364,6 +397,10 @@ impl Path {
                     }
                     self.cruise(now);
                 }
+            }
+            Phase::Compare { several, since, until } => {
+                self.window = (rate * (base + BUSY)).max(4.0 * self.segment * self.connections);
+                self.compared(now, line, several, since, until);
             }
             Phase::Drain { until } => {
                 if now >= until {
@@ -395,7 +432,7 @@ impl Path {
     }
 
     /// Takes the window to where the queue is the one that is aimed at.
-    fn follow(&mut self, now: Instant, line: &Line) {
+    fn follow(&mut self, now: Instant, line: &Line, share: Option<f64>) {
         let (base, rtt, queue, target) =
             (self.base_or_guess(), self.rtt(now), self.queue(now), self.target(now));
         let rate = self.rate(now);
@@ -422,6 +459,11 @@ impl Path {
             self.window = self.window.min(1.5 * rate * rtt) * follow;
         } else if self.is_the_limit(rtt, USED) {
             self.window *= 1.0 + GAIN * ((base + target) / rtt - 1.0);
+        }
+        // Where a line drops early, senders go by that instead of by a window that is too large, and no queue would show who comes.
+        if let Some(share) = share.filter(|_| !self.jitter.is_there()) {
+            let enough = WIDEST * share * (base + target.min(STANDS));
+            self.window = self.window.min(enough.max(0.9 * self.window));
         }
     }
 
@@ -465,12 +507,20 @@ impl Path {
         let span = self.rate_span(now).max(self.moment());
         let target = self.target(now);
         let standing = self.rtts.lowest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
-        let starved = line.capacity().is_some_and(|c| self.total(now, line) < 0.8 * c);
-        let suspicions = if standing > self.suspicious(0.4) * target && starved { suspicions + 1 } else { 0 };
+        let part = if self.is_per_flow { LESS_THAN_ALL } else { 0.8 };
+        let starved = line.capacity().is_some_and(|c| self.total(now, line) < part * c);
+        // What keeps queues short empties them by what it drops: there one stands now and then.
+        let at_times = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+        let has_queue =
+            standing > self.suspicious(0.4) * target || (self.is_per_flow && at_times > 0.9 * target);
+        let suspicions = if has_queue && starved { suspicions + 1 } else { 0 };
         self.phase = Phase::Cruise { suspicions, next_check: now + span };
         let enough = if self.jitter.is_there() { 3 } else { 2 };
         if suspicions < enough {
             return;
+        }
+        if self.is_per_flow && self.connections >= 2.0 {
+            return self.compare(now, line);
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
             return self.yield_to(now, Rival::Elsewhere, line);
@@ -478,6 +528,58 @@ impl Path {
         let base = self.base_or_guess();
         self.window = line.capacity().unwrap_or(0.0) * base;
         self.phase = Phase::Verify { until: now + seconds(3.0 * base).max(Duration::from_millis(80)) };
+    }
+
+    /// Begins to compare what several connections get with what one gets.
+    fn compare(&mut self, now: Instant, line: &Line) {
+        self.reached = self.total(now, line);
+        self.jitter.drop_try();
+        self.phase = Phase::Compare { several: None, since: now, until: now + GATHERED };
+    }
+
+    fn compared(
+        &mut self,
+        now: Instant,
+        line: &mut Line,
+        several: Option<f64>,
+        since: Instant,
+        until: Instant,
+    ) {
+        let span = seconds(5.0 * self.rtt(now)).max(COMPARED);
+        if self.connections < 2.0 {
+            // Those that were closed while we stepped aside come again, where there were any.
+            self.phase = Phase::Compare { several: None, since: now, until };
+            if now < until {
+                return;
+            }
+            if self.hold < LONGEST.1 {
+                return self.yield_to(now, Rival::Elsewhere, line);
+            }
+            // Of one connection nobody can tell. Who stayed for so long gets their part of the line, and a slower one is not left
+            // unused for ever.
+            line.slowed_to(1.05 * self.rate(now));
+            return self.cruise(now);
+        }
+        // What was on its way before says nothing.
+        if now.saturating_duration_since(since) < span + seconds(3.0 * self.rtt(now)) {
+            return;
+        }
+        let rate = self.arrivals.rate(span).unwrap_or(0.0);
+        let Some(several) = several else {
+            self.phase = Phase::Compare { several: Some(rate), since: now, until };
+            return;
+        };
+        if rate < ALL_OF_IT * several {
+            // Whose sender doesn't send more has not had all that it could have.
+            let waits = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+            if waits < IDLE_QUEUE && now.saturating_duration_since(since) < GROWN {
+                return;
+            }
+            return self.yield_to(now, Rival::Elsewhere, line);
+        }
+        line.slowed_to(1.05 * several.max(rate));
+        self.hold = HOLD.1;
+        self.cruise(now);
     }
 
     /// Steps aside for others on this machine before anything else. Returns the most that the window may be.

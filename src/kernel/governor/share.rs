@@ -31,6 +31,13 @@ pub fn share_out(grant: Grant, wants: &[Wants], turn: usize) -> Vec<Part> {
         let chosen = turn % count;
         return (0..wants.len()).map(|at| if at == chosen { Part::Trickle } else { Part::Held }).collect();
     }
+    if grant.single {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive window")]
+        let all = (grant.window as u64).max(FLOOR);
+        // The newest one's sender has lost least, and grows fastest.
+        let newest = wants.len() - 1;
+        return (0..wants.len()).map(|at| Part::Window(if at == newest { all } else { FLOOR })).collect();
+    }
     let smallest = |wants: &Wants| f64::from(wants.segment.max(1)) * 2.0;
     // Where there is no room for two segments each, some wait for their turn.
     let mut served: Vec<usize> = Vec::with_capacity(wants.len());
@@ -105,7 +112,7 @@ mod tests {
     }
 
     fn grant(window: f64) -> Grant {
-        Grant { window, trickle: false, stance: Stance::Cruise }
+        Grant { window, trickle: false, single: false, stance: Stance::Cruise }
     }
 
     fn windows(parts: &[Part]) -> Vec<u64> {
@@ -145,8 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn where_one_is_compared_with_all_it_has_all_of_the_window() {
+        let single = Grant { single: true, ..grant(100_000.0) };
+        assert_eq!(windows(&share_out(single, &wants(&[1, 1, 2]), 1)), [FLOOR, FLOOR, 100_000]);
+    }
+
+    #[test]
     fn the_trickle_has_one_connection_at_a_time() {
-        let trickle = Grant { window: 2304.0, trickle: true, stance: Stance::Yield(Rival::Here) };
+        let trickle =
+            Grant { window: 2304.0, trickle: true, single: false, stance: Stance::Yield(Rival::Here) };
         assert_eq!(windows(&share_out(trickle, &wants(&[1, 2, 3]), 4)), [0, 1, 0]);
         assert_eq!(share_out(trickle, &[], 4), []);
     }
