@@ -409,14 +409,14 @@ fn set_clock(offset: jiff::SignedDuration) {
 
 #[test]
 fn a_clock_that_is_set_is_heeded_at_once() {
+    /// Long before a moment of the wall clock is looked at anew without a word from the system.
+    const AT_ONCE: Duration = Duration::from_secs(5);
     if std::env::var_os("HAUL_CLOCK").is_none() {
         println!(
             "as root, HAUL_CLOCK=set sets this machine's clock for some seconds; nothing else should run"
         );
         return;
     }
-    /// Long before a moment of the wall clock is looked at anew without a word from the system.
-    const AT_ONCE: Duration = Duration::from_secs(5);
     let hours = jiff::SignedDuration::from_hours;
     let scene = Scene::new("", "4 MiB");
     scene.add(&["--limit", "100kB/s"]);
