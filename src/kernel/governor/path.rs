@@ -46,6 +46,9 @@ const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
 /// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
 const ALL_OF_IT: f64 = 0.88;
+/// How old a round trip may be that is held against a probe's, and how many looks make sure.
+const AT_A_PROBE: Duration = Duration::from_millis(50);
+const SURE: i8 = 4;
 /// Behind queues for each flow, who has less than this of the line may be beside somebody: of 13 flows one is the rival's.
 const LESS_THAN_ALL: f64 = 0.93;
 /// How long each is looked at, and what several connections may take to be there.
@@ -176,7 +179,8 @@ pub struct Path {
     /// What was reached before the last yield.
     reached: f64,
     probe_base: Lowest,
-    probes: Recent,
+    /// How many looks more have found our queue to be ours alone than not, as far as they count.
+    alone_in_queue: i8,
     is_per_flow: bool,
     jitter: Jitter,
 }
@@ -200,7 +204,7 @@ impl Path {
             released_at: None,
             reached: 0.0,
             probe_base: Lowest::new(Duration::from_secs(10)),
-            probes: Recent::new(Duration::from_secs(1)),
+            alone_in_queue: 0,
             is_per_flow: false,
             jitter: Jitter::new(now),
         }
@@ -315,27 +319,29 @@ impl Path {
         }
         if let Some(probe) = seen.probe.map(|rtt| rtt.as_secs_f64()) {
             self.probe_base.push(now, probe);
-            self.probes.push(now, probe);
-            self.compare_with_probe(now);
+            self.compare_with_probe(now, probe);
         }
     }
 
-    /// A queue that the probe doesn't see is ours alone: the line keeps one for each flow.
-    fn compare_with_probe(&mut self, now: Instant) {
-        let second = Duration::from_secs(1);
-        let (Some(base), Some(recent)) = (self.probe_base.get(), self.probes.lowest(now, second)) else {
-            return;
-        };
-        let own = self.rtts.lowest(now, second).map_or(0.0, |rtt| rtt - self.base_or_guess());
-        let theirs = recent - base;
+    /// A queue that the probe doesn't see is ours alone: the line keeps one for each flow. One look may be a chance.
+    fn compare_with_probe(&mut self, now: Instant, probe: f64) {
         if self.jitter.is_there() {
             // Two ways of looking that each see something else by chance.
-            self.is_per_flow = false;
-        } else if own > 0.003 && theirs < 0.3 * own {
-            self.is_per_flow = true;
-        } else if theirs > 0.003 && theirs > 0.6 * own {
-            self.is_per_flow = false;
+            (self.is_per_flow, self.alone_in_queue) = (false, 0);
+            return;
         }
+        let Some(base) = self.probe_base.get() else { return };
+        let own = self.rtts.lowest(now, AT_A_PROBE).map_or(0.0, |rtt| rtt - self.base_or_guess());
+        let theirs = probe - base;
+        let weight = if own.max(theirs) > 0.005 { 2 } else { 1 };
+        if own > 0.002 && theirs < 0.3 * own {
+            self.alone_in_queue += weight;
+        } else if theirs > 0.002 && theirs > 0.6 * own {
+            self.alone_in_queue -= weight;
+        }
+        self.alone_in_queue = self.alone_in_queue.clamp(-SURE, SURE);
+        self.is_per_flow =
+            if self.is_per_flow { self.alone_in_queue > 0 } else { self.alone_in_queue >= SURE - 1 };
     }
 
     /// The window's law, once a round trip.
@@ -398,6 +404,8 @@ impl Path {
                     self.cruise(now);
                 }
             }
+            // The queue that is made for it is seen by the probe: it is one for all.
+            Phase::Compare { .. } if !self.is_per_flow => self.yield_to(now, Rival::Elsewhere, line),
             Phase::Compare { several, since, until } => {
                 self.window = (rate * (base + BUSY)).max(4.0 * self.segment * self.connections);
                 self.compared(now, line, several, since, until);

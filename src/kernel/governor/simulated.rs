@@ -187,7 +187,8 @@ fn run(
                 arrived: bytes,
                 segment: 1448,
                 connections: 1,
-                probe: None,
+                probe: (ms % 200 == 0)
+                    .then(|| Duration::from_secs_f64(line.trip + delay + air.held[0] + air.held[1])),
             };
             let grant = path.tick(now, &seen, &mut sight, 1);
             sight.measure(now, path.has_queue(now));
