@@ -76,6 +76,11 @@ impl Jitter {
         self.seen_at.is_some()
     }
 
+    /// Whether enough was seen to tell.
+    pub(super) fn is_judged(&self) -> bool {
+        self.count >= ENOUGH
+    }
+
     /// Takes a round trip in; `is_settled` is whether it is one under load, and no queue of our own has just been let go. True where jitter is seen for the first
     /// time.
     pub(super) fn look(&mut self, now: Instant, rtt: f64, is_settled: bool) -> bool {

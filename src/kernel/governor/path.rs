@@ -56,7 +56,10 @@ const COMPARED: Duration = Duration::from_millis(150);
 const GATHERED: Duration = Duration::from_millis(1200);
 /// How long a sender may take to use its window, as far as its queue shows that it doesn't, in seconds.
 const GROWN: Duration = Duration::from_secs(1);
-const IDLE_QUEUE: f64 = 0.001;
+/// What waits now and then in a queue that is kept short, in seconds.
+const NOW_AND_THEN: f64 = 0.002;
+/// Where nothing waited when it was compared, it is not compared again for so long.
+const UNTIL_COMPARED_AGAIN: Duration = Duration::from_secs(5);
 /// Behind queues for each flow a visit compares where the hold before it was that long.
 const WORTH_COMPARING: Duration = Duration::from_secs(8);
 /// The queue that makes sure that a flow's part of the line is used, in seconds.
@@ -182,6 +185,8 @@ pub struct Path {
     /// How many looks more have found our queue to be ours alone than not, as far as they count.
     alone_in_queue: i8,
     is_per_flow: bool,
+    /// When nothing was found to wait anywhere.
+    compared_at: Option<Instant>,
     jitter: Jitter,
 }
 
@@ -206,6 +211,7 @@ impl Path {
             probe_base: Lowest::new(Duration::from_secs(10)),
             alone_in_queue: 0,
             is_per_flow: false,
+            compared_at: None,
             jitter: Jitter::new(now),
         }
     }
@@ -330,14 +336,14 @@ impl Path {
             (self.is_per_flow, self.alone_in_queue) = (false, 0);
             return;
         }
-        let Some(base) = self.probe_base.get() else { return };
+        // By then a way that jitters is known as one.
+        let Some(base) = self.probe_base.get().filter(|_| self.jitter.is_judged()) else { return };
         let own = self.rtts.lowest(now, AT_A_PROBE).map_or(0.0, |rtt| rtt - self.base_or_guess());
         let theirs = probe - base;
-        let weight = if own.max(theirs) > 0.005 { 2 } else { 1 };
         if own > 0.002 && theirs < 0.3 * own {
-            self.alone_in_queue += weight;
+            self.alone_in_queue += 1;
         } else if theirs > 0.002 && theirs > 0.6 * own {
-            self.alone_in_queue -= weight;
+            self.alone_in_queue -= if theirs > 0.005 { 2 } else { 1 };
         }
         self.alone_in_queue = self.alone_in_queue.clamp(-SURE, SURE);
         self.is_per_flow =
@@ -518,9 +524,11 @@ impl Path {
         let part = if self.is_per_flow { LESS_THAN_ALL } else { 0.8 };
         let starved = line.capacity().is_some_and(|c| self.total(now, line) < part * c);
         // What keeps queues short empties them by what it drops: there one stands now and then.
-        let at_times = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
-        let has_queue =
-            standing > self.suspicious(0.4) * target || (self.is_per_flow && at_times > 0.9 * target);
+        let at_times = self.rtts.highest(now, 2 * span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+        let was_compared =
+            self.compared_at.is_some_and(|at| now.saturating_duration_since(at) < UNTIL_COMPARED_AGAIN);
+        let is_dropped_from = self.is_per_flow && at_times > NOW_AND_THEN && !was_compared;
+        let has_queue = standing > self.suspicious(0.4) * target || is_dropped_from;
         let suspicions = if has_queue && starved { suspicions + 1 } else { 0 };
         self.phase = Phase::Cruise { suspicions, next_check: now + span };
         let enough = if self.jitter.is_there() { 3 } else { 2 };
@@ -574,13 +582,19 @@ impl Path {
         }
         let rate = self.arrivals.rate(span).unwrap_or(0.0);
         let Some(several) = several else {
+            let waits = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+            if waits < NOW_AND_THEN {
+                // Nothing waits anywhere: it is the server that sends no more.
+                self.compared_at = Some(now);
+                return self.cruise(now);
+            }
             self.phase = Phase::Compare { several: Some(rate), since: now, until };
             return;
         };
         if rate < ALL_OF_IT * several {
             // Whose sender doesn't send more has not had all that it could have.
             let waits = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
-            if waits < IDLE_QUEUE && now.saturating_duration_since(since) < GROWN {
+            if waits < NOW_AND_THEN / 2.0 && now.saturating_duration_since(since) < GROWN {
                 return;
             }
             return self.yield_to(now, Rival::Elsewhere, line);
