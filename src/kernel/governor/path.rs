@@ -46,6 +46,10 @@ const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
 /// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
 const ALL_OF_IT: f64 = 0.88;
+/// Before it uses all of a line that is known, it uses this part of it for so many round trips, and behind queues for each flow, where one
+/// of ours has to grow to its part first; and what of it is too little then, where there is a queue.
+const PAUSE: ((f64, f64), (f64, f64)) = ((0.75, 3.0), (0.93, 7.0));
+const LITTLE: (f64, f64) = (0.7, 0.85);
 /// How old a round trip may be that is held against a probe's, and how many looks make sure.
 const AT_A_PROBE: Duration = Duration::from_millis(50);
 const SURE: i8 = 4;
@@ -362,7 +366,8 @@ impl Path {
                 // What comes doubles each round trip: only the last one counts. It comes in bursts, and a burst is no queue
                 // that stands; where the line is known, there is time to tell the two apart.
                 let newest = self.arrivals.rate(seconds(rtt.max(0.02))).unwrap_or(rate).max(rate);
-                let too_little = share.is_some_and(|share| newest < 0.7 * share);
+                let little = if self.is_per_flow { LITTLE.1 } else { LITTLE.0 };
+                let too_little = share.is_some_and(|share| newest < little * share);
                 let span =
                     seconds(2.0 * base).max(Duration::from_millis(if share.is_some() { 60 } else { 25 }));
                 let standing = self.rtts.lowest(now, span.max(self.moment())).map_or(0.0, |rtt| rtt - base);
@@ -501,11 +506,12 @@ impl Path {
             self.window = grown;
             return;
         };
-        let pause = 0.75 * share * base;
+        let (part, trips) = if self.is_per_flow { PAUSE.1 } else { PAUSE.0 };
+        let pause = part * share * base;
         match waits_until {
             None if grown >= pause => {
                 self.window = pause;
-                self.phase = Phase::Ramp { waits_until: Some(now + seconds(3.0 * base)) };
+                self.phase = Phase::Ramp { waits_until: Some(now + seconds(trips * base)) };
             }
             Some(until) if now >= until => {
                 self.window = share * (base + target / 2.0);
