@@ -415,6 +415,7 @@ impl Way {
             }
             seen.segment = seen.segment.max(lane.segment);
             seen.rtt = [seen.rtt, step.trip].into_iter().flatten().min();
+            seen.longest = [seen.longest, step.trip].into_iter().flatten().max();
             seen.handshake = [seen.handshake, step.handshake].into_iter().flatten().min();
         }
         self.lanes.retain_mut(|lane| {

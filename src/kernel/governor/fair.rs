@@ -122,7 +122,8 @@ fn run(
     let (mut path, mut line) = (Path::new(start), super::Line::default());
     let mut own: Vec<Flow> = (0..connections).map(|_| Flow::new()).collect();
     let mut foreign = Flow::new();
-    let (mut arrived, mut wait, mut windows) = (0.0, f64::INFINITY, vec![5.0 * SEGMENT; connections]);
+    let (mut arrived, mut wait, mut longest) = (0.0, f64::INFINITY, 0.0_f64);
+    let mut windows = vec![5.0 * SEGMENT; connections];
     let mut outcome = Outcome(Vec::new());
     let mut aside_since = None;
     for ms in 0..length {
@@ -143,7 +144,7 @@ fn run(
             flow.pass(*bytes, ms);
             came += bytes;
             if *bytes > 0.0 {
-                wait = wait.min(flow.wait);
+                (wait, longest) = (wait.min(flow.wait), longest.max(flow.wait));
             }
         }
         foreign.pass(given[connections], ms);
@@ -159,6 +160,7 @@ fn run(
             let used = if aside_since.is_some_and(|since| ms - since >= 300) { 1 } else { connections };
             let seen = Seen {
                 rtt: wait.is_finite().then(|| trip(wait)),
+                longest: wait.is_finite().then(|| trip(longest)),
                 handshake: (ms == 0).then(|| trip(0.0)),
                 arrived: bytes,
                 segment: 1448,
@@ -186,7 +188,7 @@ fn run(
                     Part::Trickle | Part::Held => 0.0,
                 };
             }
-            wait = f64::INFINITY;
+            (wait, longest) = (f64::INFINITY, 0.0);
         }
     }
     outcome

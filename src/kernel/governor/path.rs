@@ -50,6 +50,8 @@ const ALL_OF_IT: f64 = 0.88;
 /// of ours has to grow to its part first; and what of it is too little then, where there is a queue.
 const PAUSE: ((f64, f64), (f64, f64)) = ((0.75, 3.0), (0.93, 7.0));
 const LITTLE: (f64, f64) = (0.7, 0.85);
+/// The shortest span over which a rate is one.
+const TICKS: Duration = Duration::from_millis(40);
 /// How old a round trip may be that is held against a probe's, and how many looks make sure.
 const AT_A_PROBE: Duration = Duration::from_millis(50);
 const SURE: i8 = 4;
@@ -87,6 +89,8 @@ const BETWEEN_PAGES: f64 = 0.9;
 pub struct Seen {
     /// The lowest receiver round trip among its connections that received something since.
     pub rtt: Option<Duration>,
+    /// The highest one: where each flow has a queue, it may stand in one of them only.
+    pub longest: Option<Duration>,
     /// The lowest round trip of their handshakes.
     pub handshake: Option<Duration>,
     /// Payload that has arrived in all, in order or not, in bytes.
@@ -176,6 +180,7 @@ pub struct Path {
     began: Instant,
     base: Lowest,
     rtts: Recent,
+    longest: Recent,
     arrivals: Readings,
     segment: f64,
     connections: f64,
@@ -204,6 +209,7 @@ impl Path {
             began: now,
             base: Lowest::new(Duration::from_secs(10)),
             rtts: Recent::new(Duration::from_secs(1)),
+            longest: Recent::new(Duration::from_secs(1)),
             arrivals: Readings::new(Duration::from_millis(1100)),
             segment: 1448.0,
             connections: 1.0,
@@ -301,6 +307,9 @@ impl Path {
         if let Some(handshake) = seen.handshake.filter(|_| young && !self.jitter.is_there()) {
             self.base.push(now, handshake.as_secs_f64());
         }
+        if let Some(longest) = seen.longest {
+            self.longest.push(now, longest.as_secs_f64());
+        }
         if let Some(rtt) = seen.rtt.map(|rtt| rtt.as_secs_f64()) {
             self.rtts.push(now, rtt);
             let is_settled = !matches!(self.phase, Phase::Drain { .. } | Phase::Yield { .. });
@@ -389,7 +398,7 @@ impl Path {
                 if now.saturating_duration_since(self.best.1) > patience && rate > 0.0 {
                     return self.cruise(now);
                 }
-                self.ramp(now, share, base, target, waits_until);
+                self.ramp(now, line, share, base, target, waits_until);
             }
             Phase::Cruise { suspicions, next_check } => {
                 self.follow(now, line, share);
@@ -418,6 +427,8 @@ impl Path {
             // The queue that is made for it is seen by the probe: it is one for all.
             Phase::Compare { .. } if !self.is_per_flow => self.yield_to(now, Rival::Elsewhere, line),
             Phase::Compare { several, since, until } => {
+                // One gets room for as much as several had.
+                let rate = several.unwrap_or(rate);
                 self.window = (rate * (base + BUSY)).max(4.0 * self.segment * self.connections);
                 self.compared(now, line, several, since, until);
             }
@@ -489,6 +500,7 @@ impl Path {
     fn ramp(
         &mut self,
         now: Instant,
+        line: &Line,
         share: Option<f64>,
         base: f64,
         target: f64,
@@ -514,6 +526,11 @@ impl Path {
                 self.phase = Phase::Ramp { waits_until: Some(now + seconds(trips * base)) };
             }
             Some(until) if now >= until => {
+                let again = self.released_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
+                let newest = self.arrivals.rate(seconds(2.0 * base).max(TICKS)).unwrap_or(0.0);
+                if self.is_per_flow && again && newest < LITTLE.1 * share {
+                    return self.compare(now, line);
+                }
                 self.window = share * (base + target / 2.0);
                 self.cruise(now);
             }
@@ -530,7 +547,7 @@ impl Path {
         let part = if self.is_per_flow { LESS_THAN_ALL } else { 0.8 };
         let starved = line.capacity().is_some_and(|c| self.total(now, line) < part * c);
         // What keeps queues short empties them by what it drops: there one stands now and then.
-        let at_times = self.rtts.highest(now, 2 * span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+        let at_times = self.waits(now, 2 * span);
         let was_compared =
             self.compared_at.is_some_and(|at| now.saturating_duration_since(at) < UNTIL_COMPARED_AGAIN);
         let is_dropped_from = self.is_per_flow && at_times > NOW_AND_THEN && !was_compared;
@@ -588,7 +605,7 @@ impl Path {
         }
         let rate = self.arrivals.rate(span).unwrap_or(0.0);
         let Some(several) = several else {
-            let waits = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
+            let waits = self.waits(now, span);
             if waits < NOW_AND_THEN {
                 // Nothing waits anywhere: it is the server that sends no more.
                 self.compared_at = Some(now);
@@ -597,10 +614,12 @@ impl Path {
             self.phase = Phase::Compare { several: Some(rate), since: now, until };
             return;
         };
+        // Until a sender has grown to what it may have, it has less.
+        let newest = seconds(3.0 * self.rtt(now)).max(2 * TICKS);
+        let rate = self.arrivals.rate(newest).unwrap_or(0.0);
         if rate < ALL_OF_IT * several {
             // Whose sender doesn't send more has not had all that it could have.
-            let waits = self.rtts.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
-            if waits < NOW_AND_THEN / 2.0 && now.saturating_duration_since(since) < GROWN {
+            if self.waits(now, newest) < NOW_AND_THEN / 2.0 && now.saturating_duration_since(since) < GROWN {
                 return;
             }
             return self.yield_to(now, Rival::Elsewhere, line);
@@ -714,6 +733,11 @@ impl Path {
     /// The shortest span that tells how long a round trip is.
     fn moment(&self) -> Duration {
         if self.jitter.is_there() { jitter::MOMENT } else { Duration::from_millis(25) }
+    }
+
+    /// The longest wait in one of our queues over a span, in seconds.
+    fn waits(&self, now: Instant, span: Duration) -> f64 {
+        self.longest.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess())
     }
 
     /// From which part of the target on a queue is one that stands.

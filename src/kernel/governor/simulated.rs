@@ -183,6 +183,7 @@ fn run(
             sight.observe(now, Some(interface), bytes);
             let seen = Seen {
                 rtt: shortest.is_finite().then(|| Duration::from_secs_f64(shortest)),
+                longest: shortest.is_finite().then(|| Duration::from_secs_f64(shortest)),
                 handshake: (ms == 0).then(|| Duration::from_secs_f64(line.trip)),
                 arrived: bytes,
                 segment: 1448,
