@@ -559,7 +559,13 @@ impl Path {
             return;
         }
         if self.is_per_flow && self.connections >= 2.0 {
-            return self.compare(now, line);
+            self.compare(now, line);
+            if let (Phase::Compare { several, .. }, Some(rate)) = (&mut self.phase, self.arrivals.rate(span))
+            {
+                // That is what all of them get, as it was looked at twice.
+                *several = Some(rate);
+            }
+            return;
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
             return self.yield_to(now, Rival::Elsewhere, line);
