@@ -14,8 +14,12 @@
 //!
 //! Others on this machine are seen directly (see [`Line`]): for them any state goes to Yield at once, or takes what is left.
 
+mod compare;
+mod ramp;
+
 use std::time::{Duration, Instant};
 
+use self::compare::{BUSY, LESS_THAN_ALL};
 use super::history::{Lowest, Readings, Recent};
 use super::jitter::{self, Jitter, Try};
 use super::line::Line;
@@ -44,32 +48,8 @@ const STALE: Duration = Duration::from_mins(5);
 const HOLD: (Duration, Duration) = (Duration::from_millis(1250), Duration::from_secs(2));
 /// The longest holds.
 const LONGEST: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(16));
-/// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
-const ALL_OF_IT: f64 = 0.88;
-/// Before it uses all of a line that is known, it uses this part of it for so many round trips, and behind queues for each flow, where one
-/// of ours has to grow to its part first; and what of it is too little then, where there is a queue.
-const PAUSE: ((f64, f64), (f64, f64)) = ((0.75, 3.0), (0.93, 7.0));
-const LITTLE: (f64, f64) = (0.7, 0.85);
 /// The shortest span over which a rate is one.
 const TICKS: Duration = Duration::from_millis(40);
-/// How old a round trip may be that is held against a probe's, and how many looks make sure.
-const AT_A_PROBE: Duration = Duration::from_millis(50);
-const SURE: i8 = 4;
-/// Behind queues for each flow, who has less than this of the line may be beside somebody: of 13 flows one is the rival's.
-const LESS_THAN_ALL: f64 = 0.93;
-/// How long each is looked at, and what several connections may take to be there.
-const COMPARED: Duration = Duration::from_millis(150);
-const GATHERED: Duration = Duration::from_millis(1200);
-/// How long a sender may take to use its window, as far as its queue shows that it doesn't, in seconds.
-const GROWN: Duration = Duration::from_secs(1);
-/// What waits now and then in a queue that is kept short, in seconds.
-const NOW_AND_THEN: f64 = 0.002;
-/// Where nothing waited when it was compared, it is not compared again for so long.
-const UNTIL_COMPARED_AGAIN: Duration = Duration::from_secs(5);
-/// Behind queues for each flow a visit compares where the hold before it was that long.
-const WORTH_COMPARING: Duration = Duration::from_secs(8);
-/// The queue that makes sure that a flow's part of the line is used, in seconds.
-const BUSY: f64 = 0.010;
 /// Who is back within this after a hold was there all the time.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long what was on its way when we stepped aside takes to come, at least.
@@ -342,27 +322,6 @@ impl Path {
         }
     }
 
-    /// A queue that the probe doesn't see is ours alone: the line keeps one for each flow. One look may be a chance.
-    fn compare_with_probe(&mut self, now: Instant, probe: f64) {
-        if self.jitter.is_there() {
-            // Two ways of looking that each see something else by chance.
-            (self.is_per_flow, self.alone_in_queue) = (false, 0);
-            return;
-        }
-        // By then a way that jitters is known as one.
-        let Some(base) = self.probe_base.get().filter(|_| self.jitter.is_judged()) else { return };
-        let own = self.rtts.lowest(now, AT_A_PROBE).map_or(0.0, |rtt| rtt - self.base_or_guess());
-        let theirs = probe - base;
-        if own > 0.002 && theirs < 0.3 * own {
-            self.alone_in_queue += 1;
-        } else if theirs > 0.002 && theirs > 0.6 * own {
-            self.alone_in_queue -= if theirs > 0.005 { 2 } else { 1 };
-        }
-        self.alone_in_queue = self.alone_in_queue.clamp(-SURE, SURE);
-        self.is_per_flow =
-            if self.is_per_flow { self.alone_in_queue > 0 } else { self.alone_in_queue >= SURE - 1 };
-    }
-
     /// The window's law, once a round trip.
     fn law(&mut self, now: Instant, line: &mut Line, paths: u32) {
         let (base, rtt, queue, target) =
@@ -371,35 +330,7 @@ impl Path {
         let capacity = line.capacity();
         let share = capacity.map(|capacity| Self::share(capacity, line, paths, rate));
         match self.phase {
-            Phase::Ramp { waits_until } => {
-                // What comes doubles each round trip: only the last one counts. It comes in bursts, and a burst is no queue
-                // that stands; where the line is known, there is time to tell the two apart.
-                let newest = self.arrivals.rate(seconds(rtt.max(0.02))).unwrap_or(rate).max(rate);
-                let little = if self.is_per_flow { LITTLE.1 } else { LITTLE.0 };
-                let too_little = share.is_some_and(|share| newest < little * share);
-                let span =
-                    seconds(2.0 * base).max(Duration::from_millis(if share.is_some() { 60 } else { 25 }));
-                let standing = self.rtts.lowest(now, span.max(self.moment())).map_or(0.0, |rtt| rtt - base);
-                if standing > self.suspicious(0.6) * target {
-                    let is_theirs = !self.jitter.is_there() || standing > jitter::MOST;
-                    if too_little && is_theirs && line.others() < 0.02 * line.reached() {
-                        if self.is_per_flow && self.hold >= WORTH_COMPARING {
-                            return self.compare(now, line);
-                        }
-                        return self.yield_to(now, Rival::Elsewhere, line);
-                    }
-                    line.is_full();
-                    return self.cruise(now);
-                }
-                if rate > self.best.0 * 1.05 {
-                    self.best = (rate, now);
-                }
-                let patience = seconds(10.0 * rtt).max(Duration::from_millis(300));
-                if now.saturating_duration_since(self.best.1) > patience && rate > 0.0 {
-                    return self.cruise(now);
-                }
-                self.ramp(now, line, share, base, target, waits_until);
-            }
+            Phase::Ramp { waits_until } => self.ramp(now, line, share, waits_until),
             Phase::Cruise { suspicions, next_check } => {
                 self.follow(now, line, share);
                 if now >= next_check {
@@ -497,48 +428,6 @@ impl Path {
         }
     }
 
-    fn ramp(
-        &mut self,
-        now: Instant,
-        line: &Line,
-        share: Option<f64>,
-        base: f64,
-        target: f64,
-        waits_until: Option<Instant>,
-    ) {
-        let first = 10.0 * self.segment * self.connections;
-        let grown = if self.window < first && self.released_at.is_none() {
-            first
-        } else if self.is_the_limit(base, USED / 2.0) {
-            self.window * 2.0
-        } else {
-            self.window
-        };
-        let Some(share) = share else {
-            self.window = grown;
-            return;
-        };
-        let (part, trips) = if self.is_per_flow { PAUSE.1 } else { PAUSE.0 };
-        let pause = part * share * base;
-        match waits_until {
-            None if grown >= pause => {
-                self.window = pause;
-                self.phase = Phase::Ramp { waits_until: Some(now + seconds(trips * base)) };
-            }
-            Some(until) if now >= until => {
-                let again = self.released_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
-                let newest = self.arrivals.rate(seconds(2.0 * base).max(TICKS)).unwrap_or(0.0);
-                if self.is_per_flow && again && newest < LITTLE.1 * share {
-                    return self.compare(now, line);
-                }
-                self.window = share * (base + target / 2.0);
-                self.cruise(now);
-            }
-            None => self.window = grown,
-            Some(_) => {}
-        }
-    }
-
     /// Looks whether a queue that never empties is somebody else's.
     fn check(&mut self, now: Instant, line: &Line, suspicions: u8) {
         let span = self.rate_span(now).max(self.moment());
@@ -546,12 +435,7 @@ impl Path {
         let standing = self.rtts.lowest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
         let part = if self.is_per_flow { LESS_THAN_ALL } else { 0.8 };
         let starved = line.capacity().is_some_and(|c| self.total(now, line) < part * c);
-        // What keeps queues short empties them by what it drops: there one stands now and then.
-        let at_times = self.waits(now, 2 * span);
-        let was_compared =
-            self.compared_at.is_some_and(|at| now.saturating_duration_since(at) < UNTIL_COMPARED_AGAIN);
-        let is_dropped_from = self.is_per_flow && at_times > NOW_AND_THEN && !was_compared;
-        let has_queue = standing > self.suspicious(0.4) * target || is_dropped_from;
+        let has_queue = standing > self.suspicious(0.4) * target || self.has_one_at_times(now, 2 * span);
         let suspicions = if has_queue && starved { suspicions + 1 } else { 0 };
         self.phase = Phase::Cruise { suspicions, next_check: now + span };
         let enough = if self.jitter.is_there() { 3 } else { 2 };
@@ -559,13 +443,8 @@ impl Path {
             return;
         }
         if self.is_per_flow && self.connections >= 2.0 {
-            self.compare(now, line);
-            if let (Phase::Compare { several, .. }, Some(rate)) = (&mut self.phase, self.arrivals.rate(span))
-            {
-                // That is what all of them get, as it was looked at twice.
-                *several = Some(rate);
-            }
-            return;
+            // What all of them get was looked at twice.
+            return self.compare(now, line, self.arrivals.rate(span));
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
             return self.yield_to(now, Rival::Elsewhere, line);
@@ -573,66 +452,6 @@ impl Path {
         let base = self.base_or_guess();
         self.window = line.capacity().unwrap_or(0.0) * base;
         self.phase = Phase::Verify { until: now + seconds(3.0 * base).max(Duration::from_millis(80)) };
-    }
-
-    /// Begins to compare what several connections get with what one gets.
-    fn compare(&mut self, now: Instant, line: &Line) {
-        self.reached = self.total(now, line);
-        self.jitter.drop_try();
-        self.phase = Phase::Compare { several: None, since: now, until: now + GATHERED };
-    }
-
-    fn compared(
-        &mut self,
-        now: Instant,
-        line: &mut Line,
-        several: Option<f64>,
-        since: Instant,
-        until: Instant,
-    ) {
-        let span = seconds(5.0 * self.rtt(now)).max(COMPARED);
-        if self.connections < 2.0 {
-            // Those that were closed while we stepped aside come again, where there were any.
-            self.phase = Phase::Compare { several: None, since: now, until };
-            if now < until {
-                return;
-            }
-            if self.hold < LONGEST.1 {
-                return self.yield_to(now, Rival::Elsewhere, line);
-            }
-            // Of one connection nobody can tell. Who stayed for so long gets their part of the line, and a slower one is not left
-            // unused for ever.
-            line.slowed_to(1.05 * self.rate(now));
-            return self.cruise(now);
-        }
-        // What was on its way before says nothing.
-        if now.saturating_duration_since(since) < span + seconds(3.0 * self.rtt(now)) {
-            return;
-        }
-        let rate = self.arrivals.rate(span).unwrap_or(0.0);
-        let Some(several) = several else {
-            let waits = self.waits(now, span);
-            if waits < NOW_AND_THEN {
-                // Nothing waits anywhere: it is the server that sends no more.
-                self.compared_at = Some(now);
-                return self.cruise(now);
-            }
-            self.phase = Phase::Compare { several: Some(rate), since: now, until };
-            return;
-        };
-        // Until a sender has grown to what it may have, it has less.
-        let newest = seconds(3.0 * self.rtt(now)).max(2 * TICKS);
-        let rate = self.arrivals.rate(newest).unwrap_or(0.0);
-        if rate < ALL_OF_IT * several {
-            // Whose sender doesn't send more has not had all that it could have.
-            if self.waits(now, newest) < NOW_AND_THEN / 2.0 && now.saturating_duration_since(since) < GROWN {
-                return;
-            }
-            return self.yield_to(now, Rival::Elsewhere, line);
-        }
-        line.slowed_to(1.05 * several.max(rate));
-        self.hold = HOLD.1;
-        self.cruise(now);
     }
 
     /// Steps aside for others on this machine before anything else. Returns the most that the window may be.
@@ -739,11 +558,6 @@ impl Path {
     /// The shortest span that tells how long a round trip is.
     fn moment(&self) -> Duration {
         if self.jitter.is_there() { jitter::MOMENT } else { Duration::from_millis(25) }
-    }
-
-    /// The longest wait in one of our queues over a span, in seconds.
-    fn waits(&self, now: Instant, span: Duration) -> f64 {
-        self.longest.highest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess())
     }
 
     /// From which part of the target on a queue is one that stands.
