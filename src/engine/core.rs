@@ -38,7 +38,8 @@ pub(super) struct Core {
     pub(super) config: Settings,
     pub(super) source: super::Source,
     pub(super) db: Db,
-    pub(super) items: HashMap<DownloadId, Item>,
+    /// Each by itself: a table of the items themselves would be half empty, and twice there while it grows.
+    pub(super) items: HashMap<DownloadId, Box<Item>>,
     pub(super) collections: BTreeMap<CollectionId, CollectionRecord>,
     pub(super) collections_changed: u64,
     pub(super) queue: Queue,

@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use url::{Host, Url};
 
 use super::core::Core;
-use super::item::Item;
 use super::{Engine, act};
 use crate::fetch::name;
 use crate::model::id::{CollectionId, DownloadId};
@@ -90,7 +89,7 @@ impl Engine {
         let mut rows = Vec::new();
         for mut row in update.rows {
             let item = core.items.get(&row.id).filter(|_| core.is_of(page, row.id));
-            let Some(Item { record, .. }) = item else {
+            let Some(record) = item.map(|item| &item.record) else {
                 // A person took it out of the page's collection.
                 if known.remove(&row.id) {
                     removed.push(row.id);

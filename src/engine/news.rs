@@ -543,7 +543,7 @@ impl Core {
         self.newest.send_replace(self.revision);
         // Its answer is of no use: what stays in the store after a failure is there again at the next start.
         drop(self.db.remove(vec![id]));
-        self.keep_for_undo(item);
+        self.keep_for_undo(*item);
     }
 }
 

@@ -201,7 +201,12 @@ impl Core {
     pub(super) fn mind_sleep(&self) {
         let waited_for = |item: &super::item::Item| item.record.is_full_share();
         let wanted = self.plan.on_battery.is_none()
-            && self.queue.ids_running().iter().filter_map(|id| self.items.get(id)).any(waited_for);
+            && self
+                .queue
+                .ids_running()
+                .iter()
+                .filter_map(|id| self.items.get(id))
+                .any(|item| waited_for(item));
         self.awake.send_if_modified(|awake| std::mem::replace(awake, wanted) != wanted);
     }
 }

@@ -76,9 +76,9 @@ impl Core {
     fn chosen<'a>(&'a self, select: &'a Selector) -> impl Iterator<Item = (&'a Item, DownloadRow)> {
         let by_sight = select.is_by_sight();
         let mut items: Vec<&Item> = if by_sight {
-            self.items.values().collect()
+            self.items.values().map(Box::as_ref).collect()
         } else {
-            select.ids.iter().filter_map(|id| self.items.get(id)).collect()
+            select.ids.iter().filter_map(|id| self.items.get(id).map(Box::as_ref)).collect()
         };
         // The items are put in order, not the rows, which are far more to move.
         items.sort_by(|a, b| {
