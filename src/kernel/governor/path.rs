@@ -443,8 +443,7 @@ impl Path {
             return;
         }
         if self.is_per_flow && self.connections >= 2.0 {
-            // What all of them get was looked at twice.
-            return self.compare(now, line, self.arrivals.rate(span));
+            return self.compare(now, line);
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
             return self.yield_to(now, Rival::Elsewhere, line);

@@ -50,11 +50,12 @@ impl Path {
             if self.is_per_flow { self.alone_in_queue > 0 } else { self.alone_in_queue >= SURE - 1 };
     }
 
-    /// Begins to compare what several connections get, where that is known already, with what one gets.
-    pub(super) fn compare(&mut self, now: Instant, line: &Line, several: Option<f64>) {
+    /// Begins to compare what several connections get with what one gets.
+    pub(super) fn compare(&mut self, now: Instant, line: &Line) {
         self.reached = self.total(now, line);
         self.jitter.drop_try();
-        self.phase = Phase::Compare { several, since: now, until: now + GATHERED };
+        // Who has just come has taken more, or less, than is theirs.
+        self.phase = Phase::Compare { several: None, since: now, until: now + GATHERED };
     }
 
     /// Goes on with it, once a round trip.

@@ -32,7 +32,7 @@ impl Path {
             let is_theirs = !self.jitter.is_there() || standing > jitter::MOST;
             if too_little && is_theirs && line.others() < 0.02 * line.reached() {
                 if self.is_per_flow && self.hold >= WORTH_COMPARING {
-                    return self.compare(now, line, None);
+                    return self.compare(now, line);
                 }
                 return self.yield_to(now, Rival::Elsewhere, line);
             }
@@ -74,7 +74,7 @@ impl Path {
                 let again = self.released_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
                 let newest = self.arrivals.rate(seconds(2.0 * base).max(TICKS)).unwrap_or(0.0);
                 if self.is_per_flow && again && newest < LITTLE.1 * share {
-                    return self.compare(now, line, None);
+                    return self.compare(now, line);
                 }
                 self.window = share * (base + target / 2.0);
                 self.cruise(now);
