@@ -95,7 +95,9 @@ fn set(entry: &mut Entry, option: &str, value: &str) -> Result<Heeded, String> {
         "checksum" => pairs::set(entry, option, &value.replacen('=', ":", 1))?,
         "header" => entry.overrides.push(Override::Header(parse_header(value)?)),
         "max-connection-per-server" | "split" => raise_connections(entry, value)?,
-        // 0 means no limit there.
+        // 0 means no limit there, here and below.
+        "max-tries" if value == "0" => {}
+        "max-tries" => pairs::set(entry, "tries", value)?,
         "max-download-limit" if matches!(value, "0" | "0K" | "0M") => {}
         "max-download-limit" => entry.overrides.push(Override::Limit(binary_rate(value)?)),
         "all-proxy" | "http-proxy" | "https-proxy" if value.is_empty() => {}
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn links_to_one_file_are_mirrors_and_options_belong_to_it() {
         let text = "# list\nhttp://a.example/x\thttps://b.example/x\n  dir=/data\n  out=y.iso\n  checksum=sha-256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n\
-            \theader=X-A: b\n  split=4\n  max-connection-per-server=8\n  max-download-limit=2M\n  gid=1\n\nhttp://c.example/z\n  http-user=me\n  http-passwd=hush\n  gid=2\n";
+            \theader=X-A: b\n  split=4\n  max-connection-per-server=8\n  max-download-limit=2M\n  max-tries=3\n  gid=1\n\nhttp://c.example/z\n  http-user=me\n  http-passwd=hush\n  gid=2\n";
         let listed = parse(text.as_bytes()).unwrap();
         assert_eq!(listed.remarks, ["haul: these aria2 options are not used: gid."]);
         let [first, second] = &listed.entries[..] else { panic!("not two") };
@@ -195,6 +197,7 @@ mod tests {
         assert!(first.extras.checksum.is_some());
         assert!(first.overrides.contains(&Override::Connections(8)));
         assert!(first.overrides.contains(&Override::Limit(2 * 1024 * 1024)));
+        assert!(first.overrides.contains(&Override::Tries(3)));
         let known = Credentials { user: "me".into(), password: "hush".into() };
         assert_eq!(second.overrides, [Override::Credentials(known)]);
     }

@@ -38,6 +38,8 @@ pub enum Override {
     Header(GivenHeader),
     /// Connections at most.
     Connections(u32),
+    /// Tries at most.
+    Tries(u32),
     /// Bytes per second at most.
     Limit(u64),
     /// Referer.
@@ -95,6 +97,7 @@ impl Entry {
     pub fn of_added(new: NewDownload, settings: &TransferSettings) -> Self {
         let mut overrides: Vec<_> = settings.headers.iter().cloned().map(Override::Header).collect();
         overrides.extend(settings.connections.map(Override::Connections));
+        overrides.extend(settings.tries.map(Override::Tries));
         overrides.extend(settings.limit.map(Override::Limit));
         overrides.extend(settings.referer.clone().map(Override::Referer));
         overrides.extend(settings.user_agent.clone().map(Override::UserAgent));
@@ -123,6 +126,7 @@ impl Override {
         match self.clone() {
             Self::Header(header) => settings.headers.push(header),
             Self::Connections(connections) => settings.connections = Some(connections),
+            Self::Tries(tries) => settings.tries = Some(tries),
             Self::Limit(limit) => settings.limit = Some(limit),
             Self::Referer(text) => settings.referer = Some(text),
             Self::UserAgent(text) => settings.user_agent = Some(text),

@@ -23,6 +23,10 @@
 //! | the same, with what more of a window brings as the measure: as much more rate is no queue, and counts as the way's own length from then on (see the bounds in `jitter.rs`) | 98 % of the line, and the foreground keeps 99 % |
 //! | what came behind a hole counted where less than half of a tick was in order | at each loss bytes of ours looked like somebody's first flight, and half of the line was given to nobody for 160 ms: 91 % alone behind `fq_codel`, 91 % with losses. The kernel's count of what came before its turn: 100 and 99 %, and the foreground keeps 2 % more behind `fq_codel` |
 //! | the trickle as what is read four times a second | the kernel takes the smallest window each round trip whether it is read or not: 2 % of this line, a tenth of one of 10 Mbit/s. A buffer of a few segments meanwhile: 0.4 % |
+//! | behind `fq_codel`, a rival elsewhere: the window as the ramp left it | twice of what fits: what keeps queues short (RFC 8289) drops, senders go by that, and neither a queue nor the window shows who comes. Two connections of ours leave the foreground 34 %, a plain download 50. A window that is no more than fills the line keeps the queue ours |
+//! | the same, one look of the probe, or a queue that stands for a second | a queue of 3 ms has gaps, so the line was never known for one with a queue for each flow. Looks are counted, and not before jitter is known: it looks the same |
+//! | the same, whoever has less than the line beside a rival | so has who is on a line that became slower: behind `fq_codel` it got 2 % of it from then on, for ever. What two connections get against what one gets tells them apart (`path/compare.rs`): half a second for a slower line |
+//! | the same, what several get as it was when the suspicion came | in that moment they have half of their part, and one has as much: a rival is taken for a slower line. 150 ms later |
 //! | who was quiet for a quarter of a second comes again | a foreground that lost what it sent is quiet for longer, and counted as one that reads pages. A second |
 //!
 //! # Measured
