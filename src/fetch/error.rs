@@ -70,10 +70,17 @@ impl FetchError {
         let all = said.join(": ");
         let last = said.last().cloned().unwrap_or_else(|| error.to_string());
         let has = |needle: &str| all.to_ascii_lowercase().contains(needle);
+        // What a server of HTTP/2 gives as its reason is its own words: none of them tells of anything here.
+        let is_of_two = |text: &String| {
+            ["connection error ", "stream error "].iter().any(|begin| text.starts_with(begin))
+        };
+        if said.iter().any(is_of_two) {
+            return Self::new(Kind::Cut, format!("the connection to {host} broke: {last}"));
+        }
         if has("certificate") || has("invalid peer") || has("unknownissuer") {
             return Self::new(Kind::Certificate, format!("{host}'s certificate can't be trusted: {last}"));
         }
-        if has("noapplicationprotocol") {
+        if has("noapplicationprotocol") || has("unofferedapplicationprotocol") {
             let text = format!("{host} speaks neither HTTP/1.1 nor HTTP/2");
             return Self::new(Kind::OtherProtocol, text);
         }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
-    REFERER, SET_COOKIE, TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RANGE, REFERER, SET_COOKIE, TRANSFER_ENCODING,
 };
 use http::{Method, Version};
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -16,7 +16,7 @@ use reqwest::{Client, Request};
 use url::Url;
 
 use super::error::{FetchError, Kind};
-use super::pool::{Loan, Pool, Speaks, is_secure};
+use super::pool::{Loan, Pool, is_secure};
 use super::profile::Profile;
 use super::reach;
 use super::transport::{Answer, Ask, Body};
@@ -58,7 +58,8 @@ impl Http {
             let is_gate = ask.jar.keep(response.headers().get_all(SET_COOKIE).iter(), &url, &pool.brought);
             let status = response.status();
             refuse_codings(&response, &url)?;
-            let Some(location) = response.headers().get(LOCATION).filter(|_| is_redirect(status.as_u16()))
+            let Some(location) =
+                response.headers().get(LOCATION).filter(|_| is_redirect(status.as_u16())).cloned()
             else {
                 return Ok(Answer {
                     status,
@@ -67,11 +68,13 @@ impl Http {
                     hops: been.len(),
                     remote: response.remote_addr(),
                     local: response.extensions().get::<HttpInfo>().map(HttpInfo::local_addr),
-                    body: Body { host: host_of(&url).into(), response, loan: loan.map(Box::new) },
+                    body: Body::of(response, host_of(&url), loan),
                     final_url: url,
                 });
             };
-            let next = follow(&url, location, ask.profile.allow_downgrade)?;
+            // Its connection may be of use again.
+            drop(Body::of(response, String::new(), loan));
+            let next = follow(&url, &location, ask.profile.allow_downgrade)?;
             let is_circle = !is_gate && (next == url || been.contains(&next));
             if been.len() >= MAX_REDIRECTS || is_circle {
                 return Err(FetchError::new(
@@ -111,7 +114,8 @@ impl Http {
         first: bool,
     ) -> Result<(reqwest::Response, Option<Loan>), FetchError> {
         reach::check(&ask.profile, url).await?;
-        let mut is_two = is_secure(url) && pool.heard(url) == Some(Speaks::TwoOnly);
+        let mut is_two = is_secure(url) && pool.is_two_only(url);
+        let mut told_so = false;
         let mut again = true;
         loop {
             let loan = if is_two { Some(pool.two(&ask.profile, url, ask.fresh)?) } else { None };
@@ -121,27 +125,33 @@ impl Http {
             };
             let mut request = Request::new(Method::GET, bare(url));
             *request.headers_mut() = headers(ask, pool, url, first)?;
+            if is_two && request.headers().contains_key(HOST) {
+                let text = format!("{} speaks HTTP/2, where no Host can be given", host_of(url));
+                return Err(FetchError::new(Kind::Local, text));
+            }
             let error = match execute(&client, request, ask, url).await {
                 Ok(response) => {
+                    let is_only = is_two && response.version() == Version::HTTP_2;
                     if is_secure(url) {
-                        let is_only = is_two && response.version() == Version::HTTP_2;
-                        pool.hear(url, if is_only { Speaks::TwoOnly } else { Speaks::One });
+                        pool.hear(url, is_only, told_so);
                     }
                     return Ok((response, loan));
                 }
                 Err(error) => error,
             };
+            if is_two {
+                // It may speak the other one, too: the next one to ask finds out.
+                pool.unhear(url);
+            }
             // A kept connection may have been closed by the server while the request was on its way (RFC 9112, 9.3.1).
             if again && error.kind == Kind::Cut {
                 again = false;
                 continue;
             }
             // Not all say that they speak no HTTP/1.1 (RFC 7301, 3.2): some hang up, some begin to speak HTTP/2.
-            let may_be_two = match error.kind {
-                Kind::OtherProtocol => true,
-                Kind::Cut | Kind::BadAnswer => pool.heard(url).is_none(),
-                _ => false,
-            };
+            told_so = error.kind == Kind::OtherProtocol;
+            let may_be_two = told_so
+                || matches!(error.kind, Kind::Cut | Kind::BadAnswer) && !pool.is_known_to_speak_one(url);
             if !is_secure(url) || is_two || !may_be_two {
                 return Err(error);
             }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cookie_store::CookieStore;
 use reqwest::Client;
@@ -25,13 +25,20 @@ const MOST_KEPT: usize = 16;
 /// The largest frame of HTTP/2 that is taken, in bytes: one frame is one read.
 const LARGEST_FRAME: u32 = 1024 * 1024;
 
+/// How long a server that only hung up on HTTP/1.1 is asked in HTTP/2 first: it may have been a bad moment.
+const BELIEVED: Duration = Duration::from_mins(10);
+/// How many origins are remembered.
+const MOST_HEARD: usize = 1000;
+/// The most that the fields of an answer may take in HTTP/2, in bytes; as much as in HTTP/1.1.
+const MOST_FIELDS: u32 = 400 * 1024;
+
 /// What an origin was heard to speak over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaks {
+enum Speaks {
     /// HTTP/1.1, whatever else.
     One,
-    /// HTTP/2, and no HTTP/1.1.
-    TwoOnly,
+    /// HTTP/2, and no HTTP/1.1: for good where it said so itself.
+    TwoOnly(Option<Instant>),
 }
 
 /// The connections of one profile, and the cookies that the user brought.
@@ -40,7 +47,7 @@ pub(super) struct Pool {
     plain: RefCell<Option<Client>>,
     tls: RefCell<Option<Client>>,
     heard: RefCell<HashMap<String, Speaks>>,
-    two: Rc<Two>,
+    two: RefCell<Rc<Two>>,
 }
 
 /// What servers of HTTP/2 only are asked with.
@@ -48,7 +55,8 @@ pub(super) struct Pool {
 struct Two {
     /// Loading authorities takes milliseconds; it is done once.
     config: RefCell<Option<ClientConfig>>,
-    idle: RefCell<HashMap<String, Vec<Client>>>,
+    /// By origin, each since when.
+    idle: RefCell<HashMap<String, Vec<(Client, Instant)>>>,
 }
 
 /// A connection that is one answer's own. It goes back only after all of the answer: what else comes is of nobody.
@@ -75,7 +83,7 @@ impl Pool {
             plain: RefCell::default(),
             tls: RefCell::default(),
             heard: RefCell::default(),
-            two: Rc::default(),
+            two: RefCell::default(),
         })
     }
 
@@ -84,7 +92,7 @@ impl Pool {
         self.plain.replace(None);
         self.tls.replace(None);
         self.heard.borrow_mut().clear();
-        self.two.idle.borrow_mut().clear();
+        self.two.replace(Rc::default());
     }
 
     /// What asks for a URL in HTTP/1.1; with a new connection if that is wanted.
@@ -109,37 +117,85 @@ impl Pool {
 
     /// What asks for a URL in HTTP/2, or in what else the server chooses.
     pub(super) fn two(&self, profile: &Profile, url: &Url, fresh: bool) -> Result<Loan, FetchError> {
-        let origin = origin_of(url);
-        let kept = if fresh { None } else { self.two.idle.borrow_mut().get_mut(origin).and_then(Vec::pop) };
+        let (origin, two) = (origin_of(url), Rc::clone(&self.two.borrow()));
+        let kept = if fresh { None } else { two.take(origin) };
         let client = if let Some(client) = kept {
             client
         } else {
-            let mut config = self.two.config.borrow_mut();
-            let config = match &mut *config {
-                Some(config) => config,
-                none => {
-                    let mut config = tls::config(profile)?;
-                    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-                    none.insert(config)
-                }
-            };
-            // The window grows with what is read in a round trip: what is read slowly is not sent ahead.
-            client(profile, config.clone(), |builder| {
-                builder.http2_adaptive_window(true).http2_max_frame_size(LARGEST_FRAME)
+            // The window grows with what is read in a round trip: what was read slowly from the first byte on is not sent ahead.
+            client(profile, two.config(profile, fresh)?, |builder| {
+                builder
+                    .http2_adaptive_window(true)
+                    .http2_max_frame_size(LARGEST_FRAME)
+                    .http2_max_header_list_size(MOST_FIELDS)
             })?
         };
-        Ok(Loan { client, origin: origin.to_owned(), of: Rc::downgrade(&self.two) })
+        Ok(Loan { client, origin: origin.to_owned(), of: Rc::downgrade(&two) })
     }
 
-    /// What the origin of a URL was heard to speak.
-    pub(super) fn heard(&self, url: &Url) -> Option<Speaks> {
-        self.heard.borrow().get(origin_of(url)).copied()
+    /// Whether the origin of a URL was heard to speak HTTP/1.1.
+    pub(super) fn is_known_to_speak_one(&self, url: &Url) -> bool {
+        self.heard.borrow().get(origin_of(url)) == Some(&Speaks::One)
     }
 
-    /// Keeps what the origin of a URL was heard to speak.
-    pub(super) fn hear(&self, url: &Url, speaks: Speaks) {
-        if self.heard(url) != Some(speaks) {
-            self.heard.borrow_mut().insert(origin_of(url).to_owned(), speaks);
+    /// Whether the origin of a URL is to be asked in HTTP/2 at once.
+    pub(super) fn is_two_only(&self, url: &Url) -> bool {
+        match self.heard.borrow().get(origin_of(url)) {
+            Some(Speaks::TwoOnly(since)) => since.is_none_or(|since| since.elapsed() < BELIEVED),
+            _ => false,
+        }
+    }
+
+    /// Keeps what the origin of a URL spoke; `told_so` is whether it said that it speaks nothing else.
+    pub(super) fn hear(&self, url: &Url, is_two_only: bool, told_so: bool) {
+        let mut heard = self.heard.borrow_mut();
+        match heard.get(origin_of(url)) {
+            Some(Speaks::One) if !is_two_only => return,
+            // Since it was found out, not since it was used last.
+            Some(Speaks::TwoOnly(Some(since))) if is_two_only && since.elapsed() < BELIEVED => return,
+            Some(Speaks::TwoOnly(None)) if is_two_only => return,
+            _ => {}
+        }
+        if heard.len() >= MOST_HEARD {
+            heard.clear();
+        }
+        let speaks = if is_two_only { Speaks::TwoOnly((!told_so).then(Instant::now)) } else { Speaks::One };
+        heard.insert(origin_of(url).to_owned(), speaks);
+    }
+
+    /// Forgets what the origin of a URL spoke.
+    pub(super) fn unhear(&self, url: &Url) {
+        self.heard.borrow_mut().remove(origin_of(url));
+    }
+}
+
+impl Two {
+    fn config(&self, profile: &Profile, fresh: bool) -> Result<ClientConfig, FetchError> {
+        if let Some(config) = self.config.borrow().as_ref().filter(|_| !fresh) {
+            return Ok(config.clone());
+        }
+        let mut config = tls::config(profile)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        self.config.replace(Some(config.clone()));
+        Ok(config)
+    }
+
+    /// The connection to an origin that was used last.
+    fn take(&self, origin: &str) -> Option<Client> {
+        let mut idle = self.idle.borrow_mut();
+        let (client, since) = idle.get_mut(origin)?.pop()?;
+        (since.elapsed() < KEPT).then_some(client)
+    }
+
+    fn keep(&self, origin: String, client: Client) {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|_, kept| {
+            kept.retain(|(_, since)| since.elapsed() < KEPT);
+            !kept.is_empty()
+        });
+        let kept = idle.entry(origin).or_default();
+        if kept.len() < MOST_KEPT {
+            kept.push((client, Instant::now()));
         }
     }
 }
@@ -150,13 +206,10 @@ impl Loan {
         &self.client
     }
 
-    /// Gives the connection back.
+    /// Gives the connection back; nobody takes it where all connections were let go of meanwhile.
     pub(super) fn give_back(self) {
-        let Some(two) = self.of.upgrade() else { return };
-        let mut idle = two.idle.borrow_mut();
-        let kept = idle.entry(self.origin).or_default();
-        if kept.len() < MOST_KEPT {
-            kept.push(self.client);
+        if let Some(two) = self.of.upgrade() {
+            two.keep(self.origin, self.client);
         }
     }
 }

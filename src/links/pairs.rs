@@ -78,7 +78,9 @@ const KEYS: &[Key] = &[
     Key {
         word: "tries",
         read: |entry, text| entry.put(number(text).map(Override::Tries)),
-        write: |entry| entry.texts(|own| if let Override::Tries(n) = own { Some(n.to_string()) } else { None }),
+        write: |entry| {
+            entry.texts(|own| if let Override::Tries(n) = own { Some(n.to_string()) } else { None })
+        },
     },
     Key {
         word: "limit",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::toml;
 
-use crate::support::content::{Held, first_difference};
+use crate::support::content::{Held, Version, first_difference};
 use crate::support::machine::{Machine, Outcome};
 use crate::support::real::{Kind, Options, RealServer, require};
 use crate::support::site::Site;
@@ -151,4 +151,16 @@ fn a_limit_holds_and_what_stops_in_the_middle_is_tried_again() {
     scene.site.serve("cut.bin", toml! { size = "3 MiB" rule = [{ when = { to = 1 }, cut_after = "1 MiB" }] });
     let outcome = scene.get("cut.bin", &[]);
     scene.assert_whole("cut.bin", &outcome);
+}
+
+#[test]
+fn an_answer_that_is_reset_without_an_error_is_not_taken_for_a_whole_file() {
+    let (identity, machine) = (Identity::new(), Machine::new());
+    let content = Version { seed: 7, size: 40_000, flip: Vec::new() }.bytes();
+    let door = Terminator::breaking_off(&identity, content.clone());
+    let authority = machine.put("ca.pem", &identity.authority_pem).display().to_string();
+    let outcome = machine.run(&["get", &door.url("file.bin"), "--ca", &authority, "-n", "1"]);
+    assert!(outcome.status.success(), "{}", outcome.told());
+    let held = std::fs::read(machine.file("file.bin")).unwrap();
+    assert_eq!(first_difference(&held, &content), None, "{} bytes: {}", held.len(), outcome.told());
 }

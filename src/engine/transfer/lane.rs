@@ -251,6 +251,9 @@ pub(super) async fn pump(shared: &Shared, cell: &LaneCell, body: &mut Body, firs
     cell.answered.set(true);
     shared.govern(cell);
     let stop = take(shared, cell, body, first).await;
+    if matches!(stop, Stop::Done) {
+        body.finish();
+    }
     // Whoever has the connection next has it whole.
     cell.narrow.replace(Narrowed::No);
     stop
