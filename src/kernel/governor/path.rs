@@ -19,7 +19,7 @@ mod ramp;
 
 use std::time::{Duration, Instant};
 
-use self::compare::{BUSY, LESS_THAN_ALL};
+use self::compare::{BUSY, WORTH_COMPARING};
 use super::history::{Lowest, Readings, Recent};
 use super::jitter::{self, Jitter, Try};
 use super::line::Line;
@@ -120,6 +120,14 @@ pub struct Grant {
     pub stance: Stance,
 }
 
+/// What several connections got.
+#[derive(Clone, Copy, Debug)]
+struct Several {
+    rate: f64,
+    /// What our other ways over the line had meanwhile.
+    siblings: f64,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Until a known line's three quarters have shown no rival.
@@ -135,7 +143,7 @@ enum Phase {
     },
     /// What several connections got, once that is known: from then on one has the window.
     Compare {
-        several: Option<f64>,
+        several: Option<Several>,
         since: Instant,
         until: Instant,
     },
@@ -292,7 +300,9 @@ impl Path {
         }
         if let Some(rtt) = seen.rtt.map(|rtt| rtt.as_secs_f64()) {
             self.rtts.push(now, rtt);
-            let is_settled = !matches!(self.phase, Phase::Drain { .. } | Phase::Yield { .. });
+            // Where one has all of the window, others have a shorter way.
+            let is_settled =
+                !matches!(self.phase, Phase::Drain { .. } | Phase::Yield { .. } | Phase::Compare { .. });
             if self.jitter.look(now, rtt, is_settled) {
                 // What was lowest until now is what nobody has under load.
                 self.base.clear();
@@ -359,7 +369,7 @@ impl Path {
             Phase::Compare { .. } if !self.is_per_flow => self.yield_to(now, Rival::Elsewhere, line),
             Phase::Compare { several, since, until } => {
                 // One gets room for as much as several had.
-                let rate = several.unwrap_or(rate);
+                let rate = several.map_or(rate, |several| several.rate);
                 self.window = (rate * (base + BUSY)).max(4.0 * self.segment * self.connections);
                 self.compared(now, line, several, since, until);
             }
@@ -433,16 +443,21 @@ impl Path {
         let span = self.rate_span(now).max(self.moment());
         let target = self.target(now);
         let standing = self.rtts.lowest(now, span).map_or(0.0, |rtt| rtt - self.base_or_guess());
-        let part = if self.is_per_flow { LESS_THAN_ALL } else { 0.8 };
+        let part = if self.may_compare(now, line) { self.part_beside_one() } else { 0.8 };
         let starved = line.capacity().is_some_and(|c| self.total(now, line) < part * c);
-        let has_queue = standing > self.suspicious(0.4) * target || self.has_one_at_times(now, 2 * span);
+        let has_queue = if self.is_per_flow {
+            self.may_compare(now, line)
+                && (standing > self.suspicious(0.4) * target || self.has_one_at_times(now, 2 * span))
+        } else {
+            standing > self.suspicious(0.4) * target
+        };
         let suspicions = if has_queue && starved { suspicions + 1 } else { 0 };
         self.phase = Phase::Cruise { suspicions, next_check: now + span };
         let enough = if self.jitter.is_there() { 3 } else { 2 };
         if suspicions < enough {
             return;
         }
-        if self.is_per_flow && self.connections >= 2.0 {
+        if self.is_per_flow && (self.connections >= 2.0 || self.hold >= WORTH_COMPARING) {
             return self.compare(now, line);
         }
         if self.is_per_flow || standing > (4.0 * target).max(0.02) {
@@ -495,7 +510,9 @@ impl Path {
     }
 
     fn yield_to(&mut self, now: Instant, rival: Rival, line: &Line) {
-        self.reached = self.total(now, line);
+        // A ramp has not reached anything yet.
+        let is_ramp = matches!(self.phase, Phase::Ramp { .. });
+        self.reached = if is_ramp { f64::INFINITY } else { self.total(now, line) };
         self.jitter.drop_try();
         let (first, longest) = if self.is_per_flow { (HOLD.1, LONGEST.1) } else { (HOLD.0, LONGEST.0) };
         let again = self.released_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);

@@ -34,9 +34,7 @@ pub fn share_out(grant: Grant, wants: &[Wants], turn: usize) -> Vec<Part> {
     if grant.single {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive window")]
         let all = (grant.window as u64).max(FLOOR);
-        // The newest one's sender has lost least, and grows fastest.
-        let newest = wants.len() - 1;
-        return (0..wants.len()).map(|at| Part::Window(if at == newest { all } else { FLOOR })).collect();
+        return (0..wants.len()).map(|at| if at == 0 { Part::Window(all) } else { Part::Held }).collect();
     }
     let smallest = |wants: &Wants| f64::from(wants.segment.max(1)) * 2.0;
     // Where there is no room for two segments each, some wait for their turn.
@@ -154,7 +152,7 @@ mod tests {
     #[test]
     fn where_one_is_compared_with_all_it_has_all_of_the_window() {
         let single = Grant { single: true, ..grant(100_000.0) };
-        assert_eq!(windows(&share_out(single, &wants(&[1, 1, 2]), 1)), [FLOOR, FLOOR, 100_000]);
+        assert_eq!(windows(&share_out(single, &wants(&[1, 1, 2]), 1)), [100_000, 0, 0]);
     }
 
     #[test]

@@ -5,15 +5,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{HOLD, LONGEST, Line, Path, Phase, Rival, TICKS, seconds};
+use super::{HOLD, LONGEST, Line, Path, Phase, Rival, Several, TICKS, seconds};
 
 /// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
 const ALL_OF_IT: f64 = 0.88;
 /// How old a round trip may be that is held against a probe's, and how many looks make sure.
 const AT_A_PROBE: Duration = Duration::from_millis(50);
 const SURE: i8 = 4;
-/// Behind queues for each flow, who has less than this of the line may be beside somebody: of 13 flows one is the rival's.
-pub(super) const LESS_THAN_ALL: f64 = 0.93;
+/// How much longer than our own way a probe's may be, in seconds.
+const MORE_THAN_OURS: f64 = 0.001;
+/// Behind queues for each flow, who has less than this of the line may be beside somebody, however many connections: of 13 flows one is
+/// the rival's.
+const LESS_THAN_ALL: f64 = 0.93;
 /// How long each is looked at, and what several connections may take to be there.
 const COMPARED: Duration = Duration::from_millis(150);
 const GATHERED: Duration = Duration::from_millis(1200);
@@ -25,6 +28,8 @@ const NOW_AND_THEN: f64 = 0.002;
 const UNTIL_COMPARED_AGAIN: Duration = Duration::from_secs(5);
 /// Behind queues for each flow a visit compares where the hold before it was that long.
 pub(super) const WORTH_COMPARING: Duration = Duration::from_secs(8);
+/// From this part of the line on our other ways have changed what a comparison would tell.
+const SIBLINGS: f64 = 0.1;
 /// The queue that makes sure that a flow's part of the line is used, in seconds.
 pub(super) const BUSY: f64 = 0.010;
 
@@ -38,9 +43,13 @@ impl Path {
         }
         // By then a way that jitters is known as one.
         let Some(base) = self.probe_base.get().filter(|_| self.jitter.is_judged()) else { return };
+        // The first probe may have met a queue of ours.
+        let base = base.min(self.base_or_guess() + MORE_THAN_OURS);
         let own = self.rtts.lowest(now, AT_A_PROBE).map_or(0.0, |rtt| rtt - self.base_or_guess());
         let theirs = probe - base;
-        if own > 0.002 && theirs < 0.3 * own {
+        // What is smoothed over four readings a second shows queues that are gone.
+        let is_fresh = !matches!(self.phase, Phase::Yield { .. } | Phase::Drain { .. });
+        if is_fresh && own > 0.002 && theirs < 0.3 * own {
             self.alone_in_queue += 1;
         } else if theirs > 0.002 && theirs > 0.6 * own {
             self.alone_in_queue -= if theirs > 0.005 { 2 } else { 1 };
@@ -63,7 +72,7 @@ impl Path {
         &mut self,
         now: Instant,
         line: &mut Line,
-        several: Option<f64>,
+        several: Option<Several>,
         since: Instant,
         until: Instant,
     ) {
@@ -94,13 +103,20 @@ impl Path {
                 self.compared_at = Some(now);
                 return self.cruise(now);
             }
-            self.phase = Phase::Compare { several: Some(rate), since: now, until };
+            let siblings = self.siblings(line, span);
+            self.phase = Phase::Compare { several: Some(Several { rate, siblings }), since: now, until };
             return;
         };
         // Until a sender has grown to what it may have, it has less.
         let newest = seconds(3.0 * self.rtt(now)).max(2 * TICKS);
         let rate = self.arrivals.rate(newest).unwrap_or(0.0);
-        if rate < ALL_OF_IT * several {
+        let moved = (self.siblings(line, newest) - several.siblings).abs();
+        if line.capacity().is_some_and(|capacity| moved > SIBLINGS * capacity) {
+            // What another way of ours let go of, or took, was not the line's.
+            self.compared_at = Some(now);
+            return self.cruise(now);
+        }
+        if rate < ALL_OF_IT * several.rate {
             if self.waits(now, newest) >= NOW_AND_THEN {
                 return self.yield_to(now, Rival::Elsewhere, line);
             }
@@ -111,16 +127,32 @@ impl Path {
             }
             return;
         }
-        line.slowed_to(1.05 * several.max(rate));
+        line.slowed_to(1.05 * several.rate.max(rate));
         self.hold = HOLD.1;
         self.cruise(now);
     }
 
-    /// Whether one of our queues holds something now and then: what keeps queues short empties them by what it drops.
-    pub(super) fn has_one_at_times(&self, now: Instant, span: Duration) -> bool {
+    /// Whether it is one of a line for each flow, and a comparison would tell something: beside others who are seen it would not, and
+    /// not so soon after one that told nothing.
+    pub(super) fn may_compare(&self, now: Instant, line: &Line) -> bool {
         let was_compared =
             self.compared_at.is_some_and(|at| now.saturating_duration_since(at) < UNTIL_COMPARED_AGAIN);
-        self.is_per_flow && self.waits(now, span) > NOW_AND_THEN && !was_compared
+        self.is_per_flow && !line.is_shared() && !was_compared
+    }
+
+    /// What we have of the line where somebody is there: less than this.
+    pub(super) fn part_beside_one(&self) -> f64 {
+        LESS_THAN_ALL.min((self.connections + 0.5) / (self.connections + 1.0))
+    }
+
+    /// Whether one of our queues holds something now and then: what keeps queues short empties them by what it drops.
+    pub(super) fn has_one_at_times(&self, now: Instant, span: Duration) -> bool {
+        self.waits(now, span) > NOW_AND_THEN
+    }
+
+    /// What our other ways over the line have.
+    fn siblings(&self, line: &Line, span: Duration) -> f64 {
+        (line.own(span) - self.arrivals.rate(span).unwrap_or(0.0)).max(0.0)
     }
 
     /// The longest wait in one of our queues over a span, in seconds.

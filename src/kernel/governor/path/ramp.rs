@@ -25,13 +25,15 @@ impl Path {
         // that stands; where the line is known, there is time to tell the two apart.
         let newest = self.arrivals.rate(seconds(rtt.max(0.02))).unwrap_or(rate).max(rate);
         let little = if self.is_per_flow { LITTLE.1 } else { LITTLE.0 };
-        let too_little = share.is_some_and(|share| newest < little * share);
+        // What our other ways over the line have of it is no rival's.
+        let is_used = line.capacity().is_some_and(|c| self.total(now, line).max(newest) >= LITTLE.1 * c);
+        let too_little = share.is_some_and(|share| newest < little * share) && !is_used;
         let span = seconds(2.0 * base).max(Duration::from_millis(if share.is_some() { 60 } else { 25 }));
         let standing = self.rtts.lowest(now, span.max(self.moment())).map_or(0.0, |rtt| rtt - base);
         if standing > self.suspicious(0.6) * target {
             let is_theirs = !self.jitter.is_there() || standing > jitter::MOST;
             if too_little && is_theirs && line.others() < 0.02 * line.reached() {
-                if self.is_per_flow && self.hold >= WORTH_COMPARING {
+                if self.is_per_flow && (self.connections >= 2.0 || self.hold >= WORTH_COMPARING) {
                     return self.compare(now, line);
                 }
                 return self.yield_to(now, Rival::Elsewhere, line);
