@@ -187,16 +187,10 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::fixtures::fixture;
     use super::*;
     use crate::library::asf;
     use crate::library::found::Found;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        std::fs::read(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name),
-        )
-        .unwrap()
-    }
 
     fn written(bytes: &[u8], set: &Info) -> Result<Vec<u8>, String> {
         let mut file = tempfile::tempfile().unwrap();

@@ -65,14 +65,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::avi;
+    use super::super::fixtures::fixture;
     use super::super::found::Found;
     use super::super::source::Source;
     use super::*;
-
-    fn fixture() -> Vec<u8> {
-        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media/film.avi"))
-            .unwrap()
-    }
 
     fn written(bytes: &[u8], set: &Info) -> Result<Vec<u8>, String> {
         let mut file = tempfile::tempfile().unwrap();
@@ -91,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_film_takes_what_it_has_names_for_and_stays_what_it_is() {
-        let before = fixture();
+        let before = fixture("film.avi");
         let known = found(&before);
         let set: Info = [
             (Field::Title, "Neu ☂"),
@@ -117,7 +113,7 @@ mod tests {
     #[test]
     fn a_film_in_parts_or_cut_short_is_left_alone() {
         let set: Info = [(Field::Title, "Neu".to_owned())].into();
-        let before = fixture();
+        let before = fixture("film.avi");
         let parts = [&before[..], b"RIFF\x04\0\0\0AVIX"].concat();
         for bytes in [&parts[..], &before[..before.len() - 30], b"RIFF\x04\0\0\0AVI ", b"RIFF", b""] {
             assert!(written(bytes, &set).is_err(), "{}", bytes.len());
@@ -127,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_film_does_harm(at in 0_usize..18_000, lie in any::<[u8; 4]>()) {
-            let mut bytes = fixture();
+            let mut bytes = fixture("film.avi");
             bytes[at..at + 4].copy_from_slice(&lie);
             if let Ok(after) = written(&bytes, &[(Field::Title, "Neu".to_owned())].into()) {
                 prop_assert!(after[8..bytes.len()] == bytes[8..]);

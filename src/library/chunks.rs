@@ -185,7 +185,7 @@ pub(super) fn read(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Seek as _, Write as _};
+    use std::io::{BufReader, Seek as _};
 
     use lofty::config::{ParseOptions, WriteOptions};
     use lofty::file::AudioFile;
@@ -195,26 +195,10 @@ mod tests {
     use lofty::tag::Accessor as _;
     use proptest::prelude::*;
 
+    use super::super::fixtures::{bytes_of, file_of, fixture};
     use super::*;
 
     type Change = fn(&mut Cursor<Vec<u8>>, &str);
-
-    fn fixture(name: &str) -> Vec<u8> {
-        std::fs::read(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name),
-        )
-        .unwrap()
-    }
-
-    fn file_of(bytes: &[u8]) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        file
-    }
-
-    fn bytes_of(file: &File) -> Vec<u8> {
-        read(file, 0, file.metadata().unwrap().len()).unwrap()
-    }
 
     fn retitle<T: AudioFile>(file: &mut Cursor<Vec<u8>>, change: impl Fn(&mut T)) {
         file.rewind().unwrap();

@@ -338,29 +338,17 @@ fn vint(size: u64, width: usize) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Seek as _, Write as _};
+    use std::io::{Read as _, Seek as _};
 
     use proptest::prelude::*;
 
+    use super::super::fixtures::{file_of, fixture};
     use super::*;
     use crate::library::matroska;
     use crate::library::source::Source;
 
     const CLUSTER: u32 = 0x1F43_B675;
     const CUES: u32 = 0x1C53_BB6B;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        std::fs::read(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name),
-        )
-        .unwrap()
-    }
-
-    fn file_of(bytes: &[u8]) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        file
-    }
 
     fn written(bytes: &[u8], set: &Info) -> Result<Vec<u8>, String> {
         let mut file = file_of(bytes);

@@ -8,6 +8,8 @@ mod avi_write;
 mod bytes;
 mod chunks;
 mod cover;
+#[cfg(test)]
+mod fixtures;
 mod format;
 mod found;
 mod kind;

@@ -7,6 +7,7 @@ use std::io::{self, Cursor};
 use std::os::unix::fs::FileExt as _;
 
 use super::bytes::Bytes;
+use super::chunks::read;
 use super::mp4;
 use super::source::Source;
 
@@ -136,12 +137,6 @@ fn tops(file: &File) -> io::Result<Vec<Top>> {
     mp4::tops(&mut Source::of(file.try_clone()?)?)
 }
 
-fn read(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(usize::MAX)];
-    file.read_exact_at(&mut bytes, start)?;
-    Ok(bytes)
-}
-
 /// The movie box of what was written; everything else in it has to be as it was.
 fn other_movie(before: &[u8], after: &[u8], light: &[Top]) -> Result<Vec<u8>, String> {
     let movie = light.iter().position(|top| &top.kind == b"moov").ok_or(SENSELESS)?;
@@ -233,31 +228,15 @@ pub(super) fn shift(file: &File, start: u64, end: u64, by: i64) -> io::Result<()
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Seek as _, Write as _};
+    use std::io::{BufReader, Seek as _};
 
     use lofty::config::{ParseOptions, WriteOptions};
     use lofty::file::AudioFile as _;
     use lofty::mp4::Mp4File;
     use lofty::tag::Accessor as _;
 
+    use super::super::fixtures::{bytes_of, file_of, fixture};
     use super::*;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        std::fs::read(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/media").join(name),
-        )
-        .unwrap()
-    }
-
-    fn file_of(bytes: &[u8]) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        file
-    }
-
-    fn bytes_of(file: &File) -> Vec<u8> {
-        read(file, 0, file.metadata().unwrap().len()).unwrap()
-    }
 
     /// The same film with its movie box before or behind everything else, as far as it may be.
     fn laid_out(bytes: &[u8], is_first: bool) -> Vec<u8> {
