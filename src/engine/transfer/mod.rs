@@ -1,6 +1,7 @@
 //! Running downloads: body bytes go from the socket to the file here, past everything that decides.
 
 mod change;
+mod heed;
 mod lane;
 mod live;
 mod narrow;
