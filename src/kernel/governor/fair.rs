@@ -1,5 +1,6 @@
 //! The controller on a simulated bottleneck that keeps a queue for each flow, as `fq_codel` does: whoever is there, each flow has its
-//! part, and only its own queue.
+//! part, and only its own queue. And on one with a single queue, beside it: round trips are smoothed as the kernel does it, connections
+//! that were closed come again a while later, and a probe looks on.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,6 +15,10 @@ const TRIP: usize = 20;
 /// What such a line lets stand in a flow's queue, in milliseconds, and for how long.
 const STANDS: f64 = 5.0;
 const PATIENCE: usize = 100;
+/// What a single queue holds, in milliseconds.
+const BUFFER: f64 = 200.0;
+/// Until a connection that was closed is there again, in milliseconds.
+const AGAIN: usize = 160;
 
 /// One flow: what is on its way back, and what stands in its queue.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ struct Flow {
     /// Since when too much stands in its queue.
     stands_since: Option<usize>,
     wait: f64,
+    /// The wait as the receiver knows it.
+    smooth: f64,
 }
 
 impl Flow {
@@ -40,6 +47,7 @@ impl Flow {
             calm: f64::INFINITY,
             stands_since: None,
             wait: 0.0,
+            smooth: 0.0,
         }
     }
 
@@ -58,14 +66,19 @@ impl Flow {
     }
 
     /// A millisecond at the bottleneck, which lets so much through.
-    fn pass(&mut self, bytes: f64, ms: usize) {
+    fn pass(&mut self, bytes: f64, wait: Option<f64>, ms: usize) {
         self.queued -= bytes;
         self.returning.push_back(bytes);
-        self.wait = if bytes > 0.0 { self.queued / bytes } else { self.wait };
-        if self.wait < STANDS {
+        if bytes > 0.0 {
+            self.wait = wait.unwrap_or(self.queued / bytes);
+            self.smooth += (self.wait - self.smooth) * (bytes / SEGMENT / 8.0).min(1.0);
+        }
+        let (stands, patience) = if wait.is_some() { (BUFFER, 0) } else { (STANDS, PATIENCE) };
+        if self.wait < stands {
             self.stands_since = None;
-        } else if ms - *self.stands_since.get_or_insert(ms) >= PATIENCE {
-            self.stands_since = Some(ms);
+        } else if ms - *self.stands_since.get_or_insert(ms) >= patience {
+            // Once a round trip.
+            self.stands_since = Some(ms + if patience == 0 { 200 } else { 0 });
             self.congestion = 0.7 * self.in_flight;
             self.calm = self.congestion;
         }
@@ -111,45 +124,68 @@ impl Outcome {
     }
 }
 
-/// So many connections of ours, and a rival on another host that sends in these milliseconds.
-fn run(
+/// A line, and who is on it.
+#[derive(Clone)]
+struct Scene<'a> {
+    /// How long it goes on, in milliseconds.
     length: usize,
     connections: usize,
-    rate: impl Fn(usize) -> f64,
-    rival: std::ops::Range<usize>,
-) -> Outcome {
+    /// The line's rate in each millisecond.
+    rate: &'a dyn Fn(usize) -> f64,
+    /// Flows on another host, and when they send.
+    rivals: (usize, std::ops::Range<usize>),
+    /// Whether there is one queue for all.
+    is_single: bool,
+}
+
+const QUIET: Scene<'_> =
+    Scene { length: 60_000, connections: 2, rate: &|_| RATE, rivals: (0, 0..0), is_single: false };
+
+fn run(scene: &Scene) -> Outcome {
     let start = Instant::now();
     let (mut path, mut line) = (Path::new(start), super::Line::default());
+    let connections = scene.connections;
     let mut own: Vec<Flow> = (0..connections).map(|_| Flow::new()).collect();
-    let mut foreign = Flow::new();
+    let mut foreign: Vec<Flow> = (0..scene.rivals.0).map(|_| Flow::new()).collect();
     let (mut arrived, mut wait, mut longest) = (0.0, f64::INFINITY, 0.0_f64);
     let mut windows = vec![5.0 * SEGMENT; connections];
     let mut outcome = Outcome(Vec::new());
-    let mut aside_since = None;
-    for ms in 0..length {
+    let (mut aside_since, mut all_from) = (None, 0);
+    for ms in 0..scene.length {
         let now = start + MS * u32::try_from(ms).unwrap();
+        let rate = (scene.rate)(ms);
         for (flow, window) in own.iter_mut().zip(&windows) {
             flow.send(*window);
         }
-        if !rival.contains(&ms) {
-            foreign.congestion = 10.0 * SEGMENT;
-            foreign.calm = f64::INFINITY;
+        let comes = scene.rivals.1.contains(&ms);
+        for flow in &mut foreign {
+            if !comes {
+                (flow.congestion, flow.calm) = (10.0 * SEGMENT, f64::INFINITY);
+            }
+            flow.send(if comes { f64::INFINITY } else { 0.0 });
         }
-        foreign.send(if rival.contains(&ms) { f64::INFINITY } else { 0.0 });
-        let mut queued: Vec<f64> = own.iter().map(|flow| flow.queued).collect();
-        queued.push(foreign.queued);
-        let given = shares(&queued, rate(ms));
-        let mut came = 0.0;
+        let queued: Vec<f64> = own.iter().chain(&foreign).map(|flow| flow.queued).collect();
+        let all: f64 = queued.iter().sum();
+        let given = if scene.is_single {
+            queued.iter().map(|bytes| bytes * (rate / all.max(rate))).collect()
+        } else {
+            shares(&queued, rate)
+        };
+        let common = scene.is_single.then_some((all - rate).max(0.0) / rate);
+        let (mut came, mut theirs) = (0.0, 0.0);
         for (flow, bytes) in own.iter_mut().zip(&given) {
-            flow.pass(*bytes, ms);
+            flow.pass(*bytes, common, ms);
             came += bytes;
             if *bytes > 0.0 {
-                (wait, longest) = (wait.min(flow.wait), longest.max(flow.wait));
+                (wait, longest) = (wait.min(flow.smooth), longest.max(flow.smooth));
             }
         }
-        foreign.pass(given[connections], ms);
+        for (flow, bytes) in foreign.iter_mut().zip(&given[connections..]) {
+            flow.pass(*bytes, common, ms);
+            theirs += bytes;
+        }
         arrived += came;
-        outcome.0.push((came, given[connections]));
+        outcome.0.push((came, theirs));
         if ms % 10 == 0 {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive counters")]
             let bytes = arrived as u64;
@@ -157,7 +193,8 @@ fn run(
             #[expect(clippy::cast_precision_loss, reason = "a few milliseconds")]
             let trip = |wait: f64| Duration::from_secs_f64((TRIP as f64 + wait) / 1000.0);
             // Who steps aside for long keeps one connection.
-            let used = if aside_since.is_some_and(|since| ms - since >= 300) { 1 } else { connections };
+            let is_long = aside_since.is_some_and(|since| ms - since >= 300);
+            let used = if is_long || ms < all_from { 1 } else { connections };
             let seen = Seen {
                 rtt: wait.is_finite().then(|| trip(wait)),
                 longest: wait.is_finite().then(|| trip(longest)),
@@ -165,7 +202,7 @@ fn run(
                 arrived: bytes,
                 segment: 1448,
                 connections: u32::try_from(used).unwrap(),
-                probe: (ms % 200 == 0).then(|| trip(0.0)),
+                probe: (ms % 200 == 0).then(|| trip(common.unwrap_or(0.0))),
             };
             let grant = path.tick(now, &seen, &mut line, 1);
             line.measure(now, path.has_queue(now));
@@ -176,6 +213,7 @@ fn run(
             {
                 // New ones take the place of those that were closed.
                 own[1..].fill(Flow::new());
+                all_from = ms + AGAIN;
             }
             let wants: Vec<Wants> =
                 (0..used).map(|_| Wants { download: 1, demand: f64::INFINITY, segment: 1448 }).collect();
@@ -196,32 +234,41 @@ fn run(
 
 #[test]
 fn alone_all_of_the_line_is_ours() {
-    for connections in [1, 2] {
-        let outcome = run(15_000, connections, |_| RATE, 0..0);
-        assert!(outcome.background(3000..15_000) > 0.95, "{}", outcome.background(3000..15_000));
+    for (connections, is_single) in [(1, false), (2, false), (8, false), (1, true), (4, true)] {
+        let outcome = run(&Scene { connections, is_single, ..QUIET });
+        let used = outcome.background(3000..60_000);
+        assert!(used > 0.95, "{connections} connections, one queue: {is_single}: {used}");
     }
 }
 
 #[test]
 fn a_rival_on_another_machine_has_more_than_its_part() {
-    // One flow of ours would leave half of the line, two a third, four a fifth.
-    for (connections, least) in [(1, 0.85), (2, 0.9), (4, 0.9)] {
-        let outcome = run(60_000, connections, |_| RATE, 5000..35_000);
-        let kept = outcome.rival(5000..35_000);
-        assert!(kept > least, "{connections} connections: the rival has {kept}");
-        let back = outcome.background(53_000..60_000);
-        assert!(back > 0.9, "{connections} connections: {back}");
+    // Of one connection nobody can tell for ever: from half a minute on it has its part.
+    for (connections, flows, at_first, later) in
+        [(1, 1, 0.85, 0.49), (2, 1, 0.85, 0.9), (4, 1, 0.8, 0.9), (4, 2, 0.8, 0.9), (8, 3, 0.8, 0.9)]
+    {
+        let rivals = (flows, 5000..110_000);
+        let outcome = run(&Scene { length: 140_000, connections, rivals, ..QUIET });
+        let told = format!("{connections} connections, {flows} flows");
+        let (first, then) = (outcome.rival(5000..20_000), outcome.rival(60_000..110_000));
+        assert!(first > at_first, "{told}: the rival has {first} at first");
+        assert!(then > later, "{told}: the rival has {then}");
+        let back = outcome.background(130_000..140_000);
+        assert!(back > 0.9, "{told}: {back}");
     }
 }
 
 #[test]
 fn a_slower_line_is_no_rival_for_long() {
-    for connections in [1, 2, 4] {
-        let rate = |ms: usize| if (6000..60_000).contains(&ms) { RATE * 0.4 } else { RATE };
-        let outcome = run(70_000, connections, rate, 0..0);
-        let slow = outcome.background(42_000..60_000) / 0.4;
-        assert!(slow > 0.9, "{connections} connections: {slow}");
-        let fast = outcome.background(65_000..70_000);
-        assert!(fast > 0.9, "{connections} connections: {fast}");
+    for is_single in [false, true] {
+        for (connections, part) in [(1, 0.9), (1, 0.4), (2, 0.9), (2, 0.4), (4, 0.5), (4, 0.8), (8, 0.8)] {
+            let rate = |ms: usize| if (6000..60_000).contains(&ms) { RATE * part } else { RATE };
+            let outcome = run(&Scene { length: 80_000, connections, rate: &rate, is_single, ..QUIET });
+            let told = format!("{connections} connections, {part} of the line, one queue: {is_single}");
+            let slow = outcome.background(42_000..60_000) / part;
+            assert!(slow > 0.9, "{told}: {slow}");
+            let fast = outcome.background(70_000..80_000);
+            assert!(fast > 0.9, "{told}: {fast} once it is as fast as before");
+        }
     }
 }

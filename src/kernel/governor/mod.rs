@@ -52,8 +52,10 @@
 //! `lab::short`): half of what it took from 5.3 s on, all of it again after another 5.9 s, for it did not help them.
 //!
 //! What is not good enough: a rival elsewhere on a way that jitters, where a buffer of 20 ms is no longer than the jitter, keeps half of the
-//! line in a simulation of a minute; with losses the foreground keeps too little, for it is then as slow as a line that is not full, and the rest
-//! looks free; `fq_codel` with the foreground on another host was not measured again.
+//! line in a simulation of a minute; with losses the foreground keeps too little, for it is then as slow as a line that is not full, and the
+//! rest looks free. Behind `fq_codel` with the foreground on another host a download that has one connection can't compare: it steps aside
+//! for half a minute and has its half from then on; several servers at once each decide for themselves, and where one of them is taken for
+//! a way that jitters, the rival has its part and no more (a simulation of two servers with four connections each: a ninth).
 
 mod arrived;
 mod blind;
