@@ -34,10 +34,6 @@ const TARGET: f64 = 0.003;
 const JITTER: f64 = 0.002;
 /// What a way that jitters all the time adds, in seconds: its lowest round trip of a moment is only sometimes as low as it gets.
 const JITTERED: f64 = 0.003;
-/// The window is no larger than this times what fills a known line with the queue that is aimed at, and this at most, in seconds: what
-/// keeps queues short drops from 5 ms on (RFC 8289).
-const WIDEST: f64 = 1.02;
-const STANDS: f64 = 0.004;
 /// From which part of the window on it is what limits the rate.
 const USED: f64 = 0.65;
 /// How long the queue may not have been seen empty before the base is measured afresh.
@@ -182,6 +178,8 @@ pub struct Path {
     /// How many looks more have found our queue to be ours alone than not, as far as they count.
     alone_in_queue: i8,
     is_per_flow: bool,
+    /// Until when the window is not kept to what fills the line.
+    loose_until: Option<Instant>,
     /// When nothing was found to wait anywhere.
     compared_at: Option<Instant>,
     jitter: Jitter,
@@ -209,6 +207,7 @@ impl Path {
             probe_base: Lowest::new(Duration::from_secs(10)),
             alone_in_queue: 0,
             is_per_flow: false,
+            loose_until: None,
             compared_at: None,
             jitter: Jitter::new(now),
         }
@@ -431,10 +430,8 @@ impl Path {
         } else if self.is_the_limit(rtt, USED) {
             self.window *= 1.0 + GAIN * ((base + target) / rtt - 1.0);
         }
-        // Where a line drops early, senders go by that instead of by a window that is too large, and no queue would show who comes.
         if let Some(share) = share.filter(|_| !self.jitter.is_there()) {
-            let enough = WIDEST * share * (base + target.min(STANDS));
-            self.window = self.window.min(enough.max(0.9 * self.window));
+            self.keep_within(now, share);
         }
     }
 

@@ -7,6 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::{HOLD, LONGEST, Line, Path, Phase, Rival, Several, TICKS, seconds};
 
+/// The window is no larger than this times what fills a known line with the queue that is aimed at, and this at most, in seconds: what
+/// keeps queues short drops from 5 ms on (RFC 8289).
+const WIDEST: f64 = 1.02;
+const STANDS: f64 = 0.004;
+/// Who has less than this of it, and no queue, loses on the way: then the window is as large as it likes for so long.
+const LOST: f64 = 0.97;
+const LOOSE: Duration = Duration::from_secs(10);
 /// What one connection gets of what several got, from which on the line is ours: beside one rival it is three quarters, beside more less.
 const ALL_OF_IT: f64 = 0.88;
 /// How old a round trip may be that is held against a probe's, and how many looks make sure.
@@ -57,6 +64,21 @@ impl Path {
         self.alone_in_queue = self.alone_in_queue.clamp(-SURE, SURE);
         self.is_per_flow =
             if self.is_per_flow { self.alone_in_queue > 0 } else { self.alone_in_queue >= SURE - 1 };
+    }
+
+    /// Keeps the window to what fills a known line. Where that drops early, senders go by what it drops instead of by a window that is too
+    /// large, and no queue would show who comes.
+    pub(super) fn keep_within(&mut self, now: Instant, share: f64) {
+        let second = Duration::from_secs(1);
+        let is_less = self.arrivals.rate(second).is_some_and(|rate| rate < LOST * share);
+        if is_less && !self.is_per_flow && self.waits(now, second) < NOW_AND_THEN {
+            // What is lost on the way leaves room that only a larger window uses.
+            self.loose_until = Some(now + LOOSE);
+        }
+        if self.loose_until.is_none_or(|until| now >= until) {
+            let enough = WIDEST * share * (self.base_or_guess() + self.target(now).min(STANDS));
+            self.window = self.window.min(enough.max(0.9 * self.window));
+        }
     }
 
     /// Begins to compare what several connections get with what one gets.
