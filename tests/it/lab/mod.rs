@@ -45,7 +45,7 @@ const HOME: Kind = Kind {
 };
 
 /// The lines of the whole table, by the name to choose them with.
-fn lines() -> [(&'static str, Kind, Guest); 11] {
+fn lines() -> [(&'static str, Kind, Guest); 12] {
     let here = Guest::default();
     let elsewhere = Guest { elsewhere: true, ..here };
     let shallow = Kind { name: "same, 20 ms buffer", buffer: 125_000, ..HOME };
@@ -70,6 +70,7 @@ fn lines() -> [(&'static str, Kind, Guest); 11] {
         ("jitter", Kind { name: "same, 6 ms jitter", jitter: 12 * MS, ..HOME }, here),
         ("loss", Kind { name: "same, 0.05 % loss", loss: 0.0005, ..HOME }, here),
         ("five", Kind { name: "same, 5 downloads", ..HOME }, Guest { downloads: 5, ..here }),
+        ("four", Kind { name: "same, 4 connections", ..HOME }, Guest { connections: 4, ..here }),
         ("gigabit", fast, here),
     ]
 }
