@@ -45,6 +45,7 @@
 //! | the same, 20 ms of buffer | 99.4 % | | 100 % | 3 ms | 0.3 s | 0.5 s |
 //! | the same, `fq_codel` | 98.1 % | | 99.9 % | 0 ms | 0.3 s | 0.5 s |
 //! | the same, `fq_codel`, foreground on another host | **74.1 %** | | 100 % | 0 ms | 0.9 s | 0.2 s |
+//! | the same, 4 connections | 99.4 % | | 100 % | 4 ms | 0.3 s | 0.7 s |
 //! | the same, 5 downloads | 99.1 % | | 100 % | 3 ms | 0.3 s | 0.6 s |
 //! | 1 Gbit/s, 10 ms, 20 ms of buffer | 99.7 % | | 99.7 % | 4 ms | 0.3 s | 0.6 s |
 //! | the first, 6 ms of jitter | 99.0 % | | 96.5 % | 11 ms | 0.4 s | 1.0 s |
