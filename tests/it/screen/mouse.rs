@@ -29,6 +29,8 @@ fn a_click_means_what_is_drawn_there() {
         ("Esc back", "[2 Downloads]"),
         ("a add", "Add downloads"),
     ] {
+        // A frame may have come in part only.
+        terminal.wait_for(words);
         let (column, line) = place_of(&terminal.text(), words);
         terminal.send(&click(column, line));
         terminal.wait_until(&format!("a click on {words:?} leads to {then:?}"), |text| text.contains(then));
@@ -36,6 +38,7 @@ fn a_click_means_what_is_drawn_there() {
     // A click beside a dialog goes one step back.
     terminal.send(&click(1, 24));
     terminal.wait_gone("Add downloads");
+    terminal.wait_for("p pause");
     let (column, line) = place_of(&terminal.text(), "p pause");
     terminal.send(&click(column, line));
     terminal.wait_until("the row says so", |text| row(text, "file.bin").contains("paused"));
